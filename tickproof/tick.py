@@ -2,7 +2,7 @@
 
 A batch of ticks is a `Ticks`: an array of `ROW` records and a table of names that the `channel`, `venue` and `symbol` fields index.
 Integers only. Times are nanoseconds since the UNIX epoch, prices and sizes are in units of 1e-9. A null is a cleared bit of
-`present`; the value under it is 0. The last three fields of `ROW` are no part of a tick: the channel stage stamps them.
+`present`; the value under it is 0. The fields of `ROW` from `ordinal` on are no part of a tick.
 """
 
 from __future__ import annotations
@@ -136,10 +136,14 @@ ROW = np.dtype(
         ("ordinal", "<u4"),
         ("event_time", "<i8"),
         ("reasons", "<u8"),
+        # Where it came from, for evidence only: Kafka's partition and offset, the row in the message or file.
+        ("offset", "<i8"),
+        ("partition", "<i4"),
+        ("row", "<u4"),
     ]
 )
-"""One tick as a record of 120 bytes. `ordinal` completes the position, `event_time` is the channel's running maximum of
-`ts_recv`, `reasons` are the codes that the channel stage found."""
+"""One tick as a record of 136 bytes. `ordinal` completes the position, `event_time` is the channel's running maximum of
+`ts_recv`, `reasons` are the codes that the channel stage found; `offset`, `partition` and `row` are no input of any decision."""
 
 CONTENT = np.dtype([(name, ROW[name]) for name in (*NULLABLE, "conditions", "venue", "symbol", "present", "kind")])
 """What two copies of one message have in common: everything but capture time, channel and flags."""
