@@ -1,0 +1,60 @@
+"""Events: what a compiled step noticed at one tick. A tracker turns them into findings."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tickproof.finding import BY_NAME
+
+EVENT = np.dtype(
+    [
+        ("row", "<i8"),
+        ("subject", "<i8"),
+        ("time", "<i8"),
+        ("first_ts", "<i8"),
+        ("measured", "<f8"),
+        ("threshold", "<f8"),
+        ("reference", "<f8"),
+        ("code", "u1"),
+        ("mode", "u1"),
+        ("quality", "u1"),
+        ("causal", "u1"),
+        ("score", "<f4"),
+    ],
+    align=True,
+)
+"""`row` in the step's ticks, `subject` the instrument (-1: the channel), `time` when it was known (event time),
+`first_ts` since when it lasts, `code` the taxonomy's bit, `mode` below, `quality` and `causal` the final and causal judgement."""
+
+MOMENT, OPENS, CLOSES, ANNOUNCED, MODEL = 0, 1, 2, 3, 4
+"""Modes: a moment; a condition that lasts until it CLOSES; a moment that was announced (info); a verdict of the model."""
+
+UNITS: dict[int, str] = {
+    BY_NAME[name].bit: unit
+    for name, unit in {
+        "payload_unreadable": "messages",
+        "schema_changed": "messages",
+        "field_missing": "fields",
+        "price_not_positive": "price",
+        "decimal_shift": "power of ten",
+        "digit_error": "bp",
+        "bad_run": "bp",
+        "spike": "bp",
+        "size_outlier": "ratio",
+        "crossed": "bp",
+        "wide_spread": "ratio",
+        "outside_quotes": "bp",
+        "explained_print": "bp",
+        "genuine_move": "bp",
+        "sequence_gap": "messages",
+        "sequence_reset": "sequence",
+        "duplicate": "sequence",
+        "duplicate_changed": "sequence",
+        "out_of_order": "ns",
+        "time_implausible": "ns",
+        "latency_spike": "ns",
+        "silent": "ns",
+        "late_tick": "ns",
+    }.items()
+}
+"""Unit of `measured`, `threshold` and `reference` by code; its keys are the codes that this version can find."""

@@ -1,0 +1,156 @@
+"""Members become findings: one finding for a run of one code in one scope, with a revision when something changes.
+
+A run ends after `CLOSE_AFTER_NS` of event time without a member. Nothing depends on how the input was cut into steps: members
+come in order, and a finding closes at a point of event time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from tickproof.event import ANNOUNCED, CLOSES, MODEL, OPENS, UNITS
+from tickproof.finding import CODES, Finding, Quality, Severity, feed_of, finding_id
+
+CLOSE_AFTER_NS = 5_000_000_000
+REVISE_EVERY_NS = 1_000_000_000
+
+Key = tuple[int, str, str, str]
+
+
+class Scope(NamedTuple):
+    """Where a finding holds; an empty string is null."""
+
+    channel: str
+    venue: str = ""
+    symbol: str = ""
+
+
+class Member(NamedTuple):
+    """One tick, or one moment, that belongs to a finding."""
+
+    code: int
+    mode: int
+    scope: Scope
+    position: tuple[int, int]
+    time: int
+    first_ts: int
+    values: tuple[float, float, float]
+    """Measured, threshold and reference; NaN is null."""
+    quality: int = 0
+    causal: int = 0
+    score: float = 0.0
+
+
+class _Open(msgspec.Struct):
+    finding: Finding
+    emitted_at: int
+    lasting: bool
+
+
+class Tracker:
+    """The open findings of one channel or shard.
+
+    Parameters
+    ----------
+    rules_version, model_version : str
+        Stand in every finding.
+    """
+
+    __slots__ = ("_open", "_versions")
+
+    def __init__(self, rules_version: str = "", model_version: str = "") -> None:
+        self._open: dict[Key, _Open] = {}
+        self._versions = (rules_version, model_version)
+
+    def copy(self) -> Tracker:
+        """A tracker that goes on from here alone."""
+        twin = Tracker(*self._versions)
+        twin._open = {key: _Open(item.finding, item.emitted_at, item.lasting) for key, item in self._open.items()}
+        return twin
+
+    def observe(self, member: Member, evidence: Callable[[], dict[str, object]]) -> list[Finding]:
+        """Take one member; `evidence` is asked for only when a finding opens. Returns the revisions to publish."""
+        key = (member.code, *member.scope)
+        out: list[Finding] = []
+        item = self._open.get(key)
+        if item and not item.lasting and member.time > item.finding.last_ts + CLOSE_AFTER_NS:
+            out.append(self._close(key))
+            item = None
+        if item is None:
+            if member.mode == CLOSES:
+                return out
+            finding = self._new(member, evidence())
+            self._open[key] = _Open(finding, member.time, member.mode == OPENS)
+            return [*out, finding]
+        old = item.finding
+        changed: dict[str, object] = {"last_ts": max(old.last_ts, member.time), "count": old.count + 1}
+        if member.mode == CLOSES:
+            changed |= {"count": old.count, "measured": _number(member.values[0])}
+            item.lasting = False
+        if member.score > old.score:
+            changed["score"] = member.score
+        item.finding = msgspec.structs.replace(old, **changed)
+        if member.mode == CLOSES:
+            return [*out, self._close(key)]
+        if member.time >= item.emitted_at + REVISE_EVERY_NS:
+            item.finding = msgspec.structs.replace(item.finding, revision=item.finding.revision + 1)
+            item.emitted_at = member.time
+            out.append(item.finding)
+        return out
+
+    def expire(self, now: int) -> list[Finding]:
+        """Close what had no member for `CLOSE_AFTER_NS` before the event time `now`."""
+        due = [key for key, item in self._open.items() if not item.lasting and now > item.finding.last_ts + CLOSE_AFTER_NS]
+        return [self._close(key) for key in sorted(due)]
+
+    def open_findings(self) -> list[Finding]:
+        """The last state of each open finding."""
+        return [item.finding for _, item in sorted(self._open.items())]
+
+    def pack(self) -> bytes:
+        """The open findings as bytes."""
+        return msgspec.msgpack.encode(sorted(self._open.items(), key=lambda pair: pair[0]))
+
+    def unpack(self, data: bytes) -> None:
+        """Take over what `pack` gave."""
+        self._open = dict(msgspec.msgpack.decode(data, type=list[tuple[Key, _Open]]))
+
+    def _close(self, key: Key) -> Finding:
+        finding = self._open.pop(key).finding
+        return msgspec.structs.replace(finding, state="closed", revision=finding.revision + 1)
+
+    def _new(self, member: Member, evidence: dict[str, object]) -> Finding:
+        code = CODES[member.code]
+        channel, venue, symbol = member.scope
+        measured, threshold, reference = member.values
+        return Finding(
+            id=finding_id(code.name, channel, venue, symbol, *member.position),
+            class_=code.class_,
+            code=code.name,
+            severity=Severity.INFO if member.mode == ANNOUNCED else code.severity,
+            feed=feed_of(channel),
+            channel=channel,
+            venue=venue or None,
+            symbol=symbol or None,
+            first_ts=member.first_ts,
+            last_ts=member.time,
+            detected_at=member.time,
+            causal=Quality(member.causal).name.lower(),
+            current=Quality(member.quality).name.lower(),
+            measured=_number(measured),
+            threshold=_number(threshold),
+            reference=_number(reference),
+            unit="score" if member.mode == MODEL else UNITS[member.code],
+            score=member.score,
+            rules_version=self._versions[0],
+            model_version=self._versions[1],
+            evidence=evidence,
+        )
+
+
+def _number(value: float) -> float | None:
+    # JSON has no NaN and no infinity.
+    return value if abs(value) < float("inf") else None
