@@ -1,6 +1,6 @@
 """The canonical tick: one schema, as Arrow columns between programs and as one structured array inside.
 
-A batch of ticks is a `Ticks`: an array of `ROW` records and a table of names that the `channel`, `venue` and `symbol` fields index.
+A batch of ticks is a `Ticks`: an array of `ROW` records and a table of names that its `channel`, `venue` and `symbol` index.
 Integers only. Times are nanoseconds since the UNIX epoch, prices and sizes are in units of 1e-9. A null is a cleared bit of
 `present`; the value under it is 0. The fields of `ROW` from `ordinal` on are no part of a tick.
 """
@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tickproof.errors import TickError
 
@@ -23,7 +23,7 @@ UNITS_PER_ONE = 1_000_000_000
 NS_PER_SECOND = 1_000_000_000
 NS_PER_MS = 1_000_000
 
-Array = npt.NDArray[np.generic]
+Array = npt.NDArray[Any]
 
 
 class Kind(IntEnum):
@@ -183,7 +183,8 @@ def empty() -> Ticks:
 
 def is_scored(rows: Array) -> npt.NDArray[np.bool_]:
     """Which rows are ticks of the feed, and not capture heartbeats of our own."""
-    return ~((rows["kind"] == Kind.HEARTBEAT) & ((rows["flags"] & Flag.CAPTURE_HEARTBEAT) != 0))
+    scored: npt.NDArray[np.bool_] = ~((rows["kind"] == Kind.HEARTBEAT) & ((rows["flags"] & Flag.CAPTURE_HEARTBEAT) != 0))
+    return scored
 
 
 def concat(parts: Sequence[Ticks]) -> Ticks:
@@ -213,25 +214,46 @@ def from_arrow(table: pa.Table | pa.RecordBatch) -> Ticks:
         A column is missing, of another type, unknown, or holds a null that it may not hold.
     """
     check_schema(table.schema)
-    rows = np.zeros(table.num_rows, ROW)
+    return from_batches(table.to_batches() if isinstance(table, pa.Table) else [table])
+
+
+def from_batches(batches: Sequence[pa.RecordBatch]) -> Ticks:
+    """Ticks of Arrow batches, one after the other, whose schema `check_schema` has let pass; other columns are left out.
+
+    Values are read from Arrow's buffers directly: a call to a compute function per column costs more than a frame's rows.
+
+    Raises
+    ------
+    TickError
+        A column holds a null that it may not hold.
+    """
+    rows = np.zeros(sum(batch.num_rows for batch in batches), ROW)
     names: dict[str, int] = {}
-    for field in SCHEMA:
-        column = table.column(field.name)
-        if column.null_count and not field.nullable:
-            raise TickError(f"column {field.name}: found {column.null_count} nulls, expected none")
-        if field.name in NAMES:
-            rows[field.name] = _encode(column, names)
-            continue
-        if field.name in NULLABLE:
-            bit = NULLABLE[field.name]
-            if column.null_count == 0:
-                rows["present"] |= np.uint16(bit)
-            elif column.null_count == len(column):
+    start = 0
+    for batch in batches:
+        part = rows[start : start + batch.num_rows]
+        present = np.zeros(len(part), np.uint16)
+        columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+        for name, _, nullable, bit in _COLUMNS:
+            column = columns[name]
+            valid = _valid(column)
+            if name in NAMES:
+                codes = _encode(column, valid, names)
+                if not nullable:
+                    _refuse_nulls(name, codes >= 0, start)
+                part[name] = codes
                 continue
+            values = _values(column, ROW[name])
+            if valid is None:
+                part[name] = values
+                present |= bit
+            elif nullable:
+                np.copyto(part[name], values, where=valid)
+                present |= bit * valid
             else:
-                rows["present"] |= np.where(_numpy(pc.is_valid(column)), np.uint16(bit), np.uint16(0))
-                column = pc.fill_null(column, 0)
-        rows[field.name] = _numpy(column)
+                _refuse_nulls(name, valid, start)
+        part["present"] = present
+        start += batch.num_rows
     return Ticks(rows, tuple(names))
 
 
@@ -256,43 +278,83 @@ def check_schema(schema: pa.Schema) -> None:
 
 
 def to_arrow(ticks: Ticks, extra: dict[str, Array] | None = None) -> pa.RecordBatch:
-    """The ticks as one Arrow batch in the canonical schema, strings dictionary encoded, `extra` columns appended."""
+    """The ticks as one Arrow batch in the canonical schema, strings dictionary encoded, `extra` columns appended.
+
+    A dictionary holds the names that its column uses and no other, in the order of `ticks.names`.
+    """
     rows = ticks.rows
-    names = pa.array(ticks.names, pa.string())
     arrays: list[pa.Array] = []
-    fields: list[pa.Field] = []
-    for field in SCHEMA:
-        values = rows[field.name]
-        if field.name in NAMES:
-            codes = pa.array(values, pa.int32(), mask=values < 0)
-            arrays.append(pa.DictionaryArray.from_arrays(codes, names))
-            fields.append(pa.field(field.name, pa.dictionary(pa.int32(), pa.string()), nullable=field.nullable))
-            continue
-        mask = (rows["present"] & NULLABLE[field.name]) == 0 if field.name in NULLABLE else None
-        arrays.append(pa.array(np.ascontiguousarray(values), field.type, mask=mask))
-        fields.append(field)
-    for name, values in (extra or {}).items():
-        arrays.append(pa.array(np.ascontiguousarray(values)))
-        fields.append(pa.field(name, arrays[-1].type, nullable=False))
-    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields, metadata=SCHEMA.metadata))
+    present = np.ascontiguousarray(rows["present"])
+    for name, kind, nullable, bit in _COLUMNS:
+        if name in NAMES:
+            arrays.append(_words(rows[name], ticks.names))
+        else:
+            arrays.append(_array(rows[name], kind, (present & bit) != 0 if nullable else None))
+    if not extra:
+        return pa.RecordBatch.from_arrays(arrays, schema=_ENCODED)
+    added = [_array(values, pa.from_numpy_dtype(values.dtype), None) for values in extra.values()]
+    fields = [pa.field(name, array.type, nullable=False) for name, array in zip(extra, added, strict=True)]
+    return pa.RecordBatch.from_arrays([*arrays, *added], schema=pa.schema([*_ENCODED, *fields], metadata=SCHEMA.metadata))
 
 
-def _encode(column: pa.ChunkedArray | pa.Array, names: dict[str, int]) -> Array:
+_COLUMNS = [(field.name, field.type, field.nullable, np.uint16(NULLABLE.get(field.name, 0))) for field in SCHEMA]
+_ENCODED = pa.schema(
+    [field.with_type(pa.dictionary(pa.int32(), pa.string())) if field.name in NAMES else field for field in SCHEMA],
+    metadata=SCHEMA.metadata,
+)
+
+
+def _array(values: Array, kind: pa.DataType, valid: npt.NDArray[np.bool_] | None) -> pa.Array:
+    """An Arrow array over a copy of `values`."""
+    buffers = [None, pa.py_buffer(np.ascontiguousarray(values))]
+    if valid is None or valid.all():
+        return pa.Array.from_buffers(kind, len(values), buffers, 0)
+    buffers[0] = pa.py_buffer(np.packbits(valid, bitorder="little"))
+    return pa.Array.from_buffers(kind, len(values), buffers)
+
+
+def _words(codes: Array, names: tuple[str, ...]) -> pa.DictionaryArray:
+    """A string column, dictionary encoded."""
+    # One slot more than there are names, for -1 (null).
+    used = np.zeros(len(names) + 1, np.bool_)
+    codes = np.ascontiguousarray(codes)
+    used[codes] = True
+    valid = codes >= 0 if used[-1] else None
+    kept = np.flatnonzero(used[:-1])
+    moved = np.zeros(len(used), np.int32)
+    moved[kept] = np.arange(len(kept), dtype=np.int32)
+    words = pa.array([names[index] for index in kept.tolist()], pa.string())
+    return pa.DictionaryArray.from_arrays(_array(moved[codes], pa.int32(), valid), words)
+
+
+def _refuse_nulls(name: str, valid: npt.NDArray[np.bool_], start: int) -> None:
+    if not valid.all():
+        first = start + int(np.argmin(valid))
+        raise TickError(f"column {name}, row {first}: found null, expected a value (nulls in all: {np.count_nonzero(~valid)})")
+
+
+def _valid(column: pa.Array) -> npt.NDArray[np.bool_] | None:
+    """Which values of a column are not null; None where all are."""
+    if column.null_count == 0:
+        return None
+    bits = np.frombuffer(column.buffers()[0], np.uint8)
+    return np.unpackbits(bits, bitorder="little", count=column.offset + len(column))[column.offset :].view(np.bool_)
+
+
+def _values(column: pa.Array, kind: np.dtype[np.generic]) -> Array:
+    """The values of a column of fixed width, whatever stands under nulls included."""
+    if len(column) == 0:
+        return np.zeros(0, kind)
+    return np.frombuffer(column.buffers()[1], kind, len(column), column.offset * kind.itemsize)
+
+
+def _encode(column: pa.Array, valid: npt.NDArray[np.bool_] | None, names: dict[str, int]) -> Array:
     """Codes of a string column, new names added to the table."""
-    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
-    codes = [np.zeros(0, np.int32)]
-    for chunk in chunks:
-        encoded = chunk if isinstance(chunk, pa.DictionaryArray) else chunk.dictionary_encode()
-        words = encoded.dictionary.to_pylist()
-        # A dictionary may hold a null value, and an index may be null: both are -1.
-        mapping = np.array([*(-1 if word is None else names.setdefault(word, len(names)) for word in words), -1], np.int32)
-        indices = encoded.indices
-        if indices.null_count:
-            indices = pc.fill_null(indices.cast(pa.int64()), len(words))
-        codes.append(mapping[_numpy(indices)])
-    return np.concatenate(codes)
-
-
-def _numpy(column: pa.ChunkedArray | pa.Array) -> Array:
-    array: Array = column.to_numpy() if isinstance(column, pa.ChunkedArray) else column.to_numpy(zero_copy_only=False)
-    return array
+    encoded = column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode()
+    words = encoded.dictionary.to_numpy(zero_copy_only=False).tolist()
+    # A dictionary may hold a null value, and an index may be null: both are -1.
+    mapping = np.array([*(-1 if word is None else names.setdefault(word, len(names)) for word in words), -1], np.int32)
+    # What stands under a null index is not promised to be in range.
+    indices = _values(encoded.indices, np.dtype(encoded.indices.type.to_pandas_dtype()))
+    codes: Array = mapping[indices if valid is None else np.where(valid, indices, len(words))]
+    return codes
