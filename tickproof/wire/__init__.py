@@ -1,0 +1,1 @@
+"""Payload <-> ticks: Arrow frames and JSON. WireError names what is wrong and where."""

@@ -1,0 +1,73 @@
+"""What a record says of its value beside it: content type, checksum, row count, channel, first sequence number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import google_crc32c
+
+from tickproof.errors import WireError
+
+FRAME_CONTENT_TYPE = "application/vnd.apache.arrow.stream"
+JSON_CONTENT_TYPE = "application/json"
+
+CONTENT_TYPE = "content-type"
+CHANNEL = "channel"
+FIRST_SEQUENCE = "first-sequence"
+ROWS = "rows"
+CRC32C = "crc32c"
+
+Headers = Mapping[str, bytes | None]
+"""Kafka's headers; one that is null counts as absent, since the connector drops it."""
+
+
+def content_type(headers: Headers) -> str | None:
+    """The media type in lower case without its parameters, or None where there is none."""
+    found = headers.get(CONTENT_TYPE)
+    return None if found is None else found.decode("latin-1").partition(";")[0].strip().lower()
+
+
+def crc32c(value: bytes) -> bytes:
+    """CRC-32C of `value` as 8 lower-case hexadecimal digits."""
+    return b"%08x" % google_crc32c.value(value)
+
+
+def check_content_type(headers: Headers, expected: str) -> None:
+    """Raise WireError if there is a content type and it is not `expected`."""
+    found = content_type(headers)
+    if found is not None and found != expected:
+        raise WireError(f"header {CONTENT_TYPE}: found {excerpt(headers[CONTENT_TYPE])}, expected {expected}")
+
+
+def check_crc32c(value: bytes, headers: Headers) -> None:
+    """Raise WireError if there is a checksum and `value` has another."""
+    found = headers.get(CRC32C)
+    if found is None:
+        return
+    expected = crc32c(value)
+    if found != expected:
+        raise WireError(
+            f"header {CRC32C}: found {excerpt(found)}, expected {expected.decode()} of the {len(value)} bytes; "
+            "they were changed on the way, or the header is another's"
+        )
+
+
+def check_header(headers: Headers, name: str, expected: bytes | None) -> None:
+    """Raise WireError if header `name` is there and does not say what the value says (None: the value has no such thing)."""
+    found = headers.get(name)
+    if found is not None and found != expected:
+        raise WireError(f"header {name}: found {excerpt(found)}, expected {excerpt(expected)}, as in the value")
+
+
+def check_key(key: bytes | None, channel: str) -> None:
+    """Raise WireError if there is a key and it is not `channel`."""
+    if key is not None and key != channel.encode():
+        raise WireError(f"key: found {excerpt(key)}, expected the channel, {excerpt(channel)}")
+
+
+def excerpt(found: bytes | str | None, limit: int = 48) -> str:
+    """Something found, in quotes and on one line, cut where it is long."""
+    if found is None:
+        return "nothing"
+    shown = repr(found[:limit]).removeprefix("b")
+    return shown if len(found) <= limit else f"{shown}… of {len(found)} {'bytes' if isinstance(found, bytes) else 'characters'}"
