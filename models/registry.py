@@ -1,0 +1,41 @@
+"""Where models are: an alias, a folder, or none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from models.artifact import MANIFEST, load
+from models.detector import Detector
+from tickproof.errors import ModelError
+
+SHIPPED = Path(__file__).parent
+DEFAULT = "default"
+NONE = "none"
+
+
+def aliases() -> dict[str, Path]:
+    """The models that ship, by alias."""
+    return {path.parent.name: path.parent for path in sorted(SHIPPED.glob(f"*/{MANIFEST}"))}
+
+
+def find(name: str) -> Path:
+    """The folder of a model, by alias or path; an alias wins.
+
+    Raises
+    ------
+    ModelError
+        Neither.
+    """
+    known = aliases()
+    if name in known:
+        return known[name]
+    if (Path(name) / MANIFEST).is_file():
+        return Path(name)
+    raise ModelError(
+        f"model {name}: no such alias ({', '.join(known) or 'none ship'}) and no folder with a {MANIFEST}; or say `none`"
+    )
+
+
+def open_model(name: str, feature_names: tuple[str, ...]) -> Detector | None:
+    """The model of an alias or path, ready to score; nothing for `none`. Raises ModelError."""
+    return None if name == NONE else load(find(name), feature_names)

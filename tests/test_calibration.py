@@ -1,0 +1,74 @@
+"""Scores mean the share of clean traffic that scores as high, on traffic that the calibration has not seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from models.calibration import HIGHEST_SCORE, MINIMUM_MARGINS, Calibration, calibrate
+from tickproof.errors import ModelError
+
+CLEAN = {
+    "normal": lambda random, n: random.normal(-6, 2, n),
+    "logistic": lambda random, n: random.logistic(-6, 1, n),
+    "exponential": lambda random, n: random.exponential(1.5, n) - 8,
+    "two regimes": lambda random, n: np.where(random.random(n) < 0.01, random.normal(-2, 1, n), random.normal(-7, 0.5, n)),
+    "atoms": lambda random, n: np.round(random.normal(-6, 2, n)),
+    "one value": lambda random, n: np.full(n, -7.0),
+    "bounded": lambda random, n: random.uniform(-9, -5, n),
+}
+
+
+@pytest.mark.parametrize("name", CLEAN)
+def test_a_score_is_reached_by_at_most_its_share_of_other_clean_margins(name):
+    random = np.random.default_rng(5)
+    calibration = calibrate(CLEAN[name](random, 100_000))
+    fresh = calibration.apply(CLEAN[name](random, 2_000_000))
+    for score in (0.5, 1, 2, 3, 4, 5):
+        allowed = 2_000_000 * 10.0**-score
+        # Four standard deviations of the count itself; share 0.7 leaves room for the sample's own error.
+        assert (fresh >= score).sum() <= allowed + 4 * np.sqrt(allowed), f"score {score}"
+
+
+def test_a_score_is_minus_the_logarithm_of_the_empirical_share():
+    # 100 000 margins 0 … 99 999: 1 000 of them are at least 99 000, p = 0.01, and −log10(0.01 / 0.7) = 1.8451.
+    calibration = calibrate(np.arange(100_000.0))
+    assert calibration.apply(np.array([99_000.0]))[0] == pytest.approx(1.8451, abs=0.01)
+    # The highest 70 % have p / 0.7 <= 1; below, a score is 0 and not negative.
+    assert calibration.apply(np.array([-5.0, 10_000.0])).tolist() == [0.0, 0.0]
+
+
+def test_the_order_of_margins_does_not_matter():
+    margins = np.random.default_rng(2).normal(size=5000)
+    assert calibrate(margins) == calibrate(margins[::-1])
+
+
+def test_the_tail_goes_on_beyond_the_sample_and_ends():
+    calibration = calibrate(np.random.default_rng(2).logistic(size=20_000))
+    top = calibration.apply(np.array([15.0, 25.0, 1e300]))
+    assert 5 < top[0] < top[1] < top[2] == HIGHEST_SCORE
+
+
+@settings(max_examples=50, deadline=None)
+@given(arrays(np.float64, MINIMUM_MARGINS, elements=st.floats(-50, 50)))
+def test_scores_never_fall_and_tables_stay_small(margins):
+    calibration = calibrate(margins)
+    assert len(calibration.margins) <= 256
+    assert (np.diff(calibration.apply(np.linspace(-60, 60, 2000))) >= 0).all()
+
+
+def test_too_few_margins_are_an_error():
+    with pytest.raises(ModelError, match="found 999"):
+        calibrate(np.zeros(MINIMUM_MARGINS - 1))
+
+
+@pytest.mark.parametrize(
+    ("margins", "scores"),
+    [((), ()), ((1.0, 1.0), (0.0, 1.0)), ((1.0, 2.0), (1.0, 0.0)), ((1.0,), (np.nan,)), ((1.0, 2.0), (0.0,))],
+)
+def test_a_table_that_is_no_map_is_an_error(margins, scores):
+    with pytest.raises(ModelError, match="ascending"):
+        Calibration(margins, scores)
