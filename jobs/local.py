@@ -1,0 +1,116 @@
+"""The engine without Kafka and Flink: the same steps over the same ticks, in one process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tickproof import channel as channels
+from tickproof import scoring
+from tickproof.channel import ChannelSettings, ChannelState
+from tickproof.finding import Finding
+from tickproof.ordering import Waiting
+from tickproof.routing import route
+from tickproof.scoring import ShardResult, ShardSettings
+from tickproof.shard import ShardState
+from tickproof.statistics import Row, channel_rows
+from tickproof.tick import Array, Ticks
+
+END_NS = 2**62
+"""Event time when nothing can come any more."""
+MINIMUM_SLICE = 20_000
+"""Ticks that wait before a slice is released: the results do not depend on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """What the results depend on."""
+
+    shards: int = 4
+    channel: ChannelSettings = field(default_factory=ChannelSettings)
+    shard: ShardSettings = field(default_factory=ShardSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What came out of one call: scored ticks by shard in its order, findings (every revision), rows of statistics."""
+
+    scored: list[tuple[int, ShardResult]]
+    findings: list[Finding]
+    statistics: list[Row]
+    overtaken: list[tuple[Ticks, Array]]
+
+
+class Engine:
+    """Ticks in arrival order in, verdicts and findings out.
+
+    Parameters
+    ----------
+    settings : EngineSettings
+    """
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._settings = settings
+        self._channels: dict[str, ChannelState] = {}
+        version = settings.shard.detector.version if settings.shard.detector else ""
+        self._shards = [ShardState.new(version) for _ in range(settings.shards)]
+        self._waiting = [Waiting() for _ in range(settings.shards)]
+        self._released_ns = -END_NS
+        self._seen_ns = -END_NS
+
+    def feed(self, ticks: Ticks) -> Output:
+        """Take the next ticks, of any channels, in capture order."""
+        findings: list[Finding] = []
+        statistics: list[Row] = []
+        overtaken: list[tuple[Ticks, Array]] = []
+        for name, part in by_channel(ticks):
+            state = self._channels.get(name) or ChannelState.new(scoring.rules.VERSION)
+            result = channels.step(state, part, name, self._settings.channel)
+            self._channels[name] = result.state
+            findings += result.findings
+            statistics += channel_rows(result.seconds, name)
+            for shard, mine in route(result.ticks, self._settings.shards):
+                late = mine.rows["event_time"] < self._released_ns
+                if late.any():
+                    behind = mine.take(late & ((mine.rows["reasons"] & scoring.LIFE) == 0))
+                    overtaken.append((behind, scoring.overtaken(behind)))
+                    mine = mine.take(~late)
+                self._waiting[shard].add(mine)
+        if len(ticks):
+            self._seen_ns = max(self._seen_ns, int(ticks.rows["ts_recv"].max()))
+        if sum(len(waiting) for waiting in self._waiting) < MINIMUM_SLICE:
+            return Output([], findings, statistics, overtaken)
+        return self._release(self._seen_ns - self._settings.channel.out_of_orderness_ns, findings, statistics, overtaken)
+
+    def finish(self) -> Output:
+        """No more ticks: everything becomes final."""
+        return self._release(END_NS, [], [], [])
+
+    def open_findings(self) -> list[Finding]:
+        """Findings that no event closed."""
+        trackers = [state.tracker for state in self._channels.values()] + [state.tracker for state in self._shards]
+        return [finding for tracker in trackers for finding in tracker.open_findings()]
+
+    def _release(
+        self, before_ns: int, findings: list[Finding], statistics: list[Row], overtaken: list[tuple[Ticks, Array]]
+    ) -> Output:
+        scored: list[tuple[int, ShardResult]] = []
+        if before_ns > self._released_ns:
+            self._released_ns = before_ns
+            for shard, waiting in enumerate(self._waiting):
+                result = scoring.step(self._shards[shard], waiting.release(before_ns), before_ns, self._settings.shard)
+                self._shards[shard] = result.state
+                findings += result.findings
+                statistics += result.seconds
+                scored.append((shard, result))
+        return Output(scored, findings, statistics, overtaken)
+
+
+def by_channel(ticks: Ticks) -> Iterator[tuple[str, Ticks]]:
+    """The ticks of each channel, in arrival order, by the channel's first tick."""
+    codes = ticks.rows["channel"]
+    seen, first = np.unique(codes, return_index=True)
+    for code in seen[np.argsort(first)].tolist():
+        yield ticks.names[code], ticks if len(seen) == 1 else ticks.take(codes == code)

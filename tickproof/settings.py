@@ -1,0 +1,114 @@
+"""Settings of a run: one model, filled from defaults, a TOML file, TICKPROOF_* variables and options, in that order.
+
+This module reads nothing: `resolve` is given what the file said, the environment and the options. Every value that is wrong is
+reported, not only the first, and `Effective.sources` tells where each value in force came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tickproof.errors import SettingsError
+
+PREFIX = "TICKPROOF_"
+"""Environment variables: this and a setting's name in capitals."""
+OTHER_VARIABLES = frozenset({"TICKPROOF_CACHE", "TICKPROOF_SETTINGS"})
+"""Variables with our prefix that are no settings: the folder of fetched jars, and the settings file."""
+
+
+class Settings(BaseModel):
+    """What a job, a scan or a service is run with. Durations end in their unit."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    brokers: str = Field(
+        "127.0.0.1:9092", pattern=r"^[^\s:,]+:\d+(,[^\s:,]+:\d+)*$", description="host:port of brokers, by commas"
+    )
+    prefix: str = Field(
+        default="", pattern=r"^[a-zA-Z0-9._-]{0,100}$", description="set before every topic's name; sets a run apart"
+    )
+    group: str = Field(default="tickproof", min_length=1, description="consumer group of the job")
+    encoding: Literal["auto", "frames", "json"] = Field(default="auto", description="what ticks.raw holds")
+    parallelism: int = Field(default=1, ge=1, le=128, description="subtasks of a stage; results do not depend on it")
+    shards: int = Field(default=4, ge=1, le=128, description="groups of symbols that are judged together; results depend on it")
+    out_of_orderness_ms: int = Field(
+        default=1000, ge=0, description="how far a channel's event time may go back; the watermark's delay"
+    )
+    lookahead_ms: int = Field(default=250, ge=0, description="how long a verdict waits for what follows before it is final")
+    threshold: float = Field(
+        default=4.0, ge=0, description="final_score from which a tick is corrupt; 4 is 100 false alarms a million"
+    )
+    checkpoint_interval_ms: int = Field(
+        default=2000, ge=100, description="time between checkpoints; exactly-once output is as late"
+    )
+    checkpoint_folder: Path = Field(default=Path(".tickproof/checkpoints"), description="where checkpoints are kept")
+    model: str = Field(default="default", min_length=1, description="alias or folder of the model; none: rules only")
+    reference: Path | None = Field(default=None, description="reference data, JSON or TOML; without it tick sizes are learnt")
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """Settings in force.
+
+    Parameters
+    ----------
+    settings : Settings
+        The values.
+    sources : dict
+        Name -> `default`, the file's name, `TICKPROOF_…` or `option`.
+    """
+
+    settings: Settings
+    sources: dict[str, str]
+
+
+def resolve(
+    file: Mapping[str, Any], environment: Mapping[str, str], options: Mapping[str, Any] | None = None, file_name: str = "file"
+) -> Effective:
+    """Settings from a file's table, the environment and options; a later one wins.
+
+    Parameters
+    ----------
+    file : mapping
+        What the TOML file said; empty if there is none.
+    environment : mapping
+        All variables; those without our prefix are ignored.
+    options : mapping, optional
+        What the command line gave; None values were not given.
+    file_name : str
+        For messages.
+
+    Raises
+    ------
+    SettingsError
+        One or more values or names are wrong; the line lists all of them.
+    """
+    values: dict[str, Any] = {}
+    sources = dict.fromkeys(Settings.model_fields, "default")
+    for name, value in file.items():
+        values[name], sources[name] = value, file_name
+    for variable in sorted(environment):
+        if variable.startswith(PREFIX) and variable not in OTHER_VARIABLES:
+            name = variable.removeprefix(PREFIX).lower()
+            values[name], sources[name] = environment[variable], variable
+    for name, value in (options or {}).items():
+        if value is not None:
+            values[name], sources[name] = value, "option"
+    try:
+        return Effective(Settings.model_validate(values), sources)
+    except ValidationError as error:
+        problems = [_problem(one["loc"], one["type"], one["msg"], one["input"], sources) for one in error.errors()]
+        raise SettingsError("; ".join(problems) + "; `tickproof settings` lists them all") from None
+
+
+def _problem(location: tuple[int | str, ...], kind: str, message: str, found: object, sources: Mapping[str, str]) -> str:
+    name = str(location[0]) if location else "settings"
+    where = sources.get(name, "settings")
+    if kind == "extra_forbidden":
+        return f"{name} ({where}): no such setting"
+    return f"{name} ({where}): found {found!r}, {message[:1].lower()}{message[1:]}"
