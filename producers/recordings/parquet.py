@@ -1,0 +1,101 @@
+"""Parquet in the canonical schema, as `tickproof simulate` and `tickproof scan` write it.
+
+Strings may be plain or dictionary encoded, columns may come in any order. The six verdict columns of a scored file are left
+out; any other column more or less is an error, as on the wire: a column nobody knows is a schema that nobody checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from producers.merge import BATCH_ROWS
+from producers.recordings.tally import Tally
+from tickproof.errors import InputError, TickError
+from tickproof.finding import VERDICTS
+from tickproof.tick import NAMES, SCHEMA, SCHEMA_VERSION, Ticks, check_schema, from_arrow
+
+MAGIC = b"PAR1"
+
+
+def recognises(path: Path, head: bytes) -> bool:
+    """A Parquet file, by its first bytes; whether it holds ticks is seen on reading."""
+    return head.startswith(MAGIC)
+
+
+def read(path: Path, tally: Tally) -> Iterator[Ticks]:
+    """The ticks of a Parquet file in its order.
+
+    Raises
+    ------
+    InputError
+        The file is cut or broken; what was read before the break has been yielded.
+    TickError
+        Its columns are not the canonical ones, or hold nulls where none may be.
+    """
+    with _open(path) as file:
+        _check(path, file.schema_arrow)
+        row = 0
+        batches = file.iter_batches(batch_size=BATCH_ROWS, columns=SCHEMA.names, use_threads=False)
+        while True:
+            try:
+                batch = next(batches, None)
+            except (pa.ArrowInvalid, OSError) as error:
+                raise InputError(
+                    f"{path}, row {row}: the file is broken from here on ({_line(error)}); write it again"
+                ) from error
+            if batch is None:
+                return
+            try:
+                ticks = from_arrow(batch)
+            except TickError as error:
+                raise TickError(f"{path}, rows {row} to {row + len(batch) - 1}: {error}") from error
+            ticks.rows["row"] = np.arange(row, row + len(ticks))
+            row += len(ticks)
+            tally.messages += len(ticks)
+            yield ticks
+
+
+def starts(path: Path) -> int | None:
+    """The smallest `ts_recv` by the file's statistics; None where it has none, or cannot be read."""
+    try:
+        with _open(path) as file:
+            metadata = file.metadata
+            column = file.schema_arrow.get_field_index("ts_recv")
+            groups = [metadata.row_group(index).column(column).statistics for index in range(metadata.num_row_groups)]
+            known = column >= 0 and all(group is not None and group.has_min_max for group in groups)
+            return min((int(group.min) for group in groups), default=None) if known else None
+    except (InputError, IndexError, ValueError):
+        return None
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path, read_dictionary=list(NAMES))
+    except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
+        raise InputError(f"{path}: not a whole Parquet file ({_line(error)}); write it again") from error
+
+
+def _check(path: Path, schema: pa.Schema) -> None:
+    version = (schema.metadata or {}).get(b"tickproof.schema", SCHEMA_VERSION.encode())
+    if version != SCHEMA_VERSION.encode():
+        found = version.decode(errors="replace")
+        raise TickError(f"{path}: found schema {found}, expected {SCHEMA_VERSION}; read it with the version that wrote it")
+    verdicts = [name for name in schema.names if name in VERDICTS]
+    missing = [name for name in VERDICTS if name not in verdicts]
+    if verdicts and missing:
+        raise TickError(
+            f"{path}: found the verdict columns {', '.join(verdicts)} without {', '.join(missing)}, expected all or none"
+        )
+    try:
+        check_schema(pa.schema([field for field in schema if field.name not in VERDICTS]))
+    except TickError as error:
+        raise TickError(f"{path}: {error}") from error
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,29 @@
+"""What was read of recordings beside the ticks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts that grow while recordings are read.
+
+    Parameters
+    ----------
+    messages : int
+        Messages of the source: rows, packets, lines. One message may hold several ticks, or none.
+    undecoded : Counter of str
+        Messages, or parts of a file, that are no ticks, by reason.
+    out_of_order : int
+        Ticks whose `ts_recv` is below that of an earlier one of the same file. They stay where they arrived.
+    unknown : list of Path
+        Files of no known format in the folders that were read.
+    """
+
+    messages: int = 0
+    undecoded: Counter[str] = field(default_factory=Counter)
+    out_of_order: int = 0
+    unknown: list[Path] = field(default_factory=list)
