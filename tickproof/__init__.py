@@ -1,1 +1,5 @@
-"""The domain of tickproof: ticks, the steps that judge them, and what they find. No I/O here."""
+"""The domain of tickproof: ticks, the steps that judge them, and what they find. No I/O here but the cache of compiled kernels."""
+
+from tickproof import compiled
+
+compiled.use_cache()

@@ -140,9 +140,6 @@ def _emit(events, n, at, code, mode, measured):  # type: ignore[no-untyped-def]
     event.reference = at[4]
     event.code = code
     event.mode = mode
-    event.quality = 0
-    event.causal = 0
-    event.score = 0.0
     return n + 1
 
 

@@ -17,17 +17,14 @@ EVENT = np.dtype(
         ("reference", "<f8"),
         ("code", "u1"),
         ("mode", "u1"),
-        ("quality", "u1"),
-        ("causal", "u1"),
-        ("score", "<f4"),
     ],
     align=True,
 )
 """`row` in the step's ticks, `subject` the instrument (-1: the channel), `time` when it was known (event time),
-`first_ts` since when it lasts, `code` the taxonomy's bit, `mode` below, `quality` and `causal` the final and causal judgement."""
+`first_ts` since when it lasts, `code` the taxonomy's bit, `mode` below."""
 
-MOMENT, OPENS, CLOSES, ANNOUNCED, MODEL = 0, 1, 2, 3, 4
-"""Modes: a moment; a condition that lasts until it CLOSES; a moment that was announced (info); a verdict of the model."""
+MOMENT, OPENS, CLOSES, ANNOUNCED = 0, 1, 2, 3
+"""Modes: a moment; a condition that lasts until it CLOSES; a moment that was announced (info)."""
 
 UNITS: dict[int, str] = {
     BY_NAME[name].bit: unit

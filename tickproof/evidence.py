@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from tickproof.tick import NAMES, NULLABLE, SCHEMA, Ticks
+from tickproof.tick import NAMES, NULLABLE, ROW, SCHEMA, Ticks
+
+_FIELD = {name: k for k, name in enumerate(ROW.names or ())}
+_BIT = {name: int(bit) for name, bit in NULLABLE.items()}
 
 
 def verbatim(ticks: Ticks, row: int) -> dict[str, object]:
     """The tick's columns, nulls left out; integers as they are."""
-    record = ticks.rows[row]
+    record = ticks.rows[row].item()
+    present = record[_FIELD["present"]]
     out: dict[str, object] = {}
     for name in SCHEMA.names:
+        value = record[_FIELD[name]]
         if name in NAMES:
-            value: object = ticks.name(int(record[name]))
-        elif name in NULLABLE and not record["present"] & NULLABLE[name]:
+            value = ticks.name(value)
+        elif name in _BIT and not present & _BIT[name]:
             value = None
-        else:
-            value = int(record[name])
         if value is not None:
             out[name] = value
     return out

@@ -95,9 +95,10 @@ def from_csv(text: str, source: str = "labels") -> list[Label]:
             raise InputError(f"{source}, line 1: found {','.join(header or []) or 'nothing'}, expected {','.join(COLUMNS)}")
         for row in reader:
             if row:
-                label = _parse(row, f"{source}, line {reader.line_num}")
+                where = f"{source}, line {reader.line_num}"
+                label = _parse(row, where)
                 if label.fault_id in seen:
-                    raise InputError(f"{source}, line {reader.line_num}: fault_id {label.fault_id} is there twice, give each its own")
+                    raise InputError(f"{where}: fault_id {label.fault_id} is there twice, give each its own")
                 seen.add(label.fault_id)
                 labels.append(label)
     except csv.Error as error:
@@ -119,7 +120,9 @@ def _parse(row: list[str], where: str) -> Label:
         magnitude = float(text["magnitude"])
     except ValueError:
         magnitude = math.nan
-    label = Label(*row[:6], *times, magnitude)
+    onset, end, effect_end = times
+    fault_id, kind, scope, channel, venue, symbol = row[:6]
+    label = Label(fault_id, kind, scope, channel, venue, symbol, onset, end, effect_end, magnitude)
     if problem := _problem(label):
         raise InputError(f"{where}: {problem}")
     return label

@@ -27,7 +27,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     brokers: str = Field(
-        "127.0.0.1:9092", pattern=r"^[^\s:,]+:\d+(,[^\s:,]+:\d+)*$", description="host:port of brokers, by commas"
+        default="127.0.0.1:9092", pattern=r"^[^\s:,]+:\d+(,[^\s:,]+:\d+)*$", description="host:port of brokers, by commas"
     )
     prefix: str = Field(
         default="", pattern=r"^[a-zA-Z0-9._-]{0,100}$", description="set before every topic's name; sets a run apart"

@@ -169,7 +169,11 @@ class Ticks:
 
     def take(self, index: Array | slice) -> Ticks:
         """The ticks at `index`, with the same names."""
-        return Ticks(self.rows[index], self.names)
+        if isinstance(index, slice):
+            return Ticks(self.rows[index], self.names)
+        # As rows of words: numpy copies those several times faster than records.
+        words = np.ascontiguousarray(self.rows).view(np.int64).reshape(len(self.rows), -1)
+        return Ticks(words[index].reshape(-1).view(ROW), self.names)
 
     def name(self, code: int) -> str | None:
         """The string behind a code of `channel`, `venue` or `symbol`."""

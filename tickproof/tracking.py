@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from tickproof.event import ANNOUNCED, CLOSES, MODEL, OPENS, UNITS
+from tickproof.event import ANNOUNCED, CLOSES, OPENS, UNITS
 from tickproof.finding import CODES, Finding, Quality, Severity, feed_of, finding_id
 
 CLOSE_AFTER_NS = 5_000_000_000
@@ -42,6 +42,8 @@ class Member(NamedTuple):
     quality: int = 0
     causal: int = 0
     score: float = 0.0
+    detected_at: int = 0
+    """When it was known; 0: at `time`."""
 
 
 class _Open(msgspec.Struct):
@@ -92,10 +94,13 @@ class Tracker:
             item.lasting = False
         if member.score > old.score:
             changed["score"] = member.score
+        risen = _rank(member.quality) > _rank(Quality[old.current.upper()])
+        if risen:
+            changed |= {"current": Quality(member.quality).name.lower(), "severity": _severity(member)}
         item.finding = msgspec.structs.replace(old, **changed)
         if member.mode == CLOSES:
             return [*out, self._close(key)]
-        if member.time >= item.emitted_at + REVISE_EVERY_NS:
+        if risen or member.time >= item.emitted_at + REVISE_EVERY_NS:
             item.finding = msgspec.structs.replace(item.finding, revision=item.finding.revision + 1)
             item.emitted_at = member.time
             out.append(item.finding)
@@ -130,25 +135,37 @@ class Tracker:
             id=finding_id(code.name, channel, venue, symbol, *member.position),
             class_=code.class_,
             code=code.name,
-            severity=Severity.INFO if member.mode == ANNOUNCED else code.severity,
+            severity=_severity(member),
             feed=feed_of(channel),
             channel=channel,
             venue=venue or None,
             symbol=symbol or None,
             first_ts=member.first_ts,
             last_ts=member.time,
-            detected_at=member.time,
+            detected_at=member.detected_at or member.time,
             causal=Quality(member.causal).name.lower(),
             current=Quality(member.quality).name.lower(),
             measured=_number(measured),
             threshold=_number(threshold),
             reference=_number(reference),
-            unit="score" if member.mode == MODEL else UNITS[member.code],
+            unit=UNITS[member.code],
             score=member.score,
             rules_version=self._versions[0],
             model_version=self._versions[1],
             evidence=evidence,
         )
+
+
+def _severity(member: Member) -> Severity:
+    """The code's own; info where it was announced, or where a tick is only suspected of being corrupt."""
+    code = CODES[member.code]
+    suspected = code.quality == Quality.CORRUPT and member.quality != Quality.CORRUPT
+    return Severity.INFO if member.mode == ANNOUNCED or suspected else code.severity
+
+
+def _rank(quality: int) -> int:
+    """Corrupt is the worst that can be said of a tick."""
+    return 3 if quality == Quality.CORRUPT else min(quality, 2)
 
 
 def _number(value: float) -> float | None:

@@ -1,0 +1,121 @@
+"""What a shard's step noticed, as members of findings: which tick, which code, measured against what."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tickproof import rules
+from tickproof.evidence import of_tick, verbatim
+from tickproof.finding import CODES, Finding, Quality
+from tickproof.shard import ShardState
+from tickproof.tick import UNITS_PER_ONE, Array, Ticks
+from tickproof.tracking import Member, Scope
+
+if TYPE_CHECKING:
+    from tickproof.scoring import ShardSettings
+
+NEIGHBOURS = 3
+REACH_NS = 1_000_000_000
+"""Evidence shows the ticks of the instrument within this long before a tick, and within the lookahead after it."""
+FUTURE_NS = 1_000_000_000
+
+SYMBOL_BITS = np.uint64(sum(1 << code.bit for code in CODES if code.scope == "symbol"))
+_BITS = [(code.bit, code.name) for code in CODES if code.scope == "symbol"]
+NAN = float("nan")
+
+
+def observe_silences(state: ShardState, events: Array, block: Ticks) -> list[Finding]:
+    """Findings of instruments that fell silent or speak again."""
+    findings: list[Finding] = []
+    for event in events:
+        instrument = int(event["subject"])
+        venue, symbol = state.registry.instruments[instrument]
+        channel = state.registry.channels[int(state.channel_of[instrument])]
+        first, time, row = int(event["first_ts"]), int(event["time"]), int(event["row"])
+        values = (float(event["measured"]), float(event["threshold"]), float(event["reference"]))
+        member = Member(int(event["code"]), int(event["mode"]), Scope(channel, venue, symbol), (first, -1), time, first, values)
+        findings += state.tracker.observe(member, lambda row=row: of_tick(block, row) if row >= 0 else {})  # type: ignore[misc]
+    return findings
+
+
+def observe_verdicts(
+    state: ShardState, block: Ticks, context: Array, verdicts: Array, where: tuple[int, ShardSettings]
+) -> list[Finding]:
+    """Findings of ticks that became final; `where` is the row of the first of them, and the settings."""
+    offset, settings = where
+    findings: list[Finding] = []
+    names, rows = block.names, block.rows
+    for k in np.flatnonzero(verdicts["final_reasons"] & SYMBOL_BITS).tolist():
+        row = offset + k
+        record, verdict = rows[row], verdicts[k]
+        if record["venue"] < 0:
+            continue
+        symbol = names[record["symbol"]] if record["symbol"] >= 0 else ""
+        scope = Scope(names[record["channel"]], names[record["venue"]], symbol)
+        time = int(record["event_time"])
+        quality = int(verdict["final_quality"])
+        changed = quality != int(verdict["quality"]) or verdict["final_reasons"] != verdict["reasons"]
+        reasons = int(verdict["final_reasons"])
+        for bit, name in _BITS:
+            if not reasons >> bit & 1:
+                continue
+            member = Member(
+                code=bit,
+                mode=0,
+                scope=scope,
+                position=(int(record["ts_recv"]), int(record["ordinal"])),
+                time=time,
+                first_ts=time,
+                values=_measured(name, record, context[row]),
+                quality=quality if CODES[bit].quality == Quality.CORRUPT else CODES[bit].quality,
+                causal=int(verdict["quality"]),
+                score=float(verdict["final_score"]),
+                detected_at=time + settings.lookahead_ns if changed else time,
+            )
+            findings += state.tracker.observe(
+                member,
+                lambda row=row: _evidence(block, row, settings.lookahead_ns),  # type: ignore[misc]
+            )
+    return findings
+
+
+def _measured(name: str, record: Array, context: Array) -> tuple[float, float, float]:
+    """(measured, threshold, reference) of one code, in the unit that `event.UNITS` gives for it."""
+    if name == "time_implausible":
+        return float(int(record["ts_event"]) - int(record["ts_recv"])), float(FUTURE_NS), 0.0
+    if name == "crossed":
+        return int(record["bid_px"]) / UNITS_PER_ONE, int(record["ask_px"]) / UNITS_PER_ONE, int(record["ask_px"]) / UNITS_PER_ONE
+    if name == "wide_spread":
+        return float(context["ratio"]), rules.WIDE_RATIO, 1.0
+    if name == "size_outlier":
+        size = record["size"] if record["kind"] == rules.TRADE else max(record["bid_sz"], record["ask_sz"])
+        return int(size) / UNITS_PER_ONE, NAN, NAN
+    if name == "price_not_positive":
+        prices = [int(record[column]) for column in ("price", "bid_px", "ask_px")]
+        return min(prices) / UNITS_PER_ONE, 0.0, 0.0
+    if name in ("field_missing", "frozen", "silent"):
+        return NAN, NAN, NAN
+    x, level, limit = float(context["x"]), float(context["level"]), float(context["limit"])
+    if not math.isfinite(x):
+        return NAN, NAN, NAN
+    bound = level + math.copysign(limit, x - level)
+    return tuple(round(math.exp(v) / UNITS_PER_ONE, 9) for v in (x, bound, level))  # type: ignore[return-value]
+
+
+def _evidence(block: Ticks, row: int, lookahead_ns: int) -> dict[str, object]:
+    """The tick, and its instrument's neighbours: a function of event time alone, not of how the input was cut."""
+    rows = block.rows
+    record = rows[row]
+    time = int(record["event_time"])
+    same = (rows["venue"] == record["venue"]) & (rows["symbol"] == record["symbol"]) & (rows["kind"] <= 3)
+    times = rows["event_time"]
+    index = np.arange(len(rows))
+    before = np.flatnonzero(same & (index < row) & (times >= time - REACH_NS))[-NEIGHBOURS:]
+    after = np.flatnonzero(same & (index > row) & (times <= time + lookahead_ns))[:NEIGHBOURS]
+    return of_tick(block, row) | {
+        "before": [verbatim(block, int(k)) for k in before],
+        "after": [verbatim(block, int(k)) for k in after],
+    }

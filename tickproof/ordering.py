@@ -1,0 +1,49 @@
+"""A shard's order: (event time, channel, arrival). Ticks wait here until no earlier one can come."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tickproof.tick import Ticks, concat
+
+
+class Waiting:
+    """Ticks of many channels that wait for the watermark. Each channel's ticks are added in its arrival order."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self) -> None:
+        self._parts: list[Ticks] = []
+
+    def __len__(self) -> int:
+        return sum(len(part) for part in self._parts)
+
+    def add(self, ticks: Ticks) -> None:
+        """Take more ticks, stamped with their event time."""
+        if len(ticks):
+            self._parts.append(ticks)
+
+    def release(self, before_ns: int) -> Ticks:
+        """Take out, in the shard's order, the ticks whose event time is below `before_ns`."""
+        waiting = concat(self._parts)
+        due = waiting.rows["event_time"] < before_ns
+        self._parts = []
+        if not due.all():
+            self._parts = [waiting.take(~due)]
+        return in_order(waiting.take(due))
+
+    def first_ns(self) -> int | None:
+        """Event time of the earliest waiting tick."""
+        return min((int(part.rows["event_time"].min()) for part in self._parts), default=None)
+
+
+def in_order(ticks: Ticks) -> Ticks:
+    """Ticks by (event time, channel's name, arrival)."""
+    if not len(ticks):
+        return ticks
+    by_name = sorted(range(len(ticks.names)), key=ticks.names.__getitem__)
+    rank = np.empty(len(by_name), np.int32)
+    rank[by_name] = np.arange(len(by_name), dtype=np.int32)
+    times = ticks.rows["event_time"]
+    # lexsort is stable: equal keys keep their arrival order.
+    return ticks.take(np.lexsort((rank[ticks.rows["channel"]], times)))

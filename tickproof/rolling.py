@@ -1,0 +1,201 @@
+"""Rolling state of one (venue, symbol), compiled: gated robust level and scale, spread, sizes, rates, runs.
+
+Level and scale are *gated*: a price that is rejected moves neither, and a new level is accepted once it holds (`settle`).
+All averages are exponential, so that the state has a fixed size: 400 bytes an instrument.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba as nb
+import numpy as np
+
+INSTRUMENT = np.dtype(
+    [
+        ("ticks", "<i8"),
+        ("quotes", "<i8"),
+        ("trades", "<i8"),
+        ("accepted", "<i8"),
+        ("last_time", "<i8"),
+        ("last_clock", "<i8"),
+        ("longest_gap_ns", "<f8"),
+        ("gap_fast_ns", "<f8"),
+        ("gap_slow_ns", "<f8"),
+        ("bid", "<i8"),
+        ("ask", "<i8"),
+        ("bid_time", "<i8"),
+        ("ask_time", "<i8"),
+        ("level", "<f8"),
+        ("level_time", "<i8"),
+        ("quoted_time", "<i8"),
+        ("scale", "<f8"),
+        ("slow_level", "<f8"),
+        ("seen", "<f8"),
+        ("seen_time", "<i8"),
+        ("held", "<f8"),
+        ("held_count", "<i8"),
+        ("held_since", "<i8"),
+        ("spread_log", "<f8"),
+        ("spreads", "<i8"),
+        ("size_level", "<f8", (2,)),
+        ("size_scale", "<f8", (2,)),
+        ("sizes", "<i8", (2,)),
+        ("run", "<i8"),
+        ("run_price", "<i8"),
+        ("run_others", "<f8"),
+        ("last_deviation", "<f8"),
+        ("last_price", "<f8"),
+        ("residual_scale", "<f8"),
+        ("flagged_run", "<i8"),
+        ("volume_fast", "<f8"),
+        ("volume_slow", "<f8"),
+        ("halted", "<i8"),
+        ("silent", "<i8"),
+        ("symbol", "<i8"),
+        ("venue", "<i8"),
+        ("next", "<i8"),
+        ("known", "<i8"),
+    ]
+)
+"""Prices `bid`, `ask`, `run_price` in 1e-9; `level`, `held`, `slow_level` natural logarithms of a price; `scale` of a log price;
+`next` links the instruments of one symbol."""
+
+SCALE_WEIGHT = 0.03
+SCALE_CLIP = 4.0
+FAST_WEIGHT, SLOW_WEIGHT = 0.1, 0.01
+MEDIAN_STEP = 0.02
+SLOW_LEVEL_NS = 1.0e9
+MAX_OTHERS = 32
+FRESH_NS = 30_000_000_000
+WARM = 20
+"""Accepted ticks before a level means anything."""
+FLOOR = 0.3e-4
+"""No scale is below 0.3 bp: a price that stood still must not make the next step of one tick an outlier."""
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def effective_scale(state):  # type: ignore[no-untyped-def]
+    """The scale that deviations are measured in: never below a quarter of the median spread, nor below `FLOOR`."""
+    floor = FLOOR
+    if state.spreads > 0:
+        floor = max(floor, 0.25 * math.exp(state.spread_log))
+    return max(state.scale, floor)
+
+
+@nb.njit(cache=True, nogil=True)
+def others(instruments, head, index, now, scratch):  # type: ignore[no-untyped-def]
+    """What the symbol's other venues say at `now`, from prices no older than `FRESH_NS`, accepted or not.
+
+    Were only accepted prices asked, then in fast news each venue would wait for the others to be accepted first.
+    Returns the median of their prices (NaN: none), how many they are, how far they disagree (NaN: fewer than two), their mean
+    move over about a second, and the event time of the newest.
+    """
+    count, move, newest = 0, 0.0, np.int64(-1)
+    j = head
+    while j >= 0 and count < MAX_OTHERS:
+        other = instruments[j]
+        if j != index and other.accepted >= WARM and now - other.seen_time <= FRESH_NS:
+            k = count
+            while k > 0 and scratch[k - 1] > other.seen:
+                scratch[k] = scratch[k - 1]
+                k -= 1
+            scratch[k] = other.seen
+            count += 1
+            move += other.seen - other.slow_level
+            newest = max(newest, other.seen_time)
+        j = other.next
+    if count == 0:
+        return np.nan, 0, np.nan, np.nan, newest
+    middle = scratch[count // 2] if count % 2 else 0.5 * (scratch[count // 2 - 1] + scratch[count // 2])
+    width = scratch[count - 1] - scratch[0] if count > 1 else np.nan
+    return middle, count, width, move / count, newest
+
+
+@nb.njit(cache=True, nogil=True)
+def see(state, x, now, quote):  # type: ignore[no-untyped-def]
+    """Remember a price for the other venues. Trades bounce between the sides: they count only where quotes do not."""
+    if quote or state.quotes == 0 or now - state.quoted_time > FRESH_NS:
+        state.seen = x
+        state.seen_time = now
+
+
+@nb.njit(cache=True, nogil=True)
+def accept(state, x, now, quote):  # type: ignore[no-untyped-def]
+    """Move level and scale by an accepted log price. Trades move the level only where quotes do not."""
+    if state.accepted == 0:
+        state.level = x
+        state.slow_level = x
+        state.scale = FLOOR
+    deviation = abs(x - state.level)
+    state.scale += SCALE_WEIGHT * (min(deviation, SCALE_CLIP * max(state.scale, FLOOR)) - state.scale)
+    decay = math.exp(-float(max(now - state.level_time, 0)) / SLOW_LEVEL_NS)
+    state.slow_level = x + (state.slow_level - x) * decay
+    if quote:
+        state.level = x
+        state.quoted_time = now
+    elif now - state.quoted_time > FRESH_NS or state.quotes == 0:
+        state.level += 0.4 * (x - state.level)
+    state.level_time = now
+    state.accepted += 1
+    state.held_count = 0
+
+
+@nb.njit(cache=True, nogil=True)
+def settle(state, x, now, width, patience):  # type: ignore[no-untyped-def]
+    """Count a rejected price towards a new level; True once (ticks, ns) = `patience` of them in a row lay within `width`."""
+    if state.held_count > 0 and abs(x - state.held) <= width:
+        state.held_count += 1
+        state.held += (x - state.held) / state.held_count
+    else:
+        state.held = x
+        state.held_count = 1
+        state.held_since = now
+    return state.held_count >= patience[0] and now - state.held_since >= patience[1]
+
+
+@nb.njit(cache=True, nogil=True)
+def arrive(state, now):  # type: ignore[no-untyped-def]
+    """Inter-arrival statistics: the gap in ns that ends with this tick."""
+    gap = float(max(now - state.last_time, 0)) if state.ticks > 0 else 0.0
+    if state.ticks == 1:
+        state.gap_fast_ns = gap
+        state.gap_slow_ns = gap
+    state.gap_fast_ns += FAST_WEIGHT * (gap - state.gap_fast_ns)
+    state.gap_slow_ns += SLOW_WEIGHT * (gap - state.gap_slow_ns)
+    state.ticks += 1
+    state.last_time = now
+    return gap
+
+
+@nb.njit(cache=True, nogil=True)
+def learn_spread(state, spread):  # type: ignore[no-untyped-def]
+    """Streaming median of the relative spread: steps of fixed size in its logarithm towards the new value."""
+    x = math.log(max(spread, 1e-7))
+    state.spreads += 1
+    if state.spreads <= 50:
+        # The mean of the first logarithms is a start near the median.
+        state.spread_log += (x - state.spread_log) / state.spreads
+    elif x > state.spread_log:
+        state.spread_log += MEDIAN_STEP
+    elif x < state.spread_log:
+        state.spread_log -= MEDIAN_STEP
+
+
+@nb.njit(cache=True, nogil=True)
+def learn_size(state, which, size):  # type: ignore[no-untyped-def]
+    """Deviation of the log size from its usual, in mean absolute deviations, before it is learnt; `which` 0 quotes, 1 trades."""
+    x = math.log(max(float(size), 1.0))
+    n = state.sizes[which]
+    deviation = np.nan
+    if n >= WARM:
+        deviation = (x - state.size_level[which]) / max(state.size_scale[which], 0.2)
+    if n < WARM:
+        weight = 1.0 / (n + 1)
+        state.size_level[which] += weight * (x - state.size_level[which])
+        state.size_scale[which] += weight * (abs(x - state.size_level[which]) - state.size_scale[which])
+    elif abs(deviation) < 8.0:
+        state.size_level[which] += SLOW_WEIGHT * (x - state.size_level[which])
+        state.size_scale[which] += SLOW_WEIGHT * (abs(x - state.size_level[which]) - state.size_scale[which])
+    state.sizes[which] = n + 1
+    return deviation

@@ -1,0 +1,256 @@
+"""RULES: deterministic facts about single ticks, compiled, each with the threshold that it uses.
+
+`judge` decides from what was known when the tick was released (causal), `settle_verdict` once the lookahead has passed.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numba as nb
+import numpy as np
+
+from tickproof import rolling
+from tickproof.finding import BY_NAME
+from tickproof.tick import Condition, Kind, Present
+
+VERSION = "1"
+
+
+class Rule(NamedTuple):
+    """One code that is decided here, and how."""
+
+    code: str
+    how: str
+
+
+RULES: tuple[Rule, ...] = (
+    Rule("field_missing", "a trade without price or size, a quote without any side, a tick without a symbol"),
+    Rule("price_not_positive", "any price of the message is zero or less"),
+    Rule("crossed", "bid above ask in one message; a venue that does so in more than 1 % of 1 000 quotes does it by habit"),
+    Rule("decimal_shift", "price over level within 2 % of a power of ten, and other venues do not share it"),
+    Rule("spike", "12 scales and 25 bp from the level, and it comes back, or other venues move on without it"),
+    Rule("bad_run", "the same, three ticks and more in a row"),
+    Rule("wide_spread", "a spread over 15 times its median and 20 bp"),
+    Rule("outside_quotes", "a trade 3 spreads and 20 bp outside fresh quotes of earlier stamps, to which no quote moves"),
+    Rule("explained_print", "an off-market trade whose sale condition explains it"),
+    Rule("genuine_move", "12 scales and 25 bp from the level, shared by other venues"),
+)
+
+DEVIATION_SCALES = 12.0
+DEVIATION_FLOOR = 25.0e-4
+MARKET_FLOOR = 50.0e-4
+OUTSIDE_SPREADS = 3.0
+OUTSIDE_FLOOR = 20.0e-4
+QUOTE_FRESH_NS = 2_000_000_000
+WIDE_RATIO = 15.0
+WIDE_FLOOR = 20.0e-4
+SPREADS_NEEDED = 50
+HABIT_QUOTES = 1_000
+HABIT_SHARE = 0.01
+TEN_WIDTH = 0.02
+SHARED = 0.5
+"""A price that went at least half as far as the tick, the same way, shares its move."""
+NEW_LEVEL = (20, 10_000_000_000)
+"""(ticks, ns) until a level that other venues do not share is accepted."""
+NEW_LEVEL_ALONE = (3, 0)
+"""The same where there is no other venue to ask."""
+
+LN10 = math.log(10.0)
+
+
+def _bit(name: str) -> int:
+    return 1 << BY_NAME[name].bit
+
+
+MISSING, POSITIVE, CROSSED = _bit("field_missing"), _bit("price_not_positive"), _bit("crossed")
+TEN, SPIKE, RUN = _bit("decimal_shift"), _bit("spike"), _bit("bad_run")
+WIDE, OUTSIDE, EXPLAINED = _bit("wide_spread"), _bit("outside_quotes"), _bit("explained_print")
+GENUINE, IMPLAUSIBLE = _bit("genuine_move"), _bit("time_implausible")
+COPY = _bit("duplicate") | _bit("duplicate_changed")
+ALWAYS_CORRUPT = MISSING | POSITIVE | IMPLAUSIBLE
+SUSPECT = COPY | _bit("out_of_order") | WIDE
+BID, ASK = int(Present.BID_PX), int(Present.ASK_PX)
+QUOTED = BID | ASK | int(Present.BID_SZ) | int(Present.ASK_SZ)
+TRADED = int(Present.PRICE) | int(Present.SIZE)
+EXPLAINING = int(
+    Condition.AVERAGE_PRICE
+    | Condition.DERIVATIVELY_PRICED
+    | Condition.SOLD_LATE
+    | Condition.OUT_OF_SEQUENCE
+    | Condition.PRIOR_REFERENCE_PRICE
+    | Condition.CONTINGENT
+    | Condition.OFFICIAL_PRICE
+)
+EXTENDED = int(Condition.EXTENDED_HOURS)
+QUOTE, TRADE = int(Kind.QUOTE), int(Kind.TRADE)
+
+CONTEXT = np.dtype(
+    [
+        ("x", "<f8"),
+        ("level", "<f8"),
+        ("limit", "<f8"),
+        ("others", "<f8"),
+        ("ratio", "<f8"),
+        ("accepted", "<i8"),
+        ("bits", "<u8"),
+        ("final_bits", "<u8"),
+        ("instrument", "<i4"),
+        ("run", "<i4"),
+        ("rule", "u1"),
+        ("final_rule", "u1"),
+        ("supported", "u1"),
+        ("watch", "u1"),
+    ],
+    align=True,
+)
+"""What is remembered of a tick until it is final: its log price `x`, the `level` and `limit` it was held against, the median of
+the `others`, the spread `ratio`, how many ticks its instrument had `accepted`, and the quality that rules give."""
+
+VENUE = np.dtype([("quotes", "<i8"), ("crossed", "<i8"), ("width", "<f8")])
+"""A venue's habit of crossing, within the shard."""
+
+
+@nb.njit(cache=True, nogil=True)
+def stateless(row, has_symbol):  # type: ignore[no-untyped-def]
+    """Bits of what the message alone tells."""
+    bits = row.reasons
+    if row.kind == QUOTE and (row.present & QUOTED) == 0:
+        bits |= np.uint64(MISSING)
+    if row.kind == TRADE and (row.present & TRADED) != TRADED:
+        bits |= np.uint64(MISSING)
+    if not has_symbol and row.kind <= 3:
+        bits |= np.uint64(MISSING)
+    for present, price in ((BID, row.bid_px), (ASK, row.ask_px), (64, row.price)):
+        if (row.present & present) != 0 and price <= 0:
+            bits |= np.uint64(POSITIVE)
+    return bits
+
+
+@nb.njit(cache=True, nogil=True)
+def stateless_all(rows):  # type: ignore[no-untyped-def]
+    """`stateless` of each row."""
+    bits = np.zeros(len(rows), np.uint64)
+    for i in range(len(rows)):
+        bits[i] = stateless(rows[i], rows[i].symbol >= 0)
+    return bits
+
+
+@nb.njit(cache=True, nogil=True)
+def check_crossed(row, venue):  # type: ignore[no-untyped-def]
+    """(crossed beyond the venue's habit, quality it deserves); learns the habit."""
+    width = float(row.bid_px - row.ask_px) / float(row.ask_px)
+    habit = venue.quotes >= HABIT_QUOTES and venue.crossed > HABIT_SHARE * venue.quotes
+    beyond = width > 0.0 and not (habit and width <= venue.width)
+    quality = 2 if venue.quotes >= HABIT_QUOTES else 1
+    venue.quotes += 1
+    if width > 0.0:
+        venue.crossed += 1
+        # Half a percent is past any aggregate's habit.
+        if width < 0.005:
+            venue.width = max(venue.width, width)
+    return beyond, quality
+
+
+@nb.njit(cache=True, nogil=True)
+def power_of_ten(distance, scale):  # type: ignore[no-untyped-def]
+    """(exponent, distance to it) of a log ratio; exponent 0 where it is near no other power of ten."""
+    k = round(distance / LN10)
+    rest = abs(distance - k * LN10)
+    if k != 0 and rest > max(TEN_WIDTH, 20.0 * scale):
+        k = 0
+    return k, rest
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def _follows(price, context):  # type: ignore[no-untyped-def]
+    """Did this log price go along with the tick? In fast news it may by now be far beyond it."""
+    distance = context.x - context.level
+    moved = price - context.level
+    return moved >= SHARED * distance if distance > 0.0 else moved <= SHARED * distance
+
+
+@nb.njit(cache=True, nogil=True)
+def judge(context, state, view):  # type: ignore[no-untyped-def]
+    """Causal verdict on a priced tick that no condition explains; `view` is (scale, others, sources, one-sided move, extended).
+
+    Sets bits, rule, limit and watch of `context`; returns (off its level, shared by others).
+    """
+    scale, middle, sources, one_sided, extended = view
+    if state.accepted < rolling.WARM:
+        return False, False
+    deviation = context.x - context.level
+    context.limit = max(DEVIATION_SCALES * scale, DEVIATION_FLOOR)
+    other_limit = max(DEVIATION_SCALES * max(scale, state.residual_scale), DEVIATION_FLOOR)
+    off = abs(deviation) > context.limit
+    # Others that lie nearer to the new price than to the old level share the move.
+    shared = sources > 0 and (abs(context.x - middle) <= other_limit or _follows(middle, context))
+    context.watch = abs(deviation) > 0.25 * context.limit
+    if not off or one_sided:
+        return off, shared
+    k, _ = power_of_ten(deviation, scale)
+    if shared:
+        if abs(deviation) > MARKET_FLOOR:
+            context.bits |= np.uint64(GENUINE)
+            context.rule = 3
+    elif k != 0:
+        context.bits |= np.uint64(TEN)
+        context.rule = 2
+    else:
+        context.bits |= np.uint64(SPIKE)
+        context.rule = max(context.rule, 2 if sources >= 2 and not extended else 1)
+    return off, shared
+
+
+@nb.njit(cache=True, nogil=True)
+def settle_verdict(context, row, state, view):  # type: ignore[no-untyped-def]
+    """Final verdict of a watched tick; `view` is (others, sources, newest, extended) at the tick's event time + lookahead."""
+    middle, sources, newest, extended = view
+    x, level = context.x, context.level
+    distance = abs(x - level)
+    moved_on = state.accepted > context.accepted
+    held = moved_on and _follows(state.level, context)
+    returned = moved_on and not held
+    shared = sources > 0 and _follows(middle, context)
+    refused = sources > 0 and newest > row.event_time and not shared
+    was_shared = (context.bits & np.uint64(GENUINE)) != 0
+    context.supported = 1 if shared or was_shared else (2 if held and not refused else 0)
+    price_bits = np.uint64(SPIKE) | np.uint64(RUN) | np.uint64(TEN) | np.uint64(OUTSIDE)
+    if (context.bits & price_bits) == 0:
+        return
+    bits = context.bits
+    rule = 0
+    if shared:
+        bits &= ~price_bits
+        if distance > MARKET_FLOOR:
+            bits |= np.uint64(GENUINE)
+            rule = 3
+    else:
+        if (bits & np.uint64(TEN)) != 0:
+            rule = 2
+        if (bits & np.uint64(SPIKE)) != 0:
+            if returned or refused:
+                rule = 1 if extended else 2
+                if context.run >= 3 or state.held_count >= 3:
+                    bits = (bits & ~np.uint64(SPIKE)) | np.uint64(RUN)
+            elif held:
+                bits &= ~np.uint64(SPIKE)
+            else:
+                rule = max(rule, 1)
+        if (bits & np.uint64(OUTSIDE)) != 0:
+            tolerance = max(0.25 * distance, OUTSIDE_FLOOR)
+            quoted = min(state.bid_time, state.ask_time) > 0 and max(state.bid_time, state.ask_time) > row.event_time
+            inside = quoted and x >= math.log(float(state.bid)) - tolerance and x <= math.log(float(state.ask)) + tolerance
+            if inside or held:
+                bits &= ~np.uint64(OUTSIDE)
+            else:
+                rule = max(rule, 1 if extended else 2)
+    # What other rules said of the same tick stands.
+    others = bits & ~price_bits
+    if (others & np.uint64(ALWAYS_CORRUPT)) != 0:
+        rule = 2
+    elif (others & np.uint64(SUSPECT)) != 0 and rule == 0:
+        rule = 1
+    context.final_bits = bits
+    context.final_rule = rule

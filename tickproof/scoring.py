@@ -1,0 +1,184 @@
+"""One shard of symbols: features, rules and model, tick by tick in the shard's order; verdicts at once and when final."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from tickproof import rules, shard_kernel, statistics
+from tickproof.event import EVENT
+from tickproof.features import INDEX, NAMES
+from tickproof.finding import BY_NAME, CORRUPT_BITS, VERDICT, Finding, Quality
+from tickproof.members import observe_silences, observe_verdicts
+from tickproof.shard import LIFE, ShardState, tag
+from tickproof.tick import Array, Ticks, concat
+
+RULE_SCORE = 99.0
+SUPPORTED_SCORE = 2.0
+"""What a model may still say of a tick that other sources support."""
+DEFAULT_THRESHOLD = 4.0
+
+
+class Detector(Protocol):
+    """A trained model."""
+
+    version: str
+    feature_names: tuple[str, ...]
+    threshold: float
+
+    def score(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+        """Scores (n,) of features (n, f), on the scale of DESIGN: P(score >= s | clean) <= 10^-s."""
+        ...
+
+    def contributions(self, row: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """How much of one tick's score (f,) each feature explains."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ShardSettings:
+    """`lookahead_ns` is part of the results; without a detector only rules judge, at `threshold`."""
+
+    lookahead_ns: int = 250_000_000
+    threshold: float = DEFAULT_THRESHOLD
+    detector: Detector | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShardResult:
+    """What one step gives.
+
+    Parameters
+    ----------
+    final : Ticks
+        Ticks that became final, in the shard's order; `verdicts` are records of VERDICT beside them.
+    urgent : Ticks
+        New ticks judged 1 or more at once; `urgent_verdicts` hold their causal part.
+    seconds : list of statistics.Row
+    features : array, shape (len(final), n_features)
+        What the model saw of `final`.
+    """
+
+    state: ShardState
+    final: Ticks
+    verdicts: Array
+    urgent: Ticks
+    urgent_verdicts: Array
+    findings: list[Finding]
+    seconds: list[statistics.Row]
+    features: npt.NDArray[np.float64]
+
+
+def step(state: ShardState, ticks: Ticks, horizon_ns: int, settings: ShardSettings) -> ShardResult:
+    """Walk the next ticks of the shard, which are in its order, and make final what no tick below `horizon_ns` can change.
+
+    Rows of `shard.as_life` show that their channel lives and nothing else. How the input is cut does not matter.
+    """
+    work = state.copy()
+    block = concat([state.block, ticks])
+    start, size = len(state.block), len(block)
+    context = np.concatenate([state.context, np.zeros(len(ticks), rules.CONTEXT)])
+    features = np.concatenate([state.features, np.empty((len(ticks), len(NAMES)))])
+    tags = tag(work, block)
+    times = np.array([(settings.lookahead_ns, horizon_ns, start, state.final)], shard_kernel.TIMES)
+    events = np.zeros(4 * len(ticks) + 4 * work.count + 4, EVENT)
+    final, n = shard_kernel.walk(block.rows, tags, context, features, work.arrays(), times, events)
+    scores = np.concatenate([state.scores, _model_scores(settings.detector, context[start:], features[start:])])
+
+    causal = _verdicts(context["bits"], context["rule"], scores, features, settings.threshold)
+    supported = context["supported"][state.final : final] > 0
+    lowered = np.where(supported, np.minimum(scores[state.final : final], SUPPORTED_SCORE), scores[state.final : final])
+    done = slice(state.final, final)
+    last = _verdicts(context["final_bits"][done], context["final_rule"][done], lowered, features[done], settings.threshold)
+    verdicts = np.zeros(final - state.final, VERDICT)
+    for name, before, after in zip(("quality", "score", "reasons"), (c[done] for c in causal), last, strict=True):
+        verdicts[name], verdicts["final_" + name] = before, after
+
+    findings = observe_silences(work, events[:n], block)
+    findings += observe_verdicts(work, block, context, verdicts, (state.final, settings))
+    findings += work.tracker.expire(int(work.shard["time"][0]))
+    counted = ~tags[2][done].astype(bool)
+    seconds = _statistics(
+        work,
+        block.rows[done],
+        np.where(counted, tags[0][done], -1),
+        verdicts["final_quality"],
+        horizon_ns - settings.lookahead_ns,
+    )
+
+    urgent = np.flatnonzero((causal[0][start:] > 0) & ~tags[2][start:].astype(bool)) + start
+    urgent_verdicts = np.zeros(len(urgent), VERDICT)
+    for name, column in zip(("quality", "score", "reasons"), causal, strict=True):
+        urgent_verdicts[name] = column[urgent]
+    out = np.flatnonzero(counted) + state.final
+    # Evidence shows the second before a tick: so much is kept of what is final.
+    reach = int(block.rows["event_time"][min(final, size - 1)]) - shard_kernel.SECOND_NS if size else 0
+    keep = min(int(np.searchsorted(block.rows["event_time"], reach)), final)
+    work.block, work.context, work.features = block.take(slice(keep, None)), context[keep:], features[keep:]
+    work.scores, work.final = scores[keep:], final - keep
+    return ShardResult(
+        work, block.take(out), verdicts[counted], block.take(urgent), urgent_verdicts, findings, seconds, features[out]
+    )
+
+
+def _model_scores(detector: Detector | None, context: Array, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """The model's scores; 0 for what is no priced tick, for copies, and for what a condition explains."""
+    scores = np.zeros(len(context), np.float32)
+    excluded = np.uint64(rules.COPY | rules.EXPLAINED | rules.GENUINE)
+    judged = np.flatnonzero(~np.isnan(context["x"]) & ((context["bits"] & excluded) == 0))
+    if detector is not None and len(judged):
+        scores[judged] = np.maximum(detector.score(np.ascontiguousarray(features[judged])), 0.0)
+    return scores
+
+
+def _verdicts(bits: Array, rule: Array, scores: Array, features: Array, threshold: float) -> tuple[Array, Array, Array]:
+    """(quality, score, reasons) of ticks from what rules and model say."""
+    score = np.where(rule == Quality.CORRUPT, np.float32(RULE_SCORE), scores).astype(np.float32)
+    corrupt = score >= threshold
+    suspect = (rule == Quality.SUSPECT) | (score >= threshold - 1.0)
+    quality = np.select(
+        [corrupt, rule == Quality.MARKET_EVENT, suspect], [Quality.CORRUPT, Quality.MARKET_EVENT, Quality.SUSPECT], Quality.GOOD
+    ).astype(np.uint8)
+    reasons = bits.copy()
+    alone = np.flatnonzero(corrupt & ((bits & np.uint64(CORRUPT_BITS)) == 0))
+    reasons[alone] |= _name_by_context(features[alone])
+    return quality, score, reasons
+
+
+def _name_by_context(features: Array) -> Array:
+    """The code of a verdict that the model gave alone: by what of the tick is odd."""
+    size = np.abs(features[:, INDEX["size"]])
+    deviation = np.fmax(np.abs(features[:, INDEX["deviation"]]), np.abs(features[:, INDEX["residual"]]))
+    frozen = (features[:, INDEX["equal_run"]] > np.log(5.0)) & (np.abs(features[:, INDEX["missed_move"]]) > 3.0)
+    run = features[:, INDEX["flagged_run"]] > np.log(3.0)
+    names = np.select(
+        [frozen, np.nan_to_num(size) > np.nan_to_num(deviation), run], ["frozen", "size_outlier", "bad_run"], "digit_error"
+    )
+    bits = {name: np.uint64(1 << BY_NAME[name].bit) for name in ("frozen", "size_outlier", "bad_run", "digit_error")}
+    return np.array([bits[str(name)] for name in names], np.uint64)
+
+
+def _statistics(state: ShardState, rows: Array, instruments: Array, quality: Array, before_ns: int) -> list[statistics.Row]:
+    out = np.zeros(len(rows) + state.count, statistics.SYMBOL_SECOND)
+    n = statistics.count(rows, instruments, quality, state.accumulators, out)
+    n += statistics.flush(state.accumulators, before_ns, out[n:])
+    return statistics.symbol_rows(out[:n], state.registry.instruments)
+
+
+def overtaken(ticks: Ticks) -> Array:
+    """Verdicts (VERDICT) on ticks that came behind the watermark: rules about the message alone, and no state is moved."""
+    verdicts = np.zeros(len(ticks), VERDICT)
+    bits = rules.stateless_all(ticks.rows)
+    corrupt = (bits & np.uint64(rules.ALWAYS_CORRUPT)) != 0
+    suspect = (bits & np.uint64(rules.SUSPECT)) != 0
+    for prefix in ("", "final_"):
+        verdicts[prefix + "reasons"] = bits
+        verdicts[prefix + "quality"] = np.select([corrupt, suspect], [Quality.CORRUPT, Quality.SUSPECT], Quality.GOOD)
+        verdicts[prefix + "score"] = np.where(corrupt, RULE_SCORE, 0.0)
+    return verdicts
+
+
+__all__ = ["LIFE", "Detector", "ShardResult", "ShardSettings", "overtaken", "rules", "step"]

@@ -1,0 +1,382 @@
+"""One shard's walk, compiled: ticks in the shard's order in, context and features of each out, verdicts made final in passing."""
+
+from __future__ import annotations
+
+import math
+
+import numba as nb
+import numpy as np
+
+from tickproof import rolling, rules
+from tickproof.event import CLOSES, OPENS
+from tickproof.features import INDEX
+from tickproof.finding import BY_NAME
+from tickproof.rolling import accept, arrive, effective_scale, learn_size, learn_spread, others, see, settle
+from tickproof.tick import Condition, Kind, Present
+
+CLOCK = np.dtype([("last_time", "<i8"), ("alive_ns", "<i8")])
+"""A channel's clock within the shard: event time during which it was alive. A silence of the channel itself stops it."""
+SHARD = np.dtype([("second", "<i8"), ("time", "<i8")])
+TIMES = np.dtype([("lookahead", "<i8"), ("horizon", "<i8"), ("start", "<i8"), ("final", "<i8")])
+"""`horizon`: no tick below it is to come; `start`: the first row to walk; `final`: the first row that is not final yet."""
+
+SECOND_NS = 1_000_000_000
+ALIVE_STEP_NS = SECOND_NS
+SILENCE_WARMUP = 100
+SILENCE_FLOOR_NS = 3.0e9
+SILENCE_FACTOR = 4.0
+GAP_HALF_LIFE_NS = 600.0e9
+
+_SILENT = BY_NAME["silent"].bit
+_QUOTE, _TRADE, _STATUS = int(Kind.QUOTE), int(Kind.TRADE), int(Kind.STATUS)
+_BID_SZ, _ASK_SZ, _SIZE = int(Present.BID_SZ), int(Present.ASK_SZ), int(Present.SIZE)
+_STOPPED = int(Condition.HALTED | Condition.SESSION_CLOSED)
+_GOES_ON = int(Condition.RESUMED | Condition.SESSION_OPENED)
+
+_F_TRADE, _F_DEVIATION, _F_DEVIATION_BP = INDEX["is_trade"], INDEX["deviation"], INDEX["deviation_bp"]
+_F_RESIDUAL, _F_RESIDUAL_BP, _F_SOURCES = INDEX["residual"], INDEX["residual_bp"], INDEX["sources"]
+_F_OUTSIDE, _F_QUOTE_AGE = INDEX["outside"], INDEX["quote_age"]
+_F_SPREAD_BP, _F_SPREAD_RATIO = INDEX["spread_bp"], INDEX["spread_ratio"]
+_F_BID_MOVE, _F_ASK_MOVE = INDEX["bid_move"], INDEX["ask_move"]
+_F_SIZE, _F_BALANCE, _F_INTERVAL, _F_RATE = INDEX["size"], INDEX["size_balance"], INDEX["interval"], INDEX["rate_ratio"]
+_F_EQUAL, _F_MISSED, _F_TEN = INDEX["equal_run"], INDEX["missed_move"], INDEX["ten_distance"]
+_F_LAST, _F_STEP, _F_MOVE, _F_WIDTH = INDEX["last_deviation"], INDEX["step"], INDEX["others_move"], INDEX["others_width"]
+_F_FLAGGED, _F_VOLUME, _F_CONDITIONS = INDEX["flagged_run"], INDEX["volume_ratio"], INDEX["conditions"]
+
+
+@nb.njit(cache=True, nogil=True)
+def _silence_threshold(state):  # type: ignore[no-untyped-def]
+    return max(SILENCE_FLOOR_NS, SILENCE_FACTOR * state.longest_gap_ns)
+
+
+@nb.njit(cache=True, nogil=True)
+def _event(events, n, at, mode, state):  # type: ignore[no-untyped-def]
+    """`at` is (row, instrument, time, measured)."""
+    event = events[n]
+    event.row, event.subject, event.time = at[0], at[1], at[2]
+    event.first_ts = state.last_time
+    event.measured = at[3]
+    event.threshold = _silence_threshold(state)
+    event.reference = state.longest_gap_ns
+    event.code = _SILENT
+    event.mode = mode
+    return n + 1
+
+
+@nb.njit(cache=True, nogil=True)
+def _sweep(instruments, channel_of, clocks, now, events, n):  # type: ignore[no-untyped-def]
+    """Open a silence for each instrument whose channel lived on for its threshold without it."""
+    for k in range(len(instruments)):
+        state = instruments[k]
+        if state.silent == 0 and state.halted == 0 and state.ticks >= SILENCE_WARMUP:
+            if clocks[channel_of[k]].alive_ns - state.last_clock >= _silence_threshold(state):
+                state.silent = 1
+                n = _event(events, n, (-1, k, now, float(now - state.last_time)), OPENS, state)
+    return n
+
+
+@nb.njit(cache=True, nogil=True)
+def _learn_gap(state, gap, clock, events, at):  # type: ignore[no-untyped-def]
+    """Move the longest usual gap, and close a silence that this tick ends. Returns the number of events."""
+    n, i, k = at
+    if state.silent == 1:
+        state.silent = 0
+        n = _event(events, n, (i, k, state.last_time + np.int64(gap), gap), CLOSES, state)
+        gap = min(gap, _silence_threshold(state))
+    alive = min(gap, float(clock - state.last_clock))
+    state.longest_gap_ns = max(alive, state.longest_gap_ns * 2.0 ** (-gap / GAP_HALF_LIFE_NS))
+    return n
+
+
+@nb.njit(cache=True, nogil=True)
+def _quote_features(row, state, x, scale, features):  # type: ignore[no-untyped-def]
+    """Features of the sides. Returns (relative spread, does one side move alone)."""
+    bid_move = math.log(float(row.bid_px) / float(state.bid)) if state.bid > 0 else 0.0
+    ask_move = math.log(float(row.ask_px) / float(state.ask)) if state.ask > 0 else 0.0
+    spread = float(row.ask_px - row.bid_px) / math.exp(x)
+    features[_F_BID_MOVE] = bid_move / scale
+    features[_F_ASK_MOVE] = ask_move / scale
+    features[_F_SPREAD_BP] = 1e4 * spread
+    if state.spreads >= rules.SPREADS_NEEDED and spread > 0.0:
+        features[_F_SPREAD_RATIO] = math.log(spread) - state.spread_log
+    if (row.present & _BID_SZ) != 0 and (row.present & _ASK_SZ) != 0 and row.bid_sz > 0 and row.ask_sz > 0:
+        features[_F_BALANCE] = math.log(float(row.bid_sz) / float(row.ask_sz))
+    larger = max(abs(bid_move), abs(ask_move))
+    alone = larger > rules.DEVIATION_FLOOR and (bid_move * ask_move <= 0.0 or min(abs(bid_move), abs(ask_move)) < 0.25 * larger)
+    return spread, alone
+
+
+@nb.njit(cache=True, nogil=True)
+def _outside(row, state, x, now):  # type: ignore[no-untyped-def]
+    """How far a trade lies outside its venue's fresh quotes of earlier stamps, log; NaN where there are none."""
+    if state.bid <= 0 or state.ask <= 0 or state.bid > state.ask:
+        return np.nan
+    oldest = min(state.bid_time, state.ask_time)
+    if now - oldest > rules.QUOTE_FRESH_NS or max(state.bid_time, state.ask_time) >= now:
+        return np.nan
+    return max(math.log(float(state.bid)) - x, x - math.log(float(state.ask)), 0.0)
+
+
+@nb.njit(cache=True, nogil=True)
+def _price(row):  # type: ignore[no-untyped-def]
+    """Log price of a trade, log mid of a two-sided quote, NaN otherwise; in units of 1e-9."""
+    if row.kind == _TRADE:
+        return math.log(float(row.price))
+    if (row.present & rules.BID) != 0 and (row.present & rules.ASK) != 0:
+        return 0.5 * (math.log(float(row.bid_px)) + math.log(float(row.ask_px)))
+    return np.nan
+
+
+@nb.njit(cache=True, nogil=True)
+def _sizes(row, state, features):  # type: ignore[no-untyped-def]
+    """Size features; learns sizes."""
+    if row.kind == _TRADE:
+        features[_F_SIZE] = learn_size(state, 1, row.size)
+        size = max(float(row.size), 0.0)
+        if state.trades == 0:
+            state.volume_fast = size
+            state.volume_slow = size
+        state.volume_fast += 0.2 * (size - state.volume_fast)
+        state.volume_slow += 0.01 * (size - state.volume_slow)
+        if state.volume_fast > 0.0 and state.volume_slow > 0.0:
+            features[_F_VOLUME] = math.log(state.volume_fast / state.volume_slow)
+        state.trades += 1
+        return
+    state.quotes += 1
+    largest = np.int64(-1)
+    if (row.present & _BID_SZ) != 0:
+        largest = max(largest, row.bid_sz)
+    if (row.present & _ASK_SZ) != 0:
+        largest = max(largest, row.ask_sz)
+    if largest >= 0:
+        features[_F_SIZE] = learn_size(state, 0, largest)
+
+
+@nb.njit(cache=True, nogil=True)
+def _equal_run(row, state, middle, scale, features):  # type: ignore[no-untyped-def]
+    """Count how long the price stands still, and what the others did meanwhile."""
+    price = row.price if row.kind == _TRADE else row.bid_px + row.ask_px
+    if row.kind == _QUOTE or state.quotes == 0:
+        if price == state.run_price:
+            state.run += 1
+        else:
+            state.run = 1
+            state.run_price = price
+            state.run_others = middle
+    features[_F_EQUAL] = math.log(float(max(state.run, 1)))
+    features[_F_MISSED] = (middle - state.run_others) / scale
+
+
+@nb.njit(cache=True, nogil=True)
+def _priced(i, row, now, context, features, state, shared_state):  # type: ignore[no-untyped-def]
+    """Judge a tick that has a price, then learn from it: features use only what came before."""
+    instruments, heads, venues, scratch = shared_state
+    x = context.x
+    scale = effective_scale(state)
+    middle, sources, width, move, _ = others(instruments, heads[state.symbol], context.instrument, now, scratch)
+    context.others = middle
+    context.level = state.level
+    quote = row.kind == _QUOTE
+    explained = (not quote) and (row.conditions & rules.EXPLAINING) != 0
+    extended = (row.conditions & rules.EXTENDED) != 0
+    warm = state.accepted >= rolling.WARM
+    deviation = x - state.level if warm else np.nan
+    features[_F_DEVIATION] = deviation / scale
+    features[_F_DEVIATION_BP] = 1e4 * deviation
+    features[_F_RESIDUAL] = (x - middle) / max(scale, state.residual_scale)
+    features[_F_RESIDUAL_BP] = 1e4 * (x - middle)
+    features[_F_SOURCES] = sources
+    features[_F_MOVE] = move / scale
+    features[_F_WIDTH] = width / scale
+    features[_F_LAST] = state.last_deviation
+    features[_F_STEP] = (x - state.last_price) / scale if state.ticks > 1 else 0.0
+    if warm:
+        _, features[_F_TEN] = rules.power_of_ten(deviation, scale)
+        if abs(deviation) < 0.5 * rules.LN10:
+            features[_F_TEN] = 1.0
+    spread, alone, wide = 0.0, False, False
+    if quote:
+        spread, alone = _quote_features(row, state, x, scale, features)
+        crossed, quality = rules.check_crossed(row, venues[state.venue])
+        if crossed:
+            context.bits |= np.uint64(rules.CROSSED)
+            context.rule = quality
+        elif state.spreads >= rules.SPREADS_NEEDED and spread > rules.WIDE_FLOOR:
+            context.ratio = spread / math.exp(state.spread_log)
+            wide = context.ratio > rules.WIDE_RATIO
+            if wide:
+                context.bits |= np.uint64(rules.WIDE)
+                context.rule = max(context.rule, 1)
+    else:
+        outside = _outside(row, state, x, now)
+        half = max(math.exp(state.spread_log), rolling.FLOOR) if state.spreads > 0 else scale
+        features[_F_OUTSIDE] = outside / half
+        if state.bid_time > 0 and state.ask_time > 0:
+            features[_F_QUOTE_AGE] = math.log10(1e-6 + 1e-9 * float(max(now - min(state.bid_time, state.ask_time), 0)))
+        far = outside > max(rules.OUTSIDE_SPREADS * half, rules.OUTSIDE_FLOOR)
+        if explained:
+            context.limit = max(5.0 * scale, 10.0e-4)
+            if far or abs(deviation) > context.limit:
+                context.bits |= np.uint64(rules.EXPLAINED)
+        elif far and not (sources > 0 and abs(x - middle) <= rules.SHARED * outside):
+            context.bits |= np.uint64(rules.OUTSIDE)
+            context.rule = max(context.rule, 2 if sources > 0 and not extended else 1)
+    _sizes(row, state, features)
+    _equal_run(row, state, middle, scale, features)
+    features[_F_CONDITIONS] = 1.0 if explained else 0.0
+    if explained:
+        return
+    off, shared = rules.judge(context, state, (scale, middle, sources, alone, extended))
+    state.flagged_run = state.flagged_run + 1 if off else 0
+    features[_F_FLAGGED] = math.log(1.0 + state.flagged_run)
+    context.run = state.flagged_run
+    context.watch = context.watch or (context.bits & np.uint64(rules.OUTSIDE)) != 0
+    state.last_deviation = deviation / scale if warm else 0.0
+    state.last_price = x
+    bad = (context.bits & np.uint64(rules.CROSSED | rules.COPY | rules.TEN)) != 0 or wide
+    if not bad:
+        _learn(row, now, state, (x, spread, scale, middle, sources, off, shared))
+    context.accepted = state.accepted
+
+
+@nb.njit(cache=True, nogil=True)
+def _learn(row, now, state, seen):  # type: ignore[no-untyped-def]
+    """Move the references, if this price may move them."""
+    x, spread, scale, middle, sources, off, shared = seen
+    quote = row.kind == _QUOTE
+    see(state, x, now, quote)
+    if state.accepted < rolling.WARM:
+        off = state.accepted > 2 and abs(x - state.level) > 0.05
+        shared = False
+    if off and not shared:
+        patience = rules.NEW_LEVEL if sources > 0 else rules.NEW_LEVEL_ALONE
+        if not settle(state, x, now, max(6.0 * scale, 15.0e-4), patience):
+            return
+    accept(state, x, now, quote)
+    if sources > 0:
+        state.residual_scale += 0.03 * (min(abs(x - middle), 4.0 * max(state.residual_scale, scale)) - state.residual_scale)
+    if quote:
+        state.bid, state.ask = row.bid_px, row.ask_px
+        state.bid_time = state.ask_time = now
+        if spread > 0.0:
+            learn_spread(state, spread)
+
+
+@nb.njit(cache=True, nogil=True)
+def _one_sided(row, now, state):  # type: ignore[no-untyped-def]
+    """A message with one side moves that side alone; it is never judged against the other."""
+    if (row.present & rules.BID) != 0:
+        state.bid, state.bid_time = row.bid_px, now
+    if (row.present & rules.ASK) != 0:
+        state.ask, state.ask_time = row.ask_px, now
+    fresh = min(state.bid_time, state.ask_time) > 0 and now - min(state.bid_time, state.ask_time) <= 10 * SECOND_NS
+    if fresh and 0 < state.bid < state.ask:
+        x = 0.5 * (math.log(float(state.bid)) + math.log(float(state.ask)))
+        spread = float(state.ask - state.bid) / math.exp(x)
+        learn_spread(state, spread)
+        # A stub is no price.
+        if spread < 0.005 and (state.accepted < rolling.WARM or abs(x - state.level) < 0.01):
+            see(state, x, now, True)
+            accept(state, x, now, True)
+
+
+@nb.njit(cache=True, nogil=True)
+def _finish(row, context, state, shared_state, lookahead):  # type: ignore[no-untyped-def]
+    """Make one tick's verdict final; the state holds everything up to its event time + lookahead, and nothing later."""
+    context.final_bits = context.bits
+    context.final_rule = context.rule
+    if context.watch:
+        instruments, heads, _, scratch = shared_state
+        now = row.event_time + lookahead
+        middle, sources, _, _, newest = others(instruments, heads[state.symbol], context.instrument, now, scratch)
+        extended = (row.conditions & rules.EXTENDED) != 0
+        rules.settle_verdict(context, row, state, (middle, sources, newest, extended))
+
+
+@nb.njit(cache=True, nogil=True)
+def walk(rows, tags, context, features, state, times, events):  # type: ignore[no-untyped-def]
+    """Walk the rows from `times.start` on and make final what the horizon allows.
+
+    Parameters
+    ----------
+    rows : array of ROW, shape (n,)
+        Ticks that are not final yet, then the new ones, in the shard's order.
+    tags : (instrument of each row or -1, channel of each row, 1 where a row is a copy that only shows life; channel by instrument)
+    context, features : arrays of CONTEXT, shape (n,), and float64, shape (n, features)
+    state : (array of INSTRUMENT, first instrument by symbol, array of VENUE, array of CLOCK, array of SHARD of one, scratch)
+    times : array of TIMES of one
+    events : array of EVENT
+
+    Returns
+    -------
+    (first row that is not final, number of events)
+    """
+    instrument_of, row_channel, life, channel_of = tags
+    instruments, heads, venues, clocks, shards, scratch = state
+    shared_state = (instruments, heads, venues, scratch)
+    shard = shards[0]
+    lookahead, horizon, final = times[0].lookahead, times[0].horizon, times[0].final
+    n = 0
+    for i in range(times[0].start, len(rows)):
+        row = rows[i]
+        now = row.event_time
+        while final < i and rows[final].event_time + lookahead < now:
+            k = instrument_of[final]
+            _finish(rows[final], context[final], instruments[max(k, 0)], shared_state, lookahead)
+            final += 1
+        second = (now + SECOND_NS - 1) // SECOND_NS
+        if second > shard.second:
+            if shard.second > 0:
+                n = _sweep(instruments, channel_of, clocks, shard.second * SECOND_NS, events, n)
+            shard.second = second
+        shard.time = now
+        clock = clocks[row_channel[i]]
+        if clock.last_time > 0:
+            clock.alive_ns += min(max(now - clock.last_time, 0), ALIVE_STEP_NS)
+        clock.last_time = now
+        k = instrument_of[i]
+        mine = context[i]
+        mine.instrument = k
+        mine.x = np.nan
+        features[i, :] = np.nan
+        if life[i]:
+            continue
+        mine.bits = rules.stateless(row, row.symbol >= 0)
+        if (mine.bits & np.uint64(rules.ALWAYS_CORRUPT)) != 0:
+            mine.rule = 2
+        elif (mine.bits & np.uint64(rules.SUSPECT)) != 0:
+            mine.rule = 1
+        if k < 0:
+            continue
+        one = instruments[k]
+        if row.kind == _STATUS:
+            if (row.conditions & _STOPPED) != 0:
+                one.halted = 1
+            elif (row.conditions & _GOES_ON) != 0:
+                one.halted = 0
+        if row.kind <= 3:
+            gap = float(max(now - one.last_time, 0)) if one.ticks > 0 else 0.0
+            if one.ticks > 0:
+                n = _learn_gap(one, gap, clock.alive_ns, events, (n, i, k))
+        one.last_clock = clock.alive_ns
+        if row.kind > _TRADE:
+            one.last_time = now
+            continue
+        features[i, _F_TRADE] = 1.0 if row.kind == _TRADE else 0.0
+        if one.ticks >= rolling.WARM:
+            features[i, _F_INTERVAL] = math.log((gap + 1e3) / (one.gap_slow_ns + 1e3))
+            features[i, _F_RATE] = math.log((one.gap_slow_ns + 1e3) / (one.gap_fast_ns + 1e3))
+        arrive(one, now)
+        if (mine.bits & np.uint64(rules.MISSING | rules.POSITIVE)) != 0:
+            continue
+        mine.x = _price(row)
+        if math.isnan(mine.x):
+            one.quotes += 1
+            _one_sided(row, now, one)
+        else:
+            _priced(i, row, now, mine, features[i], one, shared_state)
+    while final < len(rows) and rows[final].event_time + lookahead < horizon:
+        k = instrument_of[final]
+        _finish(rows[final], context[final], instruments[max(k, 0)], shared_state, lookahead)
+        final += 1
+    return final, n
