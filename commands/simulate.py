@@ -1,0 +1,147 @@
+"""`tickproof simulate`: a simulated market with labelled faults, written to Parquet with its labels beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import numpy as np
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from producers.faults import Faults
+from producers.market import Family, Market
+from producers.simulation import Simulation, simulate
+from tickproof import label
+from tickproof.errors import SettingsError
+from tickproof.tick import NAMES, Kind, Ticks, concat, to_arrow
+
+ROW_GROUP = 100_000
+"""Least rows of a row group, but for the last one."""
+
+
+@click.command()
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="The same seed gives the same bytes.")
+@click.option("--minutes", type=float, default=2.0, show_default=True, help="Length of the stream.")
+@click.option("--symbols", type=click.IntRange(min=1), default=48, show_default=True, help="How many symbols, on four venues.")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write to; made if needed."
+)
+@click.option("--faults-per-kind", type=click.IntRange(min=0), default=5, show_default=True, help="Episodes of each fault.")
+@click.option("--no-faults", is_flag=True, help="The same market without faults.")
+@click.option(
+    "--family", type=click.Choice(["train", "evaluate"]), help="Draw the market's parameters from this range, by the seed."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+def command(
+    *,
+    seed: int,
+    minutes: float,
+    symbols: int,
+    out: Path,
+    faults_per_kind: int,
+    no_faults: bool,
+    family: Family | None,
+    as_json: bool,
+) -> None:
+    """Simulate a market: ticks.parquet and labels.csv in a folder.
+
+    Quotes and trades of many symbols on four venues, with news, halts and odd prints that are genuine, and with labelled faults
+    of each kind. All of it follows from the seed.
+
+    \b
+    Examples:
+      tickproof simulate --out out
+      tickproof simulate --seed 7 --minutes 10 --faults-per-kind 20 --out out
+      tickproof simulate --no-faults --json --out clean
+    """
+    if family is None:
+        market, faults = Market(seed=seed, minutes=minutes, symbols=symbols), Faults(seed=seed, per_kind=faults_per_kind)
+    else:
+        market = Market.varied(seed, family, minutes=minutes, symbols=symbols)
+        faults = Faults.varied(seed, family, per_kind=faults_per_kind)
+    simulation = simulate(market, None if no_faults else faults)
+    begun = time.perf_counter()
+    kinds = _write(_watched(simulation, market), simulation, out)
+    seconds = time.perf_counter() - begun
+    summary = {
+        "ticks": sum(kinds.values()),
+        "by_kind": {Kind(kind).name.lower(): count for kind, count in sorted(kinds.items()) if count},
+        "episodes": dict(sorted(Counter(found.kind for found in simulation.labels).items())),
+        "missing": simulation.missing,
+        "seconds": round(seconds, 3),
+        "ticks_per_s": round(sum(kinds.values()) / seconds),
+        "ticks_file": str(out / "ticks.parquet"),
+        "labels_file": str(out / "labels.csv"),
+    }
+    click.echo(json.dumps(summary) if as_json else _text(summary, simulation))
+
+
+def _write(batches: Iterator[Ticks], simulation: Simulation, out: Path) -> Counter[int]:
+    """Write ticks and labels; count ticks by kind. Files get their names when they are whole."""
+    kinds: Counter[int] = Counter()
+    parts = {name: out / f".{name}.part" for name in ("ticks.parquet", "labels.csv")}
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        # Every batch has the same columns; those of no ticks are the file's.
+        schema = to_arrow(Ticks(concat([]).rows, simulation.names)).schema
+        with pq.ParquetWriter(parts["ticks.parquet"], schema, compression="zstd", use_dictionary=list(NAMES)) as writer:
+            for group in _groups(batches):
+                kinds.update(dict(enumerate(np.bincount(group.rows["kind"], minlength=len(Kind)).tolist())))
+                writer.write_batch(to_arrow(group), row_group_size=2 * ROW_GROUP)
+        parts["labels.csv"].write_text(label.to_csv(simulation.labels), encoding="ascii")
+        for name, part in parts.items():
+            os.replace(part, out / name)
+    except OSError as error:
+        reason = error.strerror or error
+        raise SettingsError(f"simulate: cannot write to {out} ({reason}); choose another --out or make room") from error
+    finally:
+        for part in parts.values():
+            part.unlink(missing_ok=True)
+    return kinds
+
+
+def _groups(batches: Iterator[Ticks]) -> Iterator[Ticks]:
+    """Batches put together until they are worth a row group."""
+    waiting: list[Ticks] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(map(len, waiting)) >= ROW_GROUP:
+            yield concat(waiting)
+            waiting = []
+    if waiting:
+        yield concat(waiting)
+
+
+def _watched(simulation: Simulation, market: Market) -> Iterator[Ticks]:
+    """The batches, with a progress bar on standard error where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield from simulation
+        return
+    columns = TextColumn("simulating"), BarColumn(), TextColumn("{task.fields[ticks]:,} ticks"), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=market.end_ns - market.start_ns, ticks=0)
+        ticks = 0
+        for batch in simulation:
+            ticks += len(batch)
+            progress.update(task, completed=int(batch.rows["ts_recv"][-1]) - market.start_ns, ticks=ticks)
+            yield batch
+
+
+def _text(summary: dict[str, object], simulation: Simulation) -> str:
+    faults = sum(not found.is_genuine for found in simulation.labels)
+    lines = [
+        f"{summary['ticks']:,} ticks in {summary['seconds']} s: {summary['ticks_file']}",
+        f"{faults} episodes of faults, {len(simulation.labels) - faults} labels of genuine events: {summary['labels_file']}",
+    ]
+    if simulation.missing:
+        short = ", ".join(f"{name} {count}" for name, count in simulation.missing.items())
+        lines.append(f"no place for: {short}; a longer stream has more room")
+    return "\n".join(lines)

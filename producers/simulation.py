@@ -1,0 +1,89 @@
+"""A simulated stream: the market, with faults or without, as batches in capture order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from producers import genuine, trading, universe
+from producers.block import Block
+from producers.capture import Capture
+from producers.faults import Faults
+from producers.injection import Injection
+from producers.market import Market
+from tickproof.label import Label
+from tickproof.tick import NS_PER_SECOND, Ticks, concat
+
+BATCH_NS = 2 * NS_PER_SECOND
+"""Market time of one batch."""
+
+
+class Simulation:
+    """A stream to iterate over once or again; its labels are complete when it has been iterated to the end.
+
+    Parameters
+    ----------
+    market : Market
+    faults : Faults or None
+        None: the same market without faults.
+    """
+
+    __slots__ = ("_faults", "_labels", "_market", "_missing", "names")
+
+    def __init__(self, market: Market, faults: Faults | None = None) -> None:
+        self._market = market
+        self._faults = faults
+        self._labels: list[Label] = []
+        self._missing: dict[str, int] = {}
+        self.names: tuple[str, ...] = universe.build(market).names
+
+    @property
+    def labels(self) -> list[Label]:
+        """Faults and genuine events so far, by onset."""
+        return sorted(self._labels, key=lambda label: (label.onset, label.fault_id))
+
+    @property
+    def missing(self) -> dict[str, int]:
+        """Entries of FAULTS of which fewer episodes than wanted found a place, and how many fewer."""
+        return dict(self._missing)
+
+    def __iter__(self) -> Iterator[Ticks]:
+        """Batches of ticks in capture order, about two seconds of market each. Memory does not depend on the stream's length."""
+        market, world = self._market, universe.build(self._market)
+        capture = Capture(market, world)
+        injection = Injection(market, world, self._faults) if self._faults is not None else None
+        self._labels, self._missing = [], {}
+        for block in trading.trade(market, world):
+            rows = block.rows
+            capture.receive(rows, block.number, block.events)
+            if injection is None:
+                capture.number(rows)
+                outcome = np.arange(len(rows)), rows[:0]
+            else:
+                edited = Block(rows, world)
+                injection.edit_content(edited, block.number, block.events)
+                capture.number(rows, edited.keep)
+                edited.compact()
+                injection.edit_sequence(edited, block.number, capture)
+                outcome = edited.outcome()
+                self._labels += injection.labels
+                injection.labels.clear()
+                self._missing = injection.missing()
+            self._labels += genuine.labels([event for event in block.events if event.onset >= block.start], world, market.end_ns)
+            is_last = block.end >= market.end_ns
+            edges = np.append(np.arange(block.start + BATCH_NS, block.end, BATCH_NS), block.end)
+            for part in capture.merge(rows, outcome, edges, last=is_last):
+                yield Ticks(part, world.names)
+
+
+def simulate(market: Market, faults: Faults | None = None) -> Simulation:
+    """The stream of a market; with `faults` None, the same market without them."""
+    return Simulation(market, faults)
+
+
+def simulate_all(market: Market, faults: Faults | None = None) -> tuple[Ticks, list[Label]]:
+    """The whole stream at once, and its labels."""
+    simulation = Simulation(market, faults)
+    ticks = concat(list(simulation))
+    return ticks, simulation.labels

@@ -1,0 +1,167 @@
+"""Who trades where: the symbols, venues, channels and series (a symbol on a venue) of a simulated market."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from producers.market import Market
+from tickproof.tick import UNITS_PER_ONE
+
+Array = npt.NDArray[Any]
+
+VENUES = ("XSIM", "YSIM", "ZSIM", "WSIM", "VSIM", "USIM", "TSIM", "SSIM")
+TICK = UNITS_PER_ONE // 100
+"""The price grid: one cent."""
+SECTORS = 6
+
+INSTRUMENT = np.dtype(
+    [
+        ("price", "f8"),  # first price, ticks
+        ("spread", "f8"),  # usual spread, ticks; below 1 for large-tick names
+        ("lot", "i8"),  # shares
+        ("depth", "f8"),  # usual displayed lots
+        ("odd", "f8"),  # share of trades below a lot
+        ("rate", "f8"),  # ticks a second on a venue of share 1
+        ("trades", "f8"),  # share of arrivals that are trades
+        ("volatility", "f8"),  # of log price, per square root of a second
+        ("beta", "f8"),
+        ("sector", "i8"),
+    ]
+)
+"""One symbol."""
+
+SERIES = np.dtype(
+    [
+        ("instrument", "i4"),
+        ("channel", "i4"),  # index of the channel, which is also its name's code
+        ("venue_code", "i4"),
+        ("symbol_code", "i4"),
+        ("lag", "i8"),  # how long after the fact the venue's quotes know the price, ns
+        ("width", "f8"),  # its spread against the symbol's usual one
+        ("rate", "f8"),  # ticks a second
+    ]
+)
+"""One symbol on one venue; series `venue × symbols + symbol`."""
+
+CHANNEL = np.dtype(
+    [
+        ("venue", "i4"),
+        ("venue_code", "i4"),
+        ("base", "f8"),  # least latency, ns
+        ("jitter", "f8"),  # median of what comes on top, ns
+        ("skew", "f8"),  # sigma of its logarithm
+        ("phase", "i8"),  # of its heartbeats, ns
+    ]
+)
+"""One channel; its index is the code of its name."""
+
+TRADING_YEAR_S = 252 * 23_400
+
+
+@dataclass(frozen=True, slots=True)
+class Universe:
+    """Names and constants of a market.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Channels, then venues, then symbols: what the codes of `ROW` index.
+    instruments, series, channels : arrays of INSTRUMENT, SERIES and CHANNEL
+    shares : array, shape (venues,)
+        How much of a symbol's trading a venue has.
+    """
+
+    names: tuple[str, ...]
+    instruments: Array
+    series: Array
+    channels: Array
+    shares: Array
+
+    @property
+    def symbols(self) -> int:
+        """How many symbols there are."""
+        return len(self.instruments)
+
+    @property
+    def venues(self) -> int:
+        """How many venues there are."""
+        return len(self.shares)
+
+    def series_of(self, rows: Array) -> Array:
+        """The series of each row, −1 for rows without a symbol."""
+        channels, venues = len(self.channels), self.venues
+        series = (rows["venue"] - channels) * self.symbols + rows["symbol"] - channels - venues
+        return np.where(rows["symbol"] < 0, -1, series)
+
+
+def build(market: Market) -> Universe:
+    """The universe of a market, from its seed."""
+    rng = market.random(1)
+    instruments = _instruments(market, rng)
+    venues = VENUES[: market.venues]
+    lines = [(0, "A"), (0, "B"), *((venue, "A") for venue in range(1, market.venues))]
+    channels = np.zeros(len(lines), CHANNEL)
+    channels["venue"] = [venue for venue, _ in lines]
+    channels["venue_code"] = len(lines) + channels["venue"]
+    channels["base"] = market.latency_us * 1000 * np.exp(0.6 * rng.standard_normal(len(lines)))
+    channels["jitter"] = channels["base"] * rng.uniform(0.1, 0.3, len(lines))
+    channels["skew"] = rng.uniform(0.7, 1.1, len(lines))
+    channels["phase"] = rng.integers(0, 1_000_000_000, len(lines))
+    shares = np.array([1.0, 0.8, 0.6, 0.45, 0.35, 0.3, 0.25, 0.2])[: market.venues]
+    names = (*(f"{VENUES[venue]}.{line}" for venue, line in lines), *venues, *_tickers(market.symbols, rng))
+    return Universe(names, instruments, _series(market, instruments, shares, rng), channels, shares)
+
+
+def _instruments(market: Market, rng: np.random.Generator) -> Array:
+    count = market.symbols
+    table = np.zeros(count, INSTRUMENT)
+    # Prices fill $1 to $3 000 evenly in logarithm, so that every stream has large-tick and small-tick names.
+    place = rng.permutation(count) + rng.random(count)
+    dollars = 3000.0 ** (place / count)
+    table["price"] = np.round(dollars * 100)
+    table["lot"] = np.select([dollars < 250, dollars < 1000], [100, 40], 10)
+    # Activity is even in logarithm too, apart from a share of names that hardly trade.
+    rank = (rng.permutation(count) + rng.random(count)) / count
+    quiet = rank < market.illiquid_share
+    above = (rank - market.illiquid_share) / max(1.0 - market.illiquid_share, 1e-9)
+    silent_rate = (1 / 60) * 18.0 ** (rank / max(market.illiquid_share, 1e-9))
+    table["rate"] = np.where(quiet, silent_rate, market.peak_rate ** np.clip(above, 0, 1))
+    table["trades"] = market.trade_share * rng.uniform(0.5, 1.5, count)
+    scarcity = np.clip(10.0 / (table["rate"] + 1.0), 1.0, 5.0) ** 0.7
+    table["spread"] = market.spread_bp * 1e-4 * scarcity * np.exp(0.3 * rng.standard_normal(count)) * table["price"]
+    large_tick = np.clip(1.0 / np.maximum(table["spread"], 0.05), 1.0, 12.0)
+    table["depth"] = 2.0 * large_tick * np.exp(0.4 * rng.standard_normal(count))
+    table["odd"] = np.clip(0.1 + 0.12 * np.log10(dollars), 0.05, 0.6)
+    annual = market.volatility * np.exp(0.35 * rng.standard_normal(count))
+    table["volatility"] = annual / np.sqrt(TRADING_YEAR_S)
+    table["beta"] = np.clip(1.0 + 0.3 * rng.standard_normal(count), 0.2, 2.0)
+    table["sector"] = rng.integers(0, SECTORS, count)
+    return table
+
+
+def _series(market: Market, instruments: Array, shares: Array, rng: np.random.Generator) -> Array:
+    count = market.symbols
+    table = np.zeros(count * market.venues, SERIES)
+    venue, symbol = np.divmod(np.arange(len(table)), count)
+    lines = market.venues + 1
+    table["instrument"] = symbol
+    # The first venue has the two first channels, by turns; every other venue has one.
+    table["channel"] = np.where(venue == 0, symbol % 2, venue + 1)
+    table["venue_code"] = lines + venue
+    table["symbol_code"] = lines + market.venues + symbol
+    table["lag"] = np.round(1e6 * np.exp(rng.uniform(np.log(0.5), np.log(12.0), len(table))))
+    table["width"] = rng.uniform(0.9, 1.25, len(table))
+    table["rate"] = instruments["rate"][symbol] * shares[venue] * np.exp(0.25 * rng.standard_normal(len(table)))
+    return table
+
+
+def _tickers(count: int, rng: np.random.Generator) -> list[str]:
+    letters = np.array(list("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+    found: dict[str, None] = {}
+    while len(found) < count:
+        found.setdefault("".join(letters[rng.integers(0, 26, int(rng.integers(3, 5)))]))
+    return list(found)
