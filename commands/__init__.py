@@ -23,6 +23,7 @@ TERMINATED = 143
 """Exit status after SIGTERM."""
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "simulate": ("commands.simulate", "a simulated market with labelled faults"),
     "topics": ("commands.topics", "make, list, check and delete the topics"),
     "settings": ("commands.settings", "the settings in force and where each comes from"),
 }
