@@ -24,6 +24,7 @@ TERMINATED = 143
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "simulate": ("commands.simulate", "a simulated market with labelled faults"),
+    "evaluate": ("commands.evaluate", "measure verdicts and findings against labels"),
     "topics": ("commands.topics", "make, list, check and delete the topics"),
     "settings": ("commands.settings", "the settings in force and where each comes from"),
 }

@@ -1,0 +1,150 @@
+"""What an evaluation says, as records that a program or a table can show."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+BUDGETS = (10, 100, 1000)
+"""False alarms per million ticks at which recall is compared."""
+
+
+def wilson(found: int, total: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson, "Probable inference", 1927): (0, 1) when there was nothing to find."""
+    if total == 0:
+        return 0.0, 1.0
+    z = 1.959963984540054
+    share = found / total
+    middle = (share + z * z / (2 * total)) / (1 + z * z / total)
+    half = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / (1 + z * z / total)
+    return max(middle - half, 0.0), min(middle + half, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """How many episodes of one kind of fault were found.
+
+    Attributes
+    ----------
+    found, episodes : int
+        As deployed: by `final_quality` and findings.
+    low, high : float
+        95 % Wilson interval of the share.
+    chance : float or None
+        Share found in the same windows without the fault; None when no window was free.
+    at : dict of str to float
+        Share found at 10, 100 and 1 000 false alarms a million, by a threshold on scores.
+    rules, model : float
+        Share that rules and findings find by themselves; share that the model finds by itself.
+    delay_s : float or None
+        Median time from onset to the first tick or finding, of those found.
+    """
+
+    kind: str
+    found: int
+    episodes: int
+    low: float
+    high: float
+    chance: float | None
+    at: dict[str, float]
+    rules: float
+    model: float
+    delay_s: float | None
+
+    @property
+    def share(self) -> float:
+        """Recall as deployed."""
+        return self.found / self.episodes
+
+
+@dataclass(frozen=True, slots=True)
+class FalseAlarms:
+    """What was called wrong outside every fault.
+
+    Attributes
+    ----------
+    ticks_by_rules, ticks_by_model : int
+        Ticks of `final_quality` 2, with and without the bit of a code that gives 2.
+    findings : int
+        Feed anomalies of severity warning or more that touch no fault.
+    denominator : int
+        Ticks of kinds 0 to 3.
+    calm, volatile : float
+        False ticks a million, outside and inside of genuine episodes.
+    """
+
+    ticks_by_rules: int
+    ticks_by_model: int
+    findings: int
+    denominator: int
+    calm: float
+    volatile: float
+
+    @property
+    def count(self) -> int:
+        """All of them."""
+        return self.ticks_by_rules + self.ticks_by_model + self.findings
+
+    @property
+    def per_million(self) -> float:
+        """All of them, a million ticks."""
+        return per_million(self.count, self.denominator)
+
+
+@dataclass(frozen=True, slots=True)
+class Genuine:
+    """How many genuine episodes of one kind were called corrupt or anomalous."""
+
+    kind: str
+    called: int
+    episodes: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One scored run against its labels.
+
+    Attributes
+    ----------
+    thresholds : dict of str to float or None
+        The score that must be exceeded at each budget; None where all scores above 0 fit in.
+    chance_by : str
+        "clean run" or "shifted windows".
+    calibration : dict of str to float
+        Score s -> share of the ticks outside faults whose `final_score` is at least s, times 10^s: at most 1 if scores keep
+        their promise. Ticks that a rule called corrupt are left out.
+    """
+
+    kinds: list[Recall]
+    false_alarms: FalseAlarms
+    genuine: list[Genuine]
+    thresholds: dict[str, float | None]
+    chance_by: str
+    calibration: dict[str, float]
+
+    def macro(self) -> dict[str, float | None]:
+        """Means over kinds: `recall`, `chance`, `rules`, `model`, and `at_10`, `at_100`, `at_1000`; None without kinds."""
+        columns: dict[str, list[float]] = {
+            "recall": [row.share for row in self.kinds],
+            "chance": [row.chance for row in self.kinds if row.chance is not None],
+            "rules": [row.rules for row in self.kinds],
+            "model": [row.model for row in self.kinds],
+            **{f"at_{budget}": [row.at[str(budget)] for row in self.kinds] for budget in BUDGETS},
+        }
+        return {name: sum(values) / len(values) if values else None for name, values in columns.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain values, for JSON."""
+        out = asdict(self)
+        for row, record in zip(out["kinds"], self.kinds, strict=True):
+            row["recall"] = record.share
+        out["false_alarms"] |= {"count": self.false_alarms.count, "per_million": self.false_alarms.per_million}
+        return out | {"macro": self.macro()}
+
+
+def per_million(count: int, total: int) -> float:
+    """A rate; 0 of nothing is 0."""
+    return count * 1e6 / total if total else 0.0
