@@ -44,6 +44,7 @@ from tickproof.wire.message import CONTINUATION, walk
 _VERSION_KEY = b"tickproof.schema"
 _REASON = 2_000
 """A reason is cut here, in characters."""
+_ORDINARY_SCHEMA_BYTES = 8_192
 _LZ4_FROM_ROWS = 64
 """Below this many rows lz4's own framing is larger than what it saves."""
 
@@ -170,7 +171,8 @@ def _read(value: bytes | None, headers: Headers, *, scored: bool) -> list[pa.Rec
     if not value.startswith(CONTINUATION):
         raise WireError(f"byte 0: found {excerpt(value, 16)}, expected ffffffff, the start of an Arrow IPC stream")
     layout = walk(value)
-    _check_columns(layout.schema, scored=scored)
+    # What is remembered stays in memory, so a schema that is padded out is not.
+    (_check_columns if len(layout.schema) <= _ORDINARY_SCHEMA_BYTES else _check_columns.__wrapped__)(layout.schema, scored=scored)
     if layout.rows == 0:
         raise WireError("found a frame without rows, expected at least one tick")
     check_header(headers, ROWS, b"%d" % layout.rows)
@@ -204,7 +206,7 @@ def _check_columns(message: bytes, *, scored: bool) -> None:
     """Raise WireError unless a schema message has exactly the columns of a tick; a producer sends the same bytes each time."""
     try:
         schema = pa.ipc.read_schema(pa.py_buffer(message))
-        names = schema.names
+        _ = schema.names
     except (pa.ArrowException, OSError, ValueError) as error:
         raise WireError(f"found an Arrow schema that cannot be read ({_one_line(error)})") from None
     version = (schema.metadata or {}).get(_VERSION_KEY, SCHEMA_VERSION.encode())
@@ -225,9 +227,7 @@ def _check_columns(message: bytes, *, scored: bool) -> None:
     except TickError as error:
         wrong.append(str(error))
     if wrong:
-        text = "; ".join(wrong)
-        # Thousands of columns may be unknown, and a reason travels in a header.
-        raise WireError(text if len(text) <= _REASON else f"{text[:_REASON]}… ({len(names)} columns)", schema_changed=True)
+        raise WireError(_one_line("; ".join(wrong)), schema_changed=True)
 
 
 def _first_sequence(ticks: Ticks) -> bytes | None:
@@ -245,5 +245,7 @@ def _blame(batch: pa.RecordBatch) -> str | None:
     return None
 
 
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:_REASON]
+def _one_line(text: object) -> str:
+    """Names of columns are anybody's, may be long and many, and a reason travels in a header."""
+    shown = " ".join("".join(character if character.isprintable() else " " for character in str(text)[: _REASON + 1]).split())
+    return shown if len(shown) <= _REASON else f"{shown[:_REASON]}…"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import google_crc32c
 
@@ -17,6 +18,10 @@ FIRST_SEQUENCE = "first-sequence"
 ROWS = "rows"
 CRC32C = "crc32c"
 
+_ENCODINGS: dict[str, Literal["frame", "json"]] = {FRAME_CONTENT_TYPE: "frame", JSON_CONTENT_TYPE: "json"}
+_BLANKS = 256
+"""How far to look for the first character of JSON."""
+
 Headers = Mapping[str, bytes | None]
 """Kafka's headers; one that is null counts as absent, since the connector drops it."""
 
@@ -30,6 +35,32 @@ def content_type(headers: Headers) -> str | None:
 def crc32c(value: bytes) -> bytes:
     """CRC-32C of `value` as 8 lower-case hexadecimal digits."""
     return b"%08x" % google_crc32c.value(value)
+
+
+def detect(value: bytes | None, headers: Headers) -> Literal["frame", "json"] | None:
+    """Which encoding a payload is of: by content type, or by its first bytes where it has none; `undetected` says why None."""
+    named = content_type(headers)
+    if named is not None:
+        return _ENCODINGS.get(named)
+    if value is None:
+        return None
+    if value.startswith(b"\xff\xff\xff\xff"):
+        return "frame"
+    return "json" if value[:_BLANKS].lstrip(b" \t\r\n").startswith(b"{") else None
+
+
+def undetected(value: bytes | None, headers: Headers) -> WireError:
+    """Why `detect` could not tell."""
+    if value is None:
+        return WireError("found a tombstone (a null value), expected a frame or a JSON tick")
+    if not value:
+        return WireError("found an empty value, expected a frame or a JSON tick")
+    expected = " or ".join(_ENCODINGS)
+    if content_type(headers) is not None:
+        return WireError(f"header {CONTENT_TYPE}: found {excerpt(headers[CONTENT_TYPE])}, expected {expected}")
+    return WireError(
+        f"byte 0: found {excerpt(value, 16)}, expected ffffffff of an Arrow stream or {{ of JSON, or header {CONTENT_TYPE}"
+    )
 
 
 def check_content_type(headers: Headers, expected: str) -> None:

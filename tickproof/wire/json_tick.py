@@ -1,0 +1,155 @@
+"""JSON ticks: one object a message, with the names of the columns. Decisions beyond the contract:
+
+* A field that is missing is null; `conditions` and `flags` are 0 when missing, and may not be null. The other columns that may
+  not be null have to be there.
+* `kind` is a number or a name of `tick.Kind` in any case: "QUOTE", "trade_cancel".
+* Prices and sizes are JSON numbers or strings of one (leading zeros allowed). Decimals after the ninth have to be zeros.
+* Integers are JSON numbers without point or exponent.
+* Times in RFC 3339 have an offset; a leap second has no place in nanoseconds since the epoch, and is refused.
+* A field that occurs twice is refused, and so is one that is no column.
+* `schema_changed` is set for a field that is unknown, missing or of another JSON type, not for a value that is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from tickproof.errors import WireError
+from tickproof.tick import NAMES, NULLABLE, ROW, SCHEMA, UNITS_PER_ONE, Present, Ticks
+from tickproof.wire.headers import (
+    CHANNEL,
+    FIRST_SEQUENCE,
+    JSON_CONTENT_TYPE,
+    ROWS,
+    Headers,
+    check_content_type,
+    check_crc32c,
+    check_header,
+    check_key,
+)
+from tickproof.wire.json_fields import FORMS, Fields, read
+from tickproof.wire.json_text import Form
+
+
+@dataclass(frozen=True, slots=True)
+class JsonBatch:
+    """What became of a batch of payloads: each is a tick or an error.
+
+    Parameters
+    ----------
+    ticks : Ticks
+        In the order of their payloads.
+    row_of : array of int64, shape (len(ticks),)
+        The place of each tick's payload in the batch.
+    errors : list of (int, WireError)
+        The places of the payloads that are not ticks, in order, and why they are not.
+    """
+
+    ticks: Ticks
+    row_of: npt.NDArray[np.int64]
+    errors: list[tuple[int, WireError]]
+
+
+def decode_json(
+    payloads: Sequence[bytes | None],
+    *,
+    headers: Sequence[Headers] | None = None,
+    keys: Sequence[bytes | None] | None = None,
+) -> JsonBatch:
+    """The ticks of many JSON payloads. Nothing is raised: a payload that is not a tick has a WireError in `errors`.
+
+    Parameters
+    ----------
+    payloads : sequence of bytes or None
+        One JSON object each; None is a tombstone.
+    headers, keys : sequence as long as `payloads`, optional
+        Each header of the contract that is there must agree with its payload, and each key that is there must be the channel.
+    """
+    errors: dict[int, WireError] = {}
+    fields, places = read(payloads, errors)
+    ticks = _ticks(fields)
+    if headers is not None or keys is not None:
+        for row, place in enumerate(places):
+            key = None if keys is None else keys[place]
+            try:
+                _check_outside(
+                    ticks.take(slice(row, row + 1)), fields.payloads[row], {} if headers is None else headers[place], key
+                )
+            except WireError as error:
+                errors[place] = error
+        good = np.array([place not in errors for place in places], np.bool_)
+        ticks, places = ticks.take(good), [place for place in places if place not in errors]
+    return JsonBatch(ticks, np.array(places, np.int64), sorted(errors.items()))
+
+
+def _ticks(fields: Fields) -> Ticks:
+    rows = np.zeros(len(fields.payloads), ROW)
+    for index, (name, form) in enumerate(FORMS.items()):
+        values = fields.values[index]
+        rows[name] = values.view(np.uint64) if form == Form.UINT64 else values
+        if name in NULLABLE:
+            rows["present"] |= np.uint16(NULLABLE[name]) * fields.present[index]
+    codes: dict[str | None, int] = {}
+    for name in NAMES:
+        words = fields.names[name]
+        for word in dict.fromkeys(words):
+            if word is not None:
+                codes.setdefault(word, len(codes))
+        rows[name] = np.fromiter(map({**codes, None: -1}.__getitem__, words), np.int32, len(words))
+    return Ticks(rows, tuple(word for word in codes if word is not None))
+
+
+def _check_outside(tick: Ticks, payload: bytes, headers: Headers, key: bytes | None) -> None:
+    """Raise WireError unless key and headers agree with the one tick of a payload."""
+    row = tick.rows[0]
+    channel = tick.names[row["channel"]]
+    check_content_type(headers, JSON_CONTENT_TYPE)
+    check_crc32c(payload, headers)
+    check_header(headers, ROWS, b"1")
+    check_header(headers, CHANNEL, channel.encode())
+    check_header(headers, FIRST_SEQUENCE, b"%d" % row["sequence"] if row["present"] & Present.SEQUENCE else None)
+    check_key(key, channel)
+
+
+_Tick = msgspec.defstruct(
+    "_Tick",
+    [
+        *((field.name, object) for field in SCHEMA if not field.nullable and field.name not in ("conditions", "flags")),
+        *((field.name, object, None) for field in SCHEMA if field.nullable),
+        *((name, object, 0) for name in ("conditions", "flags")),
+    ],
+    omit_defaults=True,
+    gc=False,
+)
+_encode = msgspec.json.Encoder().encode
+
+
+def encode_json(ticks: Ticks) -> list[bytes]:
+    """One JSON object a tick: prices and sizes as decimal strings, times as integers; nulls and zero flags left out."""
+    rows = ticks.rows
+    columns: list[list[object]] = []
+    for name in _Tick.__struct_fields__:
+        values = rows[name].tolist()
+        if name in NAMES:
+            columns.append([None if code < 0 else ticks.names[code] for code in values])
+        elif name in NULLABLE:
+            present = ((rows["present"] & NULLABLE[name]) != 0).tolist()
+            if FORMS[name] == Form.DECIMAL:
+                columns.append([_decimal(value) if has else None for value, has in zip(values, present, strict=True)])
+            else:
+                columns.append([value if has else None for value, has in zip(values, present, strict=True)])
+        else:
+            columns.append(values)
+    return [_encode(_Tick(*fields)) for fields in zip(*columns, strict=True)]
+
+
+def _decimal(units: int) -> str:
+    """Units of 1e-9 as a decimal without needless zeros."""
+    whole, rest = divmod(abs(units), UNITS_PER_ONE)
+    sign = "-" if units < 0 else ""
+    return f"{sign}{whole}.{rest:09d}".rstrip("0") if rest else f"{sign}{whole}"
