@@ -253,7 +253,7 @@ def from_batches(batches: Sequence[pa.RecordBatch]) -> Ticks:
                 present |= bit
             elif nullable:
                 np.copyto(part[name], values, where=valid)
-                present |= bit * valid
+                np.bitwise_or(present, bit, out=present, where=valid)
             else:
                 _refuse_nulls(name, valid, start)
         part["present"] = present
@@ -276,7 +276,7 @@ def check_schema(schema: pa.Schema) -> None:
         if plain != field.type:
             wrong.append(f"column {field.name}: found {found}, expected {field.type}")
     known = set(SCHEMA.names)
-    wrong += [f"column {name} is unknown" for name in schema.names if name not in known]
+    wrong += [f"column {name if name.isprintable() else repr(name)} is unknown" for name in schema.names if name not in known]
     if wrong:
         raise TickError("; ".join(wrong))
 

@@ -41,6 +41,7 @@ from tickproof.wire.headers import (
 from tickproof.wire.limits import MAX_ROWS, MAX_VALUE_BYTES
 from tickproof.wire.message import CONTINUATION, walk
 
+_LAST_KIND = int(max(Kind))
 _VERSION_KEY = b"tickproof.schema"
 _REASON = 2_000
 """A reason is cut here, in characters."""
@@ -194,10 +195,10 @@ def _ticks(batches: list[pa.RecordBatch]) -> Ticks:
         ticks = from_batches(batches)
     except TickError as error:
         raise WireError(str(error)) from None
-    unknown = ticks.rows["kind"] > max(Kind)
+    unknown = ticks.rows["kind"] > _LAST_KIND
     if unknown.any():
         row = int(np.argmax(unknown))
-        raise WireError(f"column kind, row {row}: found {ticks.rows['kind'][row]}, expected 0 to {max(Kind)}")
+        raise WireError(f"column kind, row {row}: found {ticks.rows['kind'][row]}, expected 0 to {_LAST_KIND}")
     return ticks
 
 
