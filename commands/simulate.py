@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -104,7 +105,8 @@ def _write(batches: Iterator[Ticks], simulation: Simulation, out: Path) -> Count
         raise SettingsError(f"simulate: cannot write to {out} ({reason}); choose another --out or make room") from error
     finally:
         for part in parts.values():
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
     return kinds
 
 

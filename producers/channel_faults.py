@@ -41,11 +41,13 @@ def latency_spike(block: Block, target: Target, size: float, rng: Random) -> Spa
     # The window must see the queue empty again.
     if extra[-1] > 0:
         return None
-    times = np.maximum.accumulate(block.rows["ts_recv"][where] + extra)
-    changed = np.flatnonzero(times != block.rows["ts_recv"][where])
+    usual = block.rows["ts_recv"][where]
+    times = np.maximum.accumulate(usual + extra)
+    changed = np.flatnonzero(times != usual)
     block.rows["ts_recv"][where] = times
     block.used[where[changed]] = True
-    return Span(int(times[0]), int(times[changed[-1]]), late / NS_PER_SECOND)
+    # From when the first late message was due.
+    return Span(int(usual[0]), int(times[changed[-1]]), late / NS_PER_SECOND)
 
 
 def sequence_gap(block: Block, target: Target, size: float, rng: Random) -> Span | None:
