@@ -25,7 +25,9 @@ TERMINATED = 143
 COMMANDS: dict[str, tuple[str, str]] = {
     "simulate": ("commands.simulate", "a simulated market with labelled faults"),
     "evaluate": ("commands.evaluate", "measure verdicts and findings against labels"),
+    "doctor": ("commands.doctor", "what is wrong here, and what to do next"),
     "topics": ("commands.topics", "make, list, check and delete the topics"),
+    "cluster": ("commands.cluster", "start and stop a Flink session cluster on this machine"),
     "settings": ("commands.settings", "the settings in force and where each comes from"),
 }
 """Verb -> its module and one line of help. In the order in which a person meets them."""
