@@ -103,7 +103,8 @@ class Injection:
 
     def _wanted(self, number: int) -> list[Fault]:
         """Entries to place in this block, one an episode: the share of the stream so far, less what is there already."""
-        share = (number + 1) / len(self.market.blocks)
+        # A little ahead of time, so that a last block without room (market-wide news) leaves nothing undone.
+        share = min(1.0, 1.25 * (number + 1) / len(self.market.blocks))
         wanted = []
         for fault in self.faults.entries:
             due = int(np.ceil(self.faults.per_kind * share)) + int(self.faults.per_million * self._ticks / 1e6)
@@ -149,7 +150,7 @@ class Injection:
 
     def _place_symbol(self, fault: Fault, block: Block, where: tuple[int, list[int]], events: list[Event], rng: Random) -> None:
         number, lively = where
-        for _ in range(ATTEMPTS * 3):
+        for _ in range(8 * ATTEMPTS):
             window = self._window(fault, number, rng)
             if window is None:
                 return
