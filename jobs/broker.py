@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import subprocess
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -113,21 +116,23 @@ class Broker:
         class_path = ":".join(map(str, jars.broker()))
         if port is not None:
             processes.check_port(port, "the broker", "--port")
-        identity = _identity(folder)
-        port = port or processes.free_ports(1)[0]
-        configuration = _configure(folder, identity, port)
-        run = [
-            str(java.JAVA),
-            f"-Dlog4j2.configurationFile={folder / 'log4j2.properties'}",
-            "-XX:+UseSerialGC",
-            "-cp",
-            class_path,
-        ]
-        if not (folder / "data" / "meta.properties").exists():
-            _format(run, identity, configuration)
-        command = [*run[:-2], f"-Xms{min(128, heap_mb)}m", f"-Xmx{heap_mb}m", *run[-2:], "kafka.Kafka", str(configuration)]
-        log = folder / "broker.log"
-        service = processes.Service.start("the broker", command, log, environment=java.environment(), tied=tied)
+        with _locked(folder) as lock:
+            identity = _identity(folder)
+            port = port or processes.free_ports(1)[0]
+            configuration = _configure(folder, identity, port)
+            run = [
+                str(java.JAVA),
+                f"-Dlog4j2.configurationFile={folder / 'log4j2.properties'}",
+                "-XX:+UseSerialGC",
+                "-cp",
+                class_path,
+            ]
+            if not (folder / "data" / "meta.properties").exists():
+                _format(run, identity, configuration)
+            command = [*run[:-2], f"-Xms{min(128, heap_mb)}m", f"-Xmx{heap_mb}m", *run[-2:], "kafka.Kafka", str(configuration)]
+            service = processes.Service.start(
+                "the broker", command, folder / "broker.log", environment=java.environment(), tied=tied, inherited=[lock]
+            )
         broker = cls(service, folder, port)
         try:
             broker._wait()
@@ -155,7 +160,7 @@ class Broker:
         deadline = time.monotonic() + READY_S
         while time.monotonic() < deadline:
             if not self.service.running():
-                raise ServiceError(f"the broker ended at start: {_why(self.service, self.folder)}; its log is {self.service.log}")
+                raise ServiceError(f"the broker ended at start: {_why(self.service)}; its log is {self.service.log}")
             if processes.listening(self.brokers) and answers(self.brokers, 1.0):
                 return
             time.sleep(processes.POLL_S)
@@ -182,13 +187,30 @@ def answers(brokers: str, timeout_s: float = 5.0) -> bool:
         return False
 
 
+@contextmanager
+def _locked(folder: Path) -> Iterator[int]:
+    """A lock on the folder. The broker inherits it and holds it until it ends; Kafka's own comes only after it has read data.
+
+    Raises
+    ------
+    ServiceError
+        Another broker holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ServiceError(f"another broker uses {folder}; stop it, or choose another folder") from error
+        yield file.fileno()
+
+
 def _identity(folder: Path) -> Identity:
     """What wrote the data in `folder`, or a new identity where there is none."""
     path = folder / IDENTITY
     if not path.exists():
         if (folder / "data").exists():
             raise ServiceError(f"{folder / 'data'} has no {IDENTITY} beside it; choose another folder, or delete this one")
-        folder.mkdir(parents=True, exist_ok=True)
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # A name that begins with a dash would be read as an option.
         return Identity(jars.KAFKA_VERSION, "t" + cluster[1:], 0)
@@ -236,11 +258,9 @@ def _format(run: list[str], identity: Identity, configuration: Path) -> None:
         )
 
 
-def _why(service: processes.Service, folder: Path) -> str:
+def _why(service: processes.Service) -> str:
     """The known reasons in words of ours, else the log's."""
     text = service.said()
-    if "Failed to acquire lock" in text:
-        return f"another broker uses {folder}; stop it, or choose another folder"
     if "Address already in use" in text:
         return "its port is taken; stop what uses it, or give another with --port"
     if "No space left" in text:

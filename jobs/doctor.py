@@ -65,21 +65,29 @@ def packages(_subject: Subject) -> Row:
     lock = ROOT / "requirements.txt"
     if not lock.exists():
         return Row("packages", State.SKIPPED, "no requirements.txt here: this is no checkout")
-    wrong = []
-    locked = re.findall(r"^([a-z0-9-]+)==([^\s;]+)( ;[^\\]*)?", lock.read_text(encoding="utf-8"), re.MULTILINE)
-    for name, version, marker in locked:
-        try:
-            found = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            # One that another platform or Python needs is rightly absent.
-            wrong += [] if marker else [f"{name} is missing"]
-            continue
-        wrong += [] if found == version else [f"{name} is {found}, locked {version}"]
+    # One name may be locked twice, for two Pythons; one with a marker may be meant for another platform and rightly absent.
+    locked: dict[str, set[str]] = {}
+    needed = set()
+    for name, version, marker in re.findall(
+        r"^([a-z0-9-]+)==([^\s;]+)( ;[^\\\n]*)?", lock.read_text(encoding="utf-8"), re.MULTILINE
+    ):
+        locked.setdefault(name, set()).add(version)
+        if not marker:
+            needed.add(name)
+    installed = {_canonical(one.name): one.version for one in importlib.metadata.distributions()}
+    wrong = [f"{name} is missing" for name in sorted(needed - set(installed))]
+    for name, versions in sorted(locked.items()):
+        if name in installed and installed[name] not in versions:
+            wrong.append(f"{name} is {installed[name]}, locked {' or '.join(sorted(versions))}")
     if wrong:
         return Row(
             "packages", State.WARN, f"{len(wrong)} differ from requirements.txt, the first: {wrong[0]}", "run `make setup`"
         )
     return Row("packages", State.OK, f"{len(locked)} as locked")
+
+
+def _canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def jar_files(_subject: Subject) -> Row:

@@ -199,10 +199,11 @@ def _one_line(coordinate: str) -> Iterator[None]:
         if error.errno is not None:
             raise
         raise ServiceError(
-            f"{coordinate} was not fetched ({_short(error)}); check the network, then run `make setup` again"
+            f"{coordinate} was not fetched ({type(error).__name__}); check the network, run `make setup` again"
         ) from error
     except (RuntimeError, ValueError) as error:
-        raise ServiceError(f"{coordinate} was not fetched ({_short(error)}); run `make setup` again") from error
+        said = " ".join(str(error).split())[:160]
+        raise ServiceError(f"{coordinate} was not fetched ({said}); run `make setup` again") from error
 
 
 def _repository(work: Path) -> Any:
@@ -210,10 +211,6 @@ def _repository(work: Path) -> Any:
     from jgo.maven import MavenContext
 
     return MavenContext(repo_cache=work, timeout=30)
-
-
-def _short(error: Exception) -> str:
-    return type(error).__name__ + ": " + " ".join(str(error).split())[:160]
 
 
 def closure(root: str, work: Path) -> list[str]:

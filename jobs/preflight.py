@@ -88,7 +88,7 @@ def cluster(subject: Subject) -> Row:
 
 
 def model(subject: Subject) -> Row:
-    """The model's folder is there and its files are those of its manifest. That it fits the features is seen when it is loaded."""
+    """The model's folder is there and its files are those of its manifest. Whether it fits is seen at loading."""
     name = subject.effective.settings.model
     if name == "none":
         return Row("model", State.OK, "none: rules only")

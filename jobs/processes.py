@@ -61,8 +61,19 @@ class Service:
         self._guard: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def start(cls, name: str, command: Sequence[str], log: Path, *, environment: Mapping[str, str], tied: bool = True) -> Service:
+    def start(
+        cls,
+        name: str,
+        command: Sequence[str],
+        log: Path,
+        *,
+        environment: Mapping[str, str],
+        tied: bool = True,
+        inherited: Sequence[int] = (),
+    ) -> Service:
         """Start `command` with its output appended to `log`; a `tied` one ends with this process, another outlives it.
+
+        File descriptors in `inherited`, such as a lock, stay open in it as long as it runs.
 
         Raises
         ------
@@ -74,7 +85,13 @@ class Service:
             with log.open("ab") as output:
                 start = output.tell()
                 process = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=dict(environment), start_new_session=True
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    env=dict(environment),
+                    start_new_session=True,
+                    pass_fds=inherited,
                 )
         except OSError as error:
             raise ServiceError(
@@ -83,7 +100,7 @@ class Service:
         service = cls(name, process, log, start)
         if tied:
             guard = [sys.executable, "-I", "-S", "-c", GUARD, str(process.pid)]
-            service._guard = subprocess.Popen(guard, stdin=subprocess.PIPE, start_new_session=True)
+            service._guard = subprocess.Popen(guard, bufsize=0, stdin=subprocess.PIPE, start_new_session=True)
         return service
 
     @property
@@ -122,7 +139,6 @@ class Service:
         if self._guard is not None and self._guard.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 self._guard.stdin.write(b"x")
-                self._guard.stdin.flush()
             self._guard.stdin.close()
             self._guard.wait()
             self._guard = None
