@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from producers.rows import gathered
 from tickproof.tick import NS_PER_MS, Ticks
 
 
@@ -78,7 +79,7 @@ class Framing:
         starts, ends = _cuts(spans, channels, order, self._rows)
         first = starts if order is None else order[starts]
         last = ends - 1 if order is None else order[ends - 1]
-        sorted_rows = rows if order is None else rows[order]
+        sorted_rows = rows if order is None else gathered(rows, order)
         sequence = np.argsort(first)
         columns = (starts, ends, rows["ts_recv"][first], times[last], channels[first])
         for start, end, first_ns, due_ns, channel in zip(*(column[sequence].tolist() for column in columns), strict=True):

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from producers.partitioning import capture_channel, partition_of
+from producers.rows import inserted
 from tickproof.tick import NS_PER_MS, NS_PER_SECOND, ROW, Array, Flag, Kind, Ticks
 
 VENUE = "capture"
@@ -68,7 +69,7 @@ class Heartbeats:
         which, sources = which[order], sources[order]
         names = self._names(ticks.names, list(reach))
         beats = _beats(seconds[which] * NS_PER_SECOND, np.array([names.index(name) for name in reach], np.int32)[sources], names)
-        return Ticks(np.insert(ticks.rows, positions[which], beats), names)
+        return Ticks(inserted(ticks.rows, positions[which], beats), names)
 
     def seal(self, lookahead_ns: int, out_of_orderness_ns: int) -> Ticks:
         """One last heartbeat for each channel and silent partition, late enough that all ticks before it become final.

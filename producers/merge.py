@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from producers.rows import copied, gathered, joined
 from tickproof.tick import NAMES, ROW, Array, Ticks
 
 BATCH_ROWS = 65_536
@@ -65,7 +66,7 @@ def _interleave(parts: list[tuple[Array, Array]]) -> Array:
     if len(parts) == 1:
         return parts[0][0]
     order = np.argsort(np.concatenate([keys for _, keys in parts]), kind="stable")
-    return np.concatenate([rows for rows, _ in parts])[order]
+    return gathered(joined([rows for rows, _ in parts]), order)
 
 
 def _in_batches(rows: Array, names: tuple[str, ...]) -> Iterator[Ticks]:
@@ -115,7 +116,7 @@ class _Head:
             self._known = batch.names
         if np.array_equal(self._codes[:-1], np.arange(len(self._codes) - 1)):
             return batch.rows
-        rows = batch.rows.copy()
+        rows = copied(batch.rows)
         for column in NAMES:
             rows[column] = self._codes[rows[column]]
         return rows

@@ -15,13 +15,14 @@ from producers.framing import Frame, Framing
 from producers.heartbeats import Heartbeats, beat
 from producers.pacing import Clock, Errors, Pace, Schedule
 from producers.partitioning import capture_channel, partition_of
+from producers.rows import copied
 from tickproof.tick import NS_PER_MS, NS_PER_SECOND, Present, Ticks
 
 FILLER_NS = 50 * NS_PER_MS
 """A partition without a record for so long, in the wall's time, gets a capture heartbeat when the replay is paced."""
 PACED_SPAN_NS = 20 * NS_PER_MS
 """Wall time that a frame may span when paced: what DESIGN asks of a live producer."""
-LONGEST_SPAN_NS = 10 * NS_PER_SECOND
+LONGEST_SPAN_NS = 60 * NS_PER_SECOND
 """Event time that a frame may span at most, and does when nobody waits: shorter ones of a sparse recording hold a few ticks."""
 _EARLIEST = np.iinfo(np.int64).min
 
@@ -76,7 +77,7 @@ def shifted(ticks: Iterable[Ticks], now_ns: int) -> Iterator[Ticks]:
         if delta is None:
             # Whole milliseconds: what shared one still does.
             delta = (now_ns - int(batch.rows["ts_recv"][0])) // NS_PER_MS * NS_PER_MS
-        rows = batch.rows.copy()
+        rows = copied(batch.rows)
         rows["ts_recv"] += delta
         rows["ts_event"] += np.where(rows["present"] & Present.TS_EVENT, delta, 0)
         yield Ticks(rows, batch.names)

@@ -15,6 +15,7 @@ import numpy as np
 from producers.merge import merge
 from producers.recordings import lean, parquet
 from producers.recordings.tally import Tally
+from producers.rows import gathered
 from tickproof.errors import InputError
 from tickproof.tick import Kind, Ticks
 
@@ -183,7 +184,7 @@ def _selected(batches: Iterator[Ticks], symbols: frozenset[str] | None, first: i
         if keep.all():
             yield batch
         elif keep.any():
-            yield batch.take(keep)
+            yield Ticks(gathered(batch.rows, np.flatnonzero(keep)), batch.names)
 
 
 def contents(path: Path, format_: Format) -> Contents:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from producers.recordings.lean_codes import conditions, exchange
+from producers.rows import gathered, joined
 from tickproof.tick import ROW, Array, Flag, Kind, Present
 
 TIME, PRICE, DECI_CENTS, SIZE = pa.decimal128(30, 6), pa.decimal128(28, 9), pa.decimal128(28, 5), pa.decimal128(28, 9)
@@ -96,7 +97,7 @@ def parse(block: bytes, layout: Layout, names: Names, undecoded: Counter[str]) -
     """
     lines = block.count(b"\n") + (not block.endswith(b"\n"))
     pieces = [_rows(table, numbers, layout, names, undecoded) for numbers, table in _tables(block, layout, undecoded)]
-    return (pieces[0] if len(pieces) == 1 else np.concatenate([np.zeros(0, ROW), *pieces])), lines
+    return (pieces[0] if len(pieces) == 1 else joined(pieces)), lines
 
 
 def _tables(block: bytes, layout: Layout, undecoded: Counter[str]) -> list[tuple[npt.NDArray[np.int64], pa.Table]]:
@@ -194,7 +195,7 @@ def _rows(table: pa.Table, numbers: npt.NDArray[np.int64], layout: Layout, names
                 rows["present"] |= np.where(valid, np.uint16(Present[name.upper()]), np.uint16(0))
     if layout is EQUITY_QUOTE:
         _drop_absent_sides(rows)
-    return rows if good.all() else rows[good]
+    return rows if good.all() else gathered(rows, np.flatnonzero(good))
 
 
 def _drop_absent_sides(rows: Array) -> None:
