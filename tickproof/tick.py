@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -327,8 +328,12 @@ def _words(codes: Array, names: tuple[str, ...]) -> pa.DictionaryArray:
     kept = np.flatnonzero(used[:-1])
     moved = np.zeros(len(used), np.int32)
     moved[kept] = np.arange(len(kept), dtype=np.int32)
-    words = pa.array([names[index] for index in kept.tolist()], pa.string())
-    return pa.DictionaryArray.from_arrays(_array(moved[codes], pa.int32(), valid), words)
+    # Not pa.array: given a list it imports pandas, to ask whether the list is one of its series.
+    words = [names[index].encode() for index in kept.tolist()]
+    offsets = np.zeros(len(words) + 1, np.int32)
+    np.cumsum([len(word) for word in words], out=offsets[1:])
+    dictionary = pa.StringArray.from_buffers(len(words), pa.py_buffer(offsets), pa.py_buffer(b"".join(words)))
+    return pa.DictionaryArray.from_arrays(_array(moved[codes], pa.int32(), valid), dictionary)
 
 
 def _refuse_nulls(name: str, valid: npt.NDArray[np.bool_], start: int) -> None:
@@ -352,13 +357,27 @@ def _values(column: pa.Array, kind: np.dtype[np.generic]) -> Array:
     return np.frombuffer(column.buffers()[1], kind, len(column), column.offset * kind.itemsize)
 
 
+def _read_words(words: pa.StringArray) -> list[str | None]:
+    """The strings of an array; Arrow's own conversions make an object of each first, or import pandas."""
+    if len(words) == 0:
+        return []
+    _, offsets, data = words.buffers()
+    ends = np.frombuffer(offsets, np.int32, len(words) + 1, words.offset * 4).tolist()
+    text = b"" if data is None else data.to_pybytes()
+    valid = _valid(words)
+    if valid is None:
+        return [text[start:stop].decode() for start, stop in pairwise(ends)]
+    # What stands under a null need not be UTF-8.
+    return [text[start:stop].decode() if has else None for (start, stop), has in zip(pairwise(ends), valid.tolist(), strict=True)]
+
+
 def _encode(column: pa.Array, valid: npt.NDArray[np.bool_] | None, names: dict[str, int]) -> Array:
     """Codes of a string column, new names added to the table."""
     encoded = column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode()
-    words = encoded.dictionary.to_numpy(zero_copy_only=False).tolist()
+    words = _read_words(encoded.dictionary)
     # A dictionary may hold a null value, and an index may be null: both are -1.
     mapping = np.array([*(-1 if word is None else names.setdefault(word, len(names)) for word in words), -1], np.int32)
     # What stands under a null index is not promised to be in range.
-    indices = _values(encoded.indices, np.dtype(encoded.indices.type.to_pandas_dtype()))
+    indices = _values(encoded.indices, np.dtype(str(encoded.indices.type)))
     codes: Array = mapping[indices if valid is None else np.where(valid, indices, len(words))]
     return codes
