@@ -72,6 +72,8 @@ SECOND_ROW = np.dtype(
 SECOND_NS = 1_000_000_000
 JUMP_NS = 3_600 * SECOND_NS
 JUMP_CONFIRMED_BY = 3
+MOST_LOST = 2**61
+"""More missing numbers than this are counted as this many."""
 RESTART_DISTANCE = 64
 """A number this far back, of which another content is remembered, is a counter that started again and not a changed copy."""
 FUTURE_NS = SECOND_NS
@@ -125,6 +127,12 @@ def _content(row, name_hash):  # type: ignore[no-untyped-def]
     h = _mix(h, name_hash[row.venue])
     h = _mix(h, name_hash[row.symbol])
     return h | np.uint64(1)
+
+
+@nb.njit(cache=True, nogil=True)
+def _since(earlier, later):  # type: ignore[no-untyped-def]
+    """ns from one time to another that is not before it; infinite where 64 bits do not hold it."""
+    return float(later - earlier) if later - earlier >= 0 else np.inf
 
 
 @nb.njit(cache=True, nogil=True)
@@ -193,10 +201,12 @@ def _check_sequence(row, c, ring, mode, content):  # type: ignore[no-untyped-def
             if behind > 0:
                 ring["content"][:] = 0
     elif behind < 0:
-        if mode == CONTIGUOUS:
-            code, measured = _GAP, float(-behind)
+        if mode != INCREASING:
+            # The lowest integer has no negative; a flipped top bit gives just that.
+            missing = -max(behind, -MOST_LOST)
+            code, measured = _GAP, float(missing)
             c.gaps += 1
-            c.lost += -behind
+            c.lost = min(c.lost + missing, MOST_LOST)
     elif heartbeat:
         # A heartbeat consumes no number: one that is a little behind was only overtaken.
         if behind > RESTART_DISTANCE or (behind > 0 and number <= 1):
@@ -211,7 +221,7 @@ def _check_sequence(row, c, ring, mode, content):  # type: ignore[no-untyped-def
             c.duplicates += 1
             return _DUPLICATE, how, float(number)
         known = slot.sequence == number and slot.content != 0
-        if (known and (behind > RESTART_DISTANCE or number <= 1)) or behind > RING_SIZE:
+        if (known and number <= 1) or (behind > RESTART_DISTANCE and (known or number <= 1)) or behind > RING_SIZE:
             code, measured = _RESET, float(number)
             ring["content"][:] = 0
         elif known:
@@ -248,7 +258,10 @@ def _check_latency(row, c, histogram):  # type: ignore[no-untyped-def]
         if c.late_run == 1:
             c.late_since = c.event_time
         if c.event_time - c.late_since > LATE_ACCEPTED_NS:
+            # It is the new usual. The run ends with it, or one late tick after the next warm-up would look like many.
             c.latency_count = 0
+            c.late_run = 0
+            return True, latency, threshold
         return c.late_run >= LATE_RUN, latency, threshold
     c.late_run = 0
     # Stochastic approximation of a quantile (Robbins and Monro 1951) on the logarithm.
@@ -288,7 +301,8 @@ def walk(rows, name_hash, state, settings, out):  # type: ignore[no-untyped-def]
             c.last_ts = t
             c.ordinal = -1
             c.second = (t + SECOND_NS - 1) // SECOND_NS
-        if t - c.event_time > JUMP_NS and c.jump_count + 1 < JUMP_CONFIRMED_BY:
+        jumps = t - c.event_time > JUMP_NS and c.jump_count + 1 < JUMP_CONFIRMED_BY
+        if jumps:
             c.jump_count += 1
         else:
             c.jump_count = 0
@@ -297,7 +311,11 @@ def walk(rows, name_hash, state, settings, out):  # type: ignore[no-untyped-def]
                 c.ordinal = -1
         reasons = np.uint64(0)
         now = c.event_time
-        if t == now:
+        capture = row.kind == _HEARTBEAT and (row.flags & _CAPTURE) != 0
+        if capture:
+            # Ours, and not the same live and in a replay: it takes no ordinal from the channel's ticks.
+            row.ordinal = 0
+        elif t == now:
             c.ordinal += 1
             row.ordinal = c.ordinal
         else:
@@ -308,16 +326,17 @@ def walk(rows, name_hash, state, settings, out):  # type: ignore[no-untyped-def]
         if second > c.second:
             m = _close_second(c, histogram, seconds, m)
             c.second = second
-        capture = row.kind == _HEARTBEAT and (row.flags & _CAPTURE) != 0
         threshold = max(SILENCE_FLOOR_NS, SILENCE_FACTOR * c.longest_gap_ns)
-        if c.messages >= SILENCE_WARMUP and c.silent == 0 and now >= c.last_life + threshold:
+        # In integers: as floats, two times less than 256 ns apart are the same.
+        due = c.last_life + np.int64(threshold)
+        if c.messages >= SILENCE_WARMUP and c.silent == 0 and now >= due:
             c.silent = 1
-            at = (-1, c.last_life + np.int64(threshold), c.last_life, threshold, c.longest_gap_ns)
+            at = (-1, due, c.last_life, threshold, c.longest_gap_ns)
             n = _emit(events, n, at, _SILENT, OPENS, threshold)
         if capture:
             row.reasons = reasons
             continue
-        gap = now - c.last_life
+        gap = max(now - c.last_life, 0)
         if c.messages > 0:
             if c.silent == 1:
                 c.silent = 0
@@ -328,22 +347,26 @@ def walk(rows, name_hash, state, settings, out):  # type: ignore[no-untyped-def]
         c.last_life = now
         if t < now - allowed:
             reasons |= np.uint64(1) << np.uint64(_LATE)
-            n = _emit(events, n, (i, now, t, float(allowed), 0.0), _LATE, MOMENT, float(now - t))
+            n = _emit(events, n, (i, now, t, float(allowed), 0.0), _LATE, MOMENT, _since(t, now))
         if t < c.last_ts:
             reasons |= np.uint64(1) << np.uint64(_ORDER)
-            n = _emit(events, n, (i, now, t, 0.0, 0.0), _ORDER, MOMENT, float(c.last_ts - t))
-        c.last_ts = t
+            n = _emit(events, n, (i, now, t, 0.0, 0.0), _ORDER, MOMENT, _since(t, c.last_ts))
+        if not jumps:
+            c.last_ts = t
         code, how, measured = 255, MOMENT, 0.0
         if mode != NONE:
             if (row.present & _SEQUENCE) != 0:
                 reference = float(c.expected) if c.has_sequence else float(row.sequence)
                 code, how, measured = _check_sequence(row, c, ring, mode, _content(row, name_hash))
                 if code != 255:
+                    # A number and a time that go back together are one message out of order.
+                    if code != _ORDER or (reasons & (np.uint64(1) << np.uint64(_ORDER))) == 0:
+                        n = _emit(events, n, (i, now, now, 0.0, reference), code, how, measured)
                     reasons |= np.uint64(1) << np.uint64(code)
-                    n = _emit(events, n, (i, now, now, 0.0, reference), code, how, measured)
             elif (row.present & _TRADE_ID) != 0 and row.kind == _TRADE:
                 content = _content(row, name_hash)
-                key = _mix(name_hash[row.symbol], row.trade_id)
+                # The id is the venue's: two venues of one channel may both use it.
+                key = _mix(_mix(name_hash[row.venue], name_hash[row.symbol]), row.trade_id)
                 slot = ring[key & np.uint64(RING_SIZE - 1)]
                 if slot.content != 0 and slot.sequence == key:
                     code = _DUPLICATE if slot.content == content else _CHANGED
