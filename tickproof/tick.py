@@ -173,7 +173,7 @@ class Ticks:
         if isinstance(index, slice):
             return Ticks(self.rows[index], self.names)
         # As rows of words: numpy copies those several times faster than records.
-        words = np.ascontiguousarray(self.rows).view(np.int64).reshape(len(self.rows), -1)
+        words = np.ascontiguousarray(self.rows).view(np.int64).reshape(len(self.rows), ROW.itemsize // 8)
         return Ticks(words[index].reshape(-1).view(ROW), self.names)
 
     def name(self, code: int) -> str | None:
