@@ -99,7 +99,8 @@ def step(state: ShardState, ticks: Ticks, horizon_ns: int, settings: ShardSettin
 
     findings = observe_silences(work, events[:n], block)
     findings += observe_verdicts(work, block, context, verdicts, (state.final, settings))
-    findings += work.tracker.expire(int(work.shard["time"][0]))
+    # Not the time of the last tick walked: a tick that is not final yet may still join a finding.
+    findings += work.tracker.expire(int(block.rows["event_time"][final] if final < size else work.shard["time"][0]))
     counted = ~tags[2][done].astype(bool)
     seconds = _statistics(
         work,
