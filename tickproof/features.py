@@ -27,7 +27,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature("spread_ratio", "ln", "the spread over the instrument's median spread", "one side only, before 50 quotes"),
     Feature("bid_move", "scales", "log bid against the last bid", "no bid"),
     Feature("ask_move", "scales", "log ask against the last ask", "no ask"),
-    Feature("size", "deviations", "log size against the instrument's usual, trades and quotes apart", "no size"),
+    Feature("size", "deviations", "log size against the instrument's usual, trades and quotes apart", "no size, before 20 sizes"),
     Feature("size_balance", "ln", "bid size over ask size", "one side only, trades"),
     Feature("interval", "ln", "time since the last tick over the usual one", "before 20 ticks"),
     Feature("rate_ratio", "ln", "fast over slow rate of ticks", "before 20 ticks"),
@@ -41,7 +41,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature("others_move", "scales", "move of the other venues' median over about a second", "no other venue within 30 s"),
     Feature("others_width", "scales", "how far the other venues disagree", "fewer than two other venues"),
     Feature("flagged_run", "ln ticks", "ticks in a row that lie off, this one included"),
-    Feature("volume_ratio", "ln", "fast over slow traded size", "before a trade"),
+    Feature("volume_ratio", "ln", "fast over slow traded size", "quotes"),
     Feature("conditions", "0 or 1", "a sale condition explains an off-market price"),
 )
 NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)

@@ -56,6 +56,8 @@ NEW_LEVEL = (20, 10_000_000_000)
 """(ticks, ns) until a level that other venues do not share is accepted."""
 NEW_LEVEL_ALONE = (3, 0)
 """The same where there is no other venue to ask."""
+NEW_LEVEL_TEN = (100, 60_000_000_000)
+"""The same for a price off by a power of ten: a redenomination, or a split, of what trades on one venue."""
 
 LN10 = math.log(10.0)
 
@@ -99,6 +101,7 @@ CONTEXT = np.dtype(
         ("instrument", "<i4"),
         ("run", "<i4"),
         ("rule", "u1"),
+        ("base", "u1"),
         ("final_rule", "u1"),
         ("supported", "u1"),
         ("watch", "u1"),
@@ -106,7 +109,8 @@ CONTEXT = np.dtype(
     align=True,
 )
 """What is remembered of a tick until it is final: its log price `x`, the `level` and `limit` it was held against, the median of
-the `others`, the spread `ratio`, how many ticks its instrument had `accepted`, and the quality that rules give."""
+the `others`, the spread `ratio`, how many ticks its instrument had `accepted`, and the quality that rules give: `base` by those
+that do not judge the price, `rule` and `final_rule` by all."""
 
 VENUE = np.dtype([("quotes", "<i8"), ("crossed", "<i8"), ("width", "<f8")])
 """A venue's habit of crossing, within the shard."""
@@ -193,7 +197,9 @@ def judge(context, state, view):  # type: ignore[no-untyped-def]
     if shared:
         if abs(deviation) > MARKET_FLOOR:
             context.bits |= np.uint64(GENUINE)
-            context.rule = 3
+            # A price that others share does not mend a message that is wrong in another way.
+            if context.base != 2:
+                context.rule = 3
     elif k != 0:
         context.bits |= np.uint64(TEN)
         context.rule = 2
@@ -247,10 +253,9 @@ def settle_verdict(context, row, state, view):  # type: ignore[no-untyped-def]
             else:
                 rule = max(rule, 1 if extended else 2)
     # What other rules said of the same tick stands.
-    others = bits & ~price_bits
-    if (others & np.uint64(ALWAYS_CORRUPT)) != 0:
+    if context.base == 2:
         rule = 2
-    elif (others & np.uint64(SUSPECT)) != 0 and rule == 0:
+    elif context.base == 1 and rule == 0:
         rule = 1
     context.final_bits = bits
     context.final_rule = rule

@@ -172,6 +172,7 @@ def _priced(i, row, now, context, features, state, shared_state):  # type: ignor
     """Judge a tick that has a price, then learn from it: features use only what came before."""
     instruments, heads, venues, scratch = shared_state
     x = context.x
+    context.base = context.rule
     scale = effective_scale(state)
     middle, sources, width, move, _ = others(instruments, heads[state.symbol], context.instrument, now, scratch)
     context.others = middle
@@ -189,7 +190,7 @@ def _priced(i, row, now, context, features, state, shared_state):  # type: ignor
     features[_F_MOVE] = move / scale
     features[_F_WIDTH] = width / scale
     features[_F_LAST] = state.last_deviation
-    features[_F_STEP] = (x - state.last_price) / scale if state.ticks > 1 else 0.0
+    features[_F_STEP] = (x - state.last_price) / scale if state.last_price != 0.0 else 0.0
     if warm:
         _, features[_F_TEN] = rules.power_of_ten(deviation, scale)
         if abs(deviation) < 0.5 * rules.LN10:
@@ -207,6 +208,9 @@ def _priced(i, row, now, context, features, state, shared_state):  # type: ignor
             if wide:
                 context.bits |= np.uint64(rules.WIDE)
                 context.rule = max(context.rule, 1)
+                # The median learns from these too, or a spread that stays wide would be flagged for ever.
+                learn_spread(state, spread)
+        context.base = context.rule
     else:
         outside = _outside(row, state, x, now)
         half = max(math.exp(state.spread_log), rolling.FLOOR) if state.spreads > 0 else scale
@@ -233,8 +237,12 @@ def _priced(i, row, now, context, features, state, shared_state):  # type: ignor
     context.watch = context.watch or (context.bits & np.uint64(rules.OUTSIDE)) != 0
     state.last_deviation = deviation / scale if warm else 0.0
     state.last_price = x
-    bad = (context.bits & np.uint64(rules.CROSSED | rules.COPY | rules.TEN)) != 0 or wide
-    if not bad:
+    bad = (context.bits & np.uint64(rules.CROSSED | rules.COPY)) != 0 or wide
+    if (context.bits & np.uint64(rules.TEN)) != 0:
+        # Not even remembered for the other venues, and a new level only after long, where no venue says otherwise.
+        if not bad and sources == 0 and settle(state, x, now, max(6.0 * scale, 15.0e-4), rules.NEW_LEVEL_TEN):
+            accept(state, x, now, quote)
+    elif not bad:
         _learn(row, now, state, (x, spread, scale, middle, sources, off, shared))
     context.accepted = state.accepted
 
