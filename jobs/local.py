@@ -69,6 +69,8 @@ class Engine:
             state = self._channels.get(name) or ChannelState.new(scoring.rules.VERSION)
             result = channels.step(state, part, name, self._settings.channel)
             self._channels[name] = result.state
+            # Event time, not the capture clock itself: one implausible jump of the clock would overtake all that follows.
+            self._seen_ns = max(self._seen_ns, int(result.ticks.rows["event_time"].max()))
             findings += result.findings
             statistics += channel_rows(result.seconds, name)
             for shard, mine in route(result.ticks, self._settings.shards):
@@ -78,8 +80,6 @@ class Engine:
                     overtaken.append((behind, scoring.overtaken(behind)))
                     mine = mine.take(~late)
                 self._waiting[shard].add(mine)
-        if len(ticks):
-            self._seen_ns = max(self._seen_ns, int(ticks.rows["ts_recv"].max()))
         if sum(len(waiting) for waiting in self._waiting) < MINIMUM_SLICE:
             return Output([], findings, statistics, overtaken)
         return self._release(self._seen_ns - self._settings.channel.out_of_orderness_ns, findings, statistics, overtaken)
