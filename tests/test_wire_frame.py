@@ -107,7 +107,7 @@ def test_headers_that_cannot_be_said_are_left_out():
     assert {"channel", "first-sequence"}.isdisjoint(encode_frame(two).headers)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 @given(ticks(channels=3), st.integers(0, 2**32 - 1))
 def test_a_scored_frame_gives_back_ticks_and_verdicts(batch, seed):
     verdicts = np.zeros(len(batch), VERDICT)
