@@ -11,7 +11,7 @@ shape. A distribution with a heavier tail than an exponential breaks the promise
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +43,7 @@ class Calibration:
 
     margins: tuple[float, ...]
     scores: tuple[float, ...]
+    _table: npt.NDArray[np.float64] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         margins, scores = np.array(self.margins), np.array(self.scores)
@@ -51,13 +52,17 @@ class Calibration:
         )
         if not (whole and (np.diff(margins) > 0).all() and (np.diff(scores) >= 0).all()):
             raise ModelError("calibration: expected 1 to 256 ascending margins with a score each; train the model again")
+        # One array, made once: turning tuples into arrays at each call would cost more than a small batch does.
+        object.__setattr__(self, "_table", np.stack([margins, scores]))
 
     def apply(self, margins: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
         """Scores of margins, shape (n,)."""
-        return np.interp(margins, self.margins, self.scores).astype(np.float32)
+        return np.interp(margins, self._table[0], self._table[1]).astype(np.float32)
 
 
-def calibrate(margins: npt.NDArray[np.float64], share: float = SUPERVISED_SHARE) -> Calibration:
+def calibrate(
+    margins: npt.NDArray[np.float64], share: float = SUPERVISED_SHARE, lowered: npt.NDArray[np.bool_] | None = None
+) -> Calibration:
     """The calibration that clean margins give.
 
     Parameters
@@ -66,25 +71,30 @@ def calibrate(margins: npt.NDArray[np.float64], share: float = SUPERVISED_SHARE)
         Of clean traffic that the model was not trained on, in any order.
     share : float
         This part's share of the false-alarm budget, in (0, 1].
+    lowered : bool array, shape (n,), optional
+        Margins of ticks whose score deployment lowers, because other sources support them: clean traffic that cannot alarm. They
+        count in the whole and not in the tail. Without this, news sets the tail and small faults drown below it.
 
     Raises
     ------
     ModelError
-        Fewer than MINIMUM_MARGINS margins.
+        Fewer than MINIMUM_MARGINS margins that are not lowered.
     """
+    count = len(margins)
+    margins = margins if lowered is None else margins[~lowered]
     if len(margins) < MINIMUM_MARGINS:
         raise ModelError(f"calibration: found {len(margins)} clean margins held out, expected {MINIMUM_MARGINS} or more")
     ordered = np.sort(margins)
-    count = len(ordered)
+    size = len(ordered)
     # The tail begins where enough margins remain above to tell its scale within a few per cent.
-    above = int(np.clip(count // 200, 50, 500))
-    ranks = np.unique(np.geomspace(above + 1, count, POINTS).astype(np.int64))
-    knots = np.unique(ordered[count - ranks])
-    at_least = count - np.searchsorted(ordered, knots, side="left")
+    above = int(np.clip(size // 1000, 30, 100))
+    ranks = np.unique(np.geomspace(above + 1, size, POINTS).astype(np.int64))
+    knots = np.unique(ordered[size - ranks])
+    at_least = size - np.searchsorted(ordered, knots, side="left")
     scores = np.maximum(-np.log10(at_least / count / share), 0.0)
     first = max(int(np.searchsorted(scores, 0.0, side="right")) - 1, 0)
     knots, scores = knots[first:], scores[first:]
-    scale = _tail_scale(ordered[count - above :] - knots[-1], at_least[-1])
+    scale = _tail_scale(ordered[size - above :] - knots[-1], at_least[-1])
     end = knots[-1] + (HIGHEST_SCORE - scores[-1]) * scale * np.log(10.0)
     return Calibration((*map(float, knots), float(end)), (*map(float, scores), HIGHEST_SCORE))
 

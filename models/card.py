@@ -32,8 +32,9 @@ def render(manifest: Manifest) -> str:
         "",
         "## Measured on rows that the trees did not see",
         "",
-        f"Clean rows {training.get('clean_held_out', 0)}, at or above the threshold {training.get('clean_held_out_flagged', 0)}"
-        " (the calibration was fitted to these rows; `tickproof evaluate` measures others).",
+        f"Clean rows {training.get('clean_held_out', 0)}, at or above the threshold {training.get('clean_held_out_flagged', 0)},"
+        f" before corroboration lowers any. Scores were calibrated on {training.get('clean_calibrated', 'these')} clean rows;"
+        " `tickproof evaluate` measures others.",
         "",
         "| kind | rows trained on | rows held out | of these at or above the threshold |",
         "|---|---:|---:|---:|",

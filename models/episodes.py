@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,8 +116,13 @@ class Places:
         return out
 
 
-def row_kinds(ticks: Ticks, labels: Sequence[Label]) -> tuple[npt.NDArray[np.str_], Mask]:
+def row_kinds(ticks: Ticks, labels: Sequence[Label], learnt: Container[str]) -> tuple[npt.NDArray[np.str_], Mask]:
     """What each tick is, to learn from.
+
+    Parameters
+    ----------
+    learnt : container of str
+        Kinds to mark, such as `train.LEARNT`; the ticks of other faults are neither clean nor of a kind.
 
     Returns
     -------
@@ -132,6 +137,6 @@ def row_kinds(ticks: Ticks, labels: Sequence[Label]) -> tuple[npt.NDArray[np.str
     width = max((len(label.kind) for label in faults), default=1)
     kinds = np.full(len(ticks), "", dtype=f"U{width}")
     for label in faults:
-        if label.scope == "symbol":
+        if label.scope == "symbol" and label.kind in learnt:
             kinds[places.indices(label, label.onset, label.end)] = label.kind
     return kinds, ~places.covered(faults)

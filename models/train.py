@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,26 @@ from tickproof.errors import ModelError
 
 CLEAN = ""
 """The kind of a row that no fault touched."""
+LEARNT = frozenset(
+    {
+        "bad_run",
+        "bit_flip",
+        "crossed",
+        "decimal_shift",
+        "digit_error",
+        "drift",
+        "field_swap",
+        "outside_quotes",
+        "size_outlier",
+        "spike",
+        "symbol_swap",
+        "unit_change",
+        "wide_spread",
+    }
+)
+"""Kinds that single ticks can be learnt from: their content is wrong, and features see it. The ticks of a frozen or silent symbol
+look like clean ones, and a price that is missing or not positive has no logarithm, like one side of an honest one-sided quote:
+trained on these too, the model gave no fault a score of 4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +193,29 @@ def train(dataset: Dataset, parameters: Parameters, seed: int) -> Fitted:
     calibration = calibrate(forest.margins(dataset.features[dataset.held_out & dataset.clean]), parameters.share)
     metrics = _metrics(dataset, calibration.apply(forest.margins(dataset.features)), parameters.threshold)
     return Fitted(classifier, forest, calibration, dataset.feature_names, probes, margins, parameters, seed, metrics)
+
+
+def recalibrate(fitted: Fitted, dataset: Dataset, features: Floats, lowered: npt.NDArray[np.bool_]) -> Fitted:
+    """The same trees with scores calibrated on other clean rows, as deployment judges them.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        What it was trained on: its held-out rows are measured again.
+    features : float64 array, shape (n, n_features)
+        Clean rows of streams that the trees have not seen; streams without faults are best.
+    lowered : bool array, shape (n,)
+        Rows whose `final_score` came out below their `score` when a first calibration was deployed on those streams.
+
+    Raises
+    ------
+    ModelError
+        Too few rows.
+    """
+    calibration = calibrate(fitted.forest.margins(features), fitted.parameters.share, lowered)
+    metrics = _metrics(dataset, calibration.apply(fitted.forest.margins(dataset.features)), fitted.parameters.threshold)
+    counts = {"clean_calibrated": len(features), "clean_lowered": int(lowered.sum())}
+    return replace(fitted, calibration=calibration, metrics=metrics | counts)
 
 
 def _metrics(dataset: Dataset, scores: npt.NDArray[np.float32], threshold: float) -> dict[str, Any]:

@@ -60,6 +60,17 @@ def test_scores_never_fall_and_tables_stay_small(margins):
     assert (np.diff(calibration.apply(np.linspace(-60, 60, 2000))) >= 0).all()
 
 
+def test_lowered_margins_count_in_the_whole_and_not_in_the_tail():
+    # 100 000 quiet margins below 0 and 1 000 of supported news at 50: alone, the news would be the whole tail.
+    random = np.random.default_rng(3)
+    quiet, news = -random.exponential(size=100_000), np.full(1000, 50.0)
+    margins, lowered = np.concatenate([quiet, news]), np.arange(101_000) >= 100_000
+    assert calibrate(margins).apply(np.array([10.0]))[0] < 2 < 4 < calibrate(margins, lowered=lowered).apply(np.array([10.0]))[0]
+    # The share is of all rows: the highest of the quiet ones are 1 % rarer among all.
+    deep = calibrate(margins, lowered=lowered).scores[-2] - calibrate(quiet).scores[-2]
+    assert deep == pytest.approx(np.log10(1.01), abs=1e-6)
+
+
 def test_too_few_margins_are_an_error():
     with pytest.raises(ModelError, match="found 999"):
         calibrate(np.zeros(MINIMUM_MARGINS - 1))

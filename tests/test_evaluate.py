@@ -353,8 +353,9 @@ def test_rows_to_learn_from_are_faulty_clean_or_neither():
     # One symbol's spike in [10, 12], upset until 14 + 1 s; one channel's gap in [20, 21]; news, which is clean.
     labels = [EPISODE, label(20, 21, kind="sequence_gap", scope="channel"), label(30, 31, kind="genuine_news")]
     rows = [tick(at) for at in (9, 10, 12, 12.5, 15, 15.5, 20, 22, 22.5, 30)] + [tick(11, symbol="B")]
-    kinds, clean = row_kinds(ticks_of(rows), labels)
+    kinds, clean = row_kinds(ticks_of(rows), labels, {"spike"})
     assert kinds.tolist() == ["", "spike", "spike", "", "", "", "", "", "", "", ""]
+    assert not (row_kinds(ticks_of(rows), labels, {"drift"})[0] != "").any(), "a kind that is not learnt is not marked"
     assert clean.tolist() == [True, False, False, False, False, True, False, False, True, True, True]
 
 

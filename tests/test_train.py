@@ -7,8 +7,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from models.train import Dataset, Parameters, balanced_weights, concat, train
+from models.calibration import calibrate
+from models.train import LEARNT, Dataset, Parameters, balanced_weights, concat, recalibrate, train
 from tickproof.errors import ModelError
+from tickproof.finding import BY_NAME
 
 NAMES = ("away", "spread", "rate")
 SMALL = Parameters(trees=8, leaves=6)
@@ -81,6 +83,22 @@ def test_metrics_count_rows_by_kind():
     held = int((dataset.held_out & (dataset.kinds == "spike")).sum())
     assert (metrics["kinds"]["spike"]["trained"], metrics["kinds"]["spike"]["held_out"]) == (60 - held, held)
     assert metrics["clean_trained"] + metrics["clean_held_out"] == 6000 - 60 - 40 - 100
+
+
+def test_recalibration_changes_scores_and_not_trees():
+    dataset = labelled()
+    first = train(dataset, SMALL, seed=3)
+    fresh = np.random.default_rng(9).normal(size=(5000, 3))
+    second = recalibrate(first, dataset, fresh, np.zeros(5000, bool))
+    assert second.calibration == calibrate(first.forest.margins(fresh))
+    assert second.forest is first.forest
+    assert second.metrics["clean_calibrated"] == 5000
+    with pytest.raises(ModelError, match="found 0 clean margins"):
+        recalibrate(first, dataset, fresh, np.ones(5000, bool))
+
+
+def test_kinds_that_are_learnt_are_codes_that_a_tick_can_have():
+    assert {BY_NAME[kind].scope for kind in LEARNT} == {"symbol"}
 
 
 def test_parts_are_joined_in_order():
