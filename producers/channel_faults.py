@@ -13,9 +13,9 @@ from producers.universe import TICK, Array
 from tickproof.tick import NS_PER_SECOND, UNITS_PER_ONE, Kind, Present
 
 
-def channel_silent(block: Block, target: Target, _size: float, _rng: Random) -> Span | None:
-    """A channel stops, heartbeats and all, and goes on with the next number: what the venue said meanwhile was never sent."""
-    where = target.where
+def channel_silent(block: Block, target: Target, size: float, _rng: Random) -> Span | None:
+    """A channel stops for `size` seconds, heartbeats and all, and goes on with the next number: nothing was sent meanwhile."""
+    where = target.where[block.rows["ts_recv"][target.where] < target.start + size * NS_PER_SECOND]
     lost = where[1:-1]
     if len(lost) < 5 or np.any(block.rows["kind"][lost] > Kind.HEARTBEAT):
         return None

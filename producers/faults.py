@@ -68,25 +68,26 @@ def _channel(name: str, inject: Inject, window_s: float, sizes: tuple[float, flo
 
 
 _ANY = (1.0, 1.0)
+_FRACTION = "fraction of the price"
 _FAULTS = (
-    _symbol("spike", symbol_faults.spike, 3.0, (0.01, 0.20), "fraction of the price"),
-    _symbol("small_spike", symbol_faults.spike, 3.0, (0.001, 0.006), "fraction of the price"),
-    _symbol("bad_run", symbol_faults.bad_run, 6.0, (0.003, 0.03), "fraction of the price"),
+    _symbol("spike", symbol_faults.spike, 3.0, (0.01, 0.20), _FRACTION),
+    _symbol("small_spike", symbol_faults.spike, 3.0, (0.001, 0.006), _FRACTION),
+    _symbol("bad_run", symbol_faults.bad_run, 6.0, (0.003, 0.03), _FRACTION),
     _symbol("decimal_shift", symbol_faults.decimal_shift, 3.0, _ANY, "factor on the price", True),
     _symbol("price_not_positive", symbol_faults.price_not_positive, 3.0, _ANY, "factor on the price"),
     _symbol("field_missing", symbol_faults.field_missing, 5.0, _ANY, "values lost"),
     _symbol("crossed", symbol_faults.crossed, 3.0, (1.0, 8.0), "price steps"),
     _symbol("wide_spread", symbol_faults.wide_spread, 3.0, (20.0, 100.0), "times the usual spread"),
-    _symbol("outside_quotes", symbol_faults.outside_quotes, 5.0, (0.005, 0.05), "fraction of the price"),
+    _symbol("outside_quotes", symbol_faults.outside_quotes, 5.0, (0.005, 0.05), _FRACTION),
     _symbol("time_implausible", symbol_faults.time_implausible, 3.0, (1.0, 12.0), "seconds that ts_event moved", True),
-    _symbol("digit_error", symbol_faults.digit_error, 3.0, _ANY, "fraction of the price"),
-    _symbol("bit_flip", symbol_faults.bit_flip, 3.0, _ANY, "fraction of the price", True),
+    _symbol("digit_error", symbol_faults.digit_error, 3.0, _ANY, _FRACTION),
+    _symbol("bit_flip", symbol_faults.bit_flip, 3.0, _ANY, _FRACTION, True),
     _symbol("field_swap", symbol_faults.field_swap, 3.0, _ANY, "size over price", True),
     _symbol("symbol_swap", symbol_faults.symbol_swap, 3.0, _ANY, "foreign price over own"),
     _symbol("frozen", symbol_faults.frozen, 8.0, _ANY, "fraction of the price missed at most"),
     _symbol("size_outlier", symbol_faults.size_outlier, 3.0, (200.0, 20_000.0), "factor on the usual size, 0: no size"),
-    _symbol("silent", symbol_faults.silent, 6.0, _ANY, "seconds"),
-    Fault("channel_silent", "silent", "channel", "content", channel_faults.channel_silent, 4.0, _ANY, "seconds"),
+    _symbol("silent", symbol_faults.silent, 6.5, (4.0, 6.5), "seconds"),
+    Fault("channel_silent", "silent", "channel", "content", channel_faults.channel_silent, 7.0, (4.5, 7.0), "seconds"),
     Fault("latency_spike", "latency_spike", "channel", "content", channel_faults.latency_spike, 4.5, (0.3, 1.2), "seconds", 2.0),
     _channel("sequence_gap", channel_faults.sequence_gap, 0.6, (1.0, 100.0), "messages lost"),
     _channel("sequence_reset", channel_faults.sequence_reset, 0.3, _ANY, "numbers that the counter went back"),
@@ -116,7 +117,7 @@ class Faults:
     names : tuple of str
         Entries of FAULTS; empty means all.
     strength : float
-        Factor on the sizes of FAULTS.
+        Factor on the sizes that are fractions of the price.
     inside_genuine : bool
         Whether episodes may lie within genuine events.
     warm_up_s : float
@@ -145,6 +146,12 @@ class Faults:
     def entries(self) -> tuple[Fault, ...]:
         """The wanted entries, in the order of the table."""
         return tuple(fault for fault in FAULTS.values() if not self.names or fault.name in self.names)
+
+    def size(self, fault: Fault, rng: np.random.Generator) -> float:
+        """A size for an episode."""
+        low, high = fault.sizes
+        drawn = float(low * (high / low) ** rng.random())
+        return drawn * self.strength if fault.magnitude == _FRACTION else drawn
 
     @classmethod
     def varied(cls, seed: int, family: Family, *, per_kind: int = 5) -> Faults:

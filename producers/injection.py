@@ -5,6 +5,7 @@ Channel windows are taken first; symbols keep clear of their channel's. An episo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,7 +26,8 @@ APART_NS = 2 * NS_PER_SECOND
 CHANNEL_APART_NS = 700 * NS_PER_MS
 EDGE_NS = 300 * NS_PER_MS
 """No episode this close to a block's bounds: latency carries ticks over them."""
-ATTEMPTS = 60
+ATTEMPTS = 300
+"""Windows that are tried for one episode in one block."""
 LIVELY_ROWS_PER_S = 1.0
 """Symbol faults befall series with at least this many ticks a second in the block."""
 
@@ -47,6 +49,10 @@ class Injection:
     _ticks: int = field(init=False, default=0)
     _series_busy: list[Spans] = field(init=False)
     _channel_busy: list[Spans] = field(init=False)
+    _lively: list[int] = field(init=False, default_factory=list)
+    """Series that say enough in the block."""
+    _bounds: tuple[int, int] = field(init=False, default=(0, 0))
+    """Earliest onset and latest end in the block."""
     _pending: list[tuple[Fault, int, int]] = field(init=False)
     """Sequence faults with their channel and the beginning of their window."""
 
@@ -75,11 +81,16 @@ class Injection:
             group[:] = [group[place] for place in rng.permutation(len(group))]
             group.sort(key=lambda fault: -fault.window_s)
         least = LIVELY_ROWS_PER_S * (end - start) / NS_PER_SECOND
-        lively = [series for series in range(len(self.universe.series)) if block.count(series) >= least]
-        for fault in channels:
-            self._place_channel(fault, block, number, events, rng)
-        for fault in symbols if lively else []:
-            self._place_symbol(fault, block, (number, lively), events, rng)
+        self._lively = [series for series in range(len(self.universe.series)) if block.count(series) >= least]
+        quiet = min(int(self.faults.warm_up_s * NS_PER_SECOND), (self.market.end_ns - self.market.start_ns) // 6)
+        self._bounds = max(start + EDGE_NS, self.market.start_ns + quiet), end - EDGE_NS
+        full: set[str] = set()
+        for fault in [*channels, *symbols]:
+            # What found no place once finds none in this block; it comes again in the next one.
+            if fault.name not in full:
+                place = self._place_channel if fault.scope == "channel" else self._place_symbol
+                if not place(fault, block, events, rng):
+                    full.add(fault.name)
 
     def edit_sequence(self, block: Block, number: int, capture: Capture) -> None:
         """Inject the faults that come after numbering."""
@@ -89,8 +100,8 @@ class Injection:
         for fault, channel, start in self._pending:
             stop = start + int(fault.window_s * NS_PER_SECOND)
             target = Target(channel, -1, start, stop, block.of_channel(channel, start, stop))
-            for _ in range(ATTEMPTS):
-                span = fault.inject(block, target, self._size(fault, rng), rng)
+            for _ in range(ATTEMPTS // 10):
+                span = fault.inject(block, target, self.faults.size(fault, rng), rng)
                 if span is not None:
                     self._record(fault, target, span)
                     if fault.name == "sequence_reset":
@@ -111,67 +122,50 @@ class Injection:
             wanted += [fault] * (due - self.placed[fault.name])
         return wanted
 
-    def _size(self, fault: Fault, rng: Random) -> float:
-        low, high = fault.sizes
-        return float(low * (high / low) ** rng.random()) * (self.faults.strength if high > low else 1.0)
-
-    def _window(self, fault: Fault, number: int, rng: Random) -> tuple[int, int] | None:
-        """A window for an episode whose effect ends within the block."""
-        start, end = self.market.blocks[number]
-        whole = self.market.end_ns - self.market.start_ns
-        quiet = self.market.start_ns + min(int(self.faults.warm_up_s * NS_PER_SECOND), whole // 6)
+    def _draw(self, fault: Fault, places: int, rng: Random) -> Iterator[tuple[int, int, int]]:
+        """Random places, each with a window whose episode begins and ends well within the block."""
         length = int(fault.window_s * NS_PER_SECOND)
-        first, last = max(start + EDGE_NS, quiet), end - EDGE_NS - length
-        if first > last:
-            return None
-        begin = int(rng.integers(first, last + 1))
-        return begin, begin + length
+        first, last = self._bounds[0], self._bounds[1] - length
+        if first > last or not places:
+            return
+        starts = rng.integers(first, last + 1, ATTEMPTS).tolist()
+        for place, start in zip(rng.integers(places, size=ATTEMPTS).tolist(), starts, strict=True):
+            yield place, start, start + length
 
-    def _place_channel(self, fault: Fault, block: Block, number: int, events: list[Event], rng: Random) -> None:
-        for _ in range(ATTEMPTS):
-            window = self._window(fault, number, rng)
-            if window is None:
-                return
-            channel = int(rng.integers(len(self.universe.channels)))
-            start, stop = window
-            reach = start, stop + int(fault.effect_s * NS_PER_SECOND)
+    def _place_channel(self, fault: Fault, block: Block, events: list[Event], rng: Random) -> bool:
+        effect = int(fault.effect_s * NS_PER_SECOND)
+        for channel, start, stop in self._draw(fault, len(self.universe.channels), rng):
+            reach = start, stop + effect
             if not _is_free(self._channel_busy[channel], reach, CHANNEL_APART_NS) or self._is_genuine(events, channel, -1, reach):
                 continue
             if fault.stage == "sequence":
                 self._channel_busy[channel].append(reach)
                 self._pending.append((fault, channel, start))
-                return
+                return True
             target = Target(channel, -1, start, stop, block.of_channel(channel, start, stop))
-            span = fault.inject(block, target, self._size(fault, rng), rng)
+            span = fault.inject(block, target, self.faults.size(fault, rng), rng)
             if span is not None:
-                self._channel_busy[channel].append(reach)
+                self._channel_busy[channel].append((span.onset, span.end + effect))
                 self._record(fault, target, span)
-                return
+                return True
+        return False
 
-    def _place_symbol(self, fault: Fault, block: Block, where: tuple[int, list[int]], events: list[Event], rng: Random) -> None:
-        number, lively = where
-        for _ in range(8 * ATTEMPTS):
-            window = self._window(fault, number, rng)
-            if window is None:
-                return
-            series = int(lively[int(rng.integers(len(lively)))])
-            line = self.universe.series[series]
-            start, stop = window
-            effect = int(fault.effect_s * NS_PER_SECOND)
-            reach = start, stop + effect
-            channel = int(line["channel"])
-            if not _is_free(self._series_busy[series], reach, APART_NS) or not _is_free(
-                self._channel_busy[channel], (start, stop), 0
-            ):
+    def _place_symbol(self, fault: Fault, block: Block, events: list[Event], rng: Random) -> bool:
+        effect = int(fault.effect_s * NS_PER_SECOND)
+        for place, start, stop in self._draw(fault, len(self._lively), rng):
+            series = self._lively[place]
+            channel, symbol = int(self.universe.series["channel"][series]), int(self.universe.series["instrument"][series])
+            if not _is_free(self._series_busy[series], (start, stop + effect), APART_NS):
                 continue
-            if self._is_genuine(events, -1, int(line["instrument"]), (start, stop)):
+            if not _is_free(self._channel_busy[channel], (start, stop), 0) or self._is_genuine(events, -1, symbol, (start, stop)):
                 continue
             target = Target(channel, series, start, stop, block.of_series(series, start, stop))
-            span = fault.inject(block, target, self._size(fault, rng), rng)
+            span = fault.inject(block, target, self.faults.size(fault, rng), rng)
             if span is not None:
                 self._series_busy[series].append((span.onset, span.end + effect))
                 self._record(fault, target, span)
-                return
+                return True
+        return False
 
     def _is_genuine(self, events: list[Event], channel: int, symbol: int, span: tuple[int, int]) -> bool:
         """Whether a genuine event of this channel or symbol, or one of all symbols, touches `span` or a second around it."""

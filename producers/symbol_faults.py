@@ -270,10 +270,10 @@ def size_outlier(block: Block, target: Target, size: float, rng: Random) -> Span
     return _done(block, np.array([row]), float(factor))
 
 
-def silent(block: Block, target: Target, _size: float, _rng: Random) -> Span | None:
-    """A symbol stops on one venue for at least sixty times its usual interval, and three seconds; its channel goes on."""
+def silent(block: Block, target: Target, size: float, _rng: Random) -> Span | None:
+    """A symbol stops on one venue for `size` seconds, at least sixty times its usual interval; its channel goes on."""
     # The first and the last row are the edges of the silence.
-    where = target.where
+    where = target.where[block.rows["ts_recv"][target.where] < target.start + size * NS_PER_SECOND]
     lost = where[1:-1]
     if len(lost) < 60 or block.used[where].any() or np.any(block.rows["kind"][lost] > Kind.TRADE):
         return None
