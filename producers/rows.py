@@ -14,8 +14,8 @@ _RECORD = np.dtype((np.void, ROW.itemsize))
 
 def joined(parts: Sequence[Array]) -> Array:
     """The rows of all parts, one after the other, over one table of names."""
-    rows: Array = np.concatenate([np.zeros(0, _RECORD), *map(_plain, parts)]).view(ROW)
-    return rows
+    whole: Array = np.concatenate([np.zeros(0, _RECORD), *map(_plain, parts)]).view(ROW)
+    return whole
 
 
 def gathered(rows: Array, index: npt.NDArray[np.int64]) -> Array:
@@ -26,8 +26,8 @@ def gathered(rows: Array, index: npt.NDArray[np.int64]) -> Array:
 
 def copied(rows: Array) -> Array:
     """The rows, to be written to."""
-    rows = _plain(rows).copy().view(ROW)
-    return rows
+    fresh: Array = _plain(rows).copy().view(ROW)
+    return fresh
 
 
 def inserted(rows: Array, positions: npt.NDArray[np.int64], others: Array) -> Array:

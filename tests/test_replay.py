@@ -30,7 +30,7 @@ def ticks_of(events: list[tuple[int, int]]) -> Ticks:
     rows["ts_recv"] = [ms * NS_PER_MS for ms, _ in events]
     rows["channel"] = [channel for _, channel in events]
     rows["venue"], rows["symbol"], rows["kind"] = 3, 4, Kind.TRADE
-    rows["size"] = np.arange(len(events))
+    rows["size"], rows["present"] = np.arange(len(events)), Present.SIZE
     return Ticks(rows, (*CHANNELS, "VENUE", "ABC"))
 
 

@@ -1,0 +1,214 @@
+"""Frames to Kafka: an idempotent producer that waits when the broker is slow, and answers for every record.
+
+Nothing is believed before the broker has confirmed it: counts are those of delivery reports, and `close` fails if one is missing.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from producers.framing import Frame
+from producers.partitioning import CAPTURE_CHANNEL, PARTITIONER, partition_of
+from tickproof.errors import ServiceError
+from tickproof.tick import NS_PER_MS, is_scored
+from tickproof.wire import JSON_CONTENT_TYPE, encode_frame, encode_json
+from tickproof.wire.headers import CONTENT_TYPE
+
+BY_KEY = -1
+"""Leaves the partition to the partitioner."""
+METADATA_TIMEOUT_S = 10.0
+FLUSH_TIMEOUT_S = 130.0
+"""Longer than librdkafka's own delivery timeout, so that an undelivered record ends in a report."""
+STALL_TIMEOUT_S = 130.0
+"""How long a full queue may stay full."""
+
+CONFIGURATION: dict[str, str | int | bool] = {
+    "enable.idempotence": True,
+    "acks": "all",
+    "linger.ms": 10,
+    "compression.type": "lz4",
+    "batch.size": 1_000_000,
+    "message.max.bytes": 8 * 1024 * 1024,
+    "partitioner": PARTITIONER,
+    "queue.buffering.max.messages": 200_000,
+    "queue.buffering.max.kbytes": 64 * 1024,
+    "delivery.timeout.ms": 120_000,
+}
+"""librdkafka's settings. Idempotence keeps order and drops a retry's copies; the queue's limits are what bounds memory."""
+
+_LOG = logging.getLogger(__name__)
+# Without a handler of somebody else's, what librdkafka says of its connections stays unsaid: errors come as exceptions.
+_LOG.addHandler(logging.NullHandler())
+_JSON_HEADERS = {CONTENT_TYPE: JSON_CONTENT_TYPE.encode()}
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What the broker has confirmed. `ticks`, `by_channel`: without our own capture heartbeats, which `heartbeats` counts."""
+
+    messages: int
+    ticks: int
+    heartbeats: int
+    bytes: int
+    by_channel: dict[str, int]
+
+
+class Publisher:
+    """Writes frames to one topic. A context manager: leaving it well waits for the last report, leaving it by an error does not.
+
+    Parameters
+    ----------
+    brokers : str
+        `host:port,…`.
+    topic : str
+        Must be there.
+    configuration : mapping, optional
+        Over CONFIGURATION.
+    metadata_timeout_s : float
+        How long the broker may take to say what the topic is.
+
+    Raises
+    ------
+    ServiceError
+        No broker answers, the topic is not there, or (later, from any method) a record was not delivered.
+    """
+
+    def __init__(
+        self,
+        brokers: str,
+        topic: str,
+        configuration: Mapping[str, str | int | bool] | None = None,
+        *,
+        metadata_timeout_s: float = METADATA_TIMEOUT_S,
+    ) -> None:
+        self.brokers = brokers
+        self.topic = topic
+        self._errors: Counter[str] = Counter()
+        self._ticks: Counter[str] = Counter()
+        self._messages = self._heartbeats = self._bytes = self._sent = 0
+        self._producer = Producer({**CONFIGURATION, **(configuration or {}), "bootstrap.servers": brokers, "logger": _LOG})
+        self.partitions = self._find_partitions(metadata_timeout_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._producer.purge()
+            self._producer.poll(0)
+
+    def send(self, frame: Frame) -> None:
+        """Hand a frame to the producer: one record, or one a tick if it is of several channels. Waits while the queue is full."""
+        if frame.channel is None:
+            self._send_json(frame)
+        else:
+            payload = encode_frame(frame.ticks)
+            beats = int(np.count_nonzero(~is_scored(frame.ticks.rows)))
+            report = partial(self._delivered, frame.channel, len(frame.ticks) - beats, beats)
+            self._produce(frame.channel, payload.value, frame.timestamp_ms, payload.headers, report)
+        self._producer.poll(0)
+        self._check()
+
+    def poll(self, timeout_s: float = 0.0) -> None:
+        """Serve delivery reports for up to `timeout_s`."""
+        self._producer.poll(timeout_s)
+        self._check()
+
+    def close(self) -> Published:
+        """Wait until every record is confirmed, and say what was."""
+        missing = self._producer.flush(FLUSH_TIMEOUT_S)
+        self._check()
+        if missing or self._messages != self._sent:
+            raise ServiceError(
+                f"{self._where}: found {self._messages} records confirmed, expected {self._sent}; "
+                "see that the broker is well, and publish again to an empty topic"
+            )
+        return self.published
+
+    @property
+    def published(self) -> Published:
+        """What has been confirmed so far."""
+        return Published(self._messages, self._ticks.total(), self._heartbeats, self._bytes, dict(sorted(self._ticks.items())))
+
+    def _send_json(self, frame: Frame) -> None:
+        rows = frame.ticks.rows
+        scored = is_scored(rows).tolist()
+        times = (rows["ts_recv"] // NS_PER_MS).tolist()
+        for value, code, time_ms, tick in zip(encode_json(frame.ticks), rows["channel"].tolist(), times, scored, strict=True):
+            channel = frame.ticks.names[code]
+            self._produce(channel, value, time_ms, _JSON_HEADERS, partial(self._delivered, channel, int(tick), int(not tick)))
+
+    def _produce(
+        self, channel: str, value: bytes, timestamp_ms: int, headers: Mapping[str, bytes], report: Callable[..., None]
+    ) -> None:
+        partition = partition_of(channel, self.partitions) if channel.startswith(CAPTURE_CHANNEL) else BY_KEY
+        give_up = time.monotonic() + STALL_TIMEOUT_S
+        # To librdkafka, 0 means now.
+        timestamp_ms = timestamp_ms or 1
+        while True:
+            try:
+                self._producer.produce(
+                    self.topic,
+                    value,
+                    channel,
+                    partition=partition,
+                    on_delivery=report,
+                    timestamp=timestamp_ms,
+                    headers=dict(headers),
+                )
+            except BufferError:
+                # The queue is full: the broker is slower than we are. Reports make room.
+                self._producer.poll(0.05)
+                self._check()
+                if time.monotonic() > give_up:
+                    raise ServiceError(
+                        f"{self._where}: no record was taken for {STALL_TIMEOUT_S:.0f} s; see that it is well"
+                    ) from None
+            except KafkaException as error:
+                raise ServiceError(f"{self._where}: {error.args[0].str()}; see that the broker is well") from error
+            else:
+                self._sent += 1
+                return
+
+    def _delivered(self, channel: str, ticks: int, heartbeats: int, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self._errors[error.str()] += 1
+            return
+        self._messages += 1
+        if ticks:
+            self._ticks[channel] += ticks
+        self._heartbeats += heartbeats
+        self._bytes += len(message)
+
+    def _check(self) -> None:
+        if self._errors:
+            reasons = ", ".join(f"{reason} ({count})" for reason, count in sorted(self._errors.items()))
+            raise ServiceError(f"{self._where}: records were not delivered: {reasons}; see that the broker is well")
+
+    @property
+    def _where(self) -> str:
+        return f"topic {self.topic} on {self.brokers}"
+
+    def _find_partitions(self, timeout_s: float) -> int:
+        """How many partitions the topic has."""
+        try:
+            found = self._producer.list_topics(self.topic, timeout_s).topics[self.topic]
+        except KafkaException as error:
+            raise ServiceError(
+                f"{self.brokers}: no broker answers ({error.args[0].str()}); start one, or name another with --brokers HOST:PORT"
+            ) from error
+        if found.error is not None or not found.partitions:
+            raise ServiceError(f"{self._where}: the topic is not there; create it with `tickproof topics create`")
+        return len(found.partitions)
