@@ -277,7 +277,7 @@ def check_schema(schema: pa.Schema) -> None:
         if plain != field.type:
             wrong.append(f"column {field.name}: found {found}, expected {field.type}")
     known = set(SCHEMA.names)
-    wrong += [f"column {name if name.isprintable() else repr(name)} is unknown" for name in schema.names if name not in known]
+    wrong += [f"column {name if name.isidentifier() else repr(name)} is unknown" for name in schema.names if name not in known]
     if wrong:
         raise TickError("; ".join(wrong))
 
