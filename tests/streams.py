@@ -167,7 +167,7 @@ class Checked:
 
     def rows_with(self, code: str) -> list[int]:
         """Rows whose reasons hold `code`."""
-        return np.flatnonzero(self.ticks.rows["reasons"] & np.uint64(mask([code]))).tolist()
+        return [int(row) for row in np.flatnonzero(self.ticks.rows["reasons"] & np.uint64(mask([code])))]
 
 
 def check(ticks: Ticks, cuts: Sequence[int] = (), channel: str = CHANNEL, **settings: Any) -> Checked:
@@ -217,7 +217,7 @@ class Scored:
 
     def rows_with(self, code: str, column: str = "final_reasons") -> list[int]:
         """Positions of ticks whose reasons hold `code`."""
-        return np.flatnonzero(self.verdicts[column] & np.uint64(mask([code]))).tolist()
+        return [int(row) for row in np.flatnonzero(self.verdicts[column] & np.uint64(mask([code])))]
 
 
 def score(

@@ -132,7 +132,7 @@ def _content(row, name_hash):  # type: ignore[no-untyped-def]
 @nb.njit(cache=True, nogil=True)
 def _since(earlier, later):  # type: ignore[no-untyped-def]
     """ns from one time to another that is not before it; infinite where 64 bits do not hold it."""
-    return float(later - earlier) if later - earlier >= 0 else np.inf
+    return float(later - earlier) if float(later) - float(earlier) < 9.0e18 else np.inf
 
 
 @nb.njit(cache=True, nogil=True)
@@ -203,7 +203,7 @@ def _check_sequence(row, c, ring, mode, content):  # type: ignore[no-untyped-def
     elif behind < 0:
         if mode != INCREASING:
             # The lowest integer has no negative; a flipped top bit gives just that.
-            missing = -max(behind, -MOST_LOST)
+            missing = MOST_LOST if behind < -MOST_LOST else -behind
             code, measured = _GAP, float(missing)
             c.gaps += 1
             c.lost = min(c.lost + missing, MOST_LOST)
@@ -301,7 +301,7 @@ def walk(rows, name_hash, state, settings, out):  # type: ignore[no-untyped-def]
             c.last_ts = t
             c.ordinal = -1
             c.second = (t + SECOND_NS - 1) // SECOND_NS
-        jumps = t - c.event_time > JUMP_NS and c.jump_count + 1 < JUMP_CONFIRMED_BY
+        jumps = t > c.event_time + JUMP_NS and c.jump_count + 1 < JUMP_CONFIRMED_BY
         if jumps:
             c.jump_count += 1
         else:
