@@ -18,8 +18,9 @@ from models.alerts import Alerts
 from models.episodes import GRACE_NS, Mask, Places
 from models.measures import BUDGETS, Evaluation, FalseAlarms, Genuine, Recall, per_million, wilson
 from tickproof.errors import TickError
-from tickproof.finding import CORRUPT_BITS, VERDICTS, Finding, Quality
+from tickproof.finding import VERDICTS, Finding, Quality
 from tickproof.label import Label
+from tickproof.scoring import RULE_SCORE
 from tickproof.tick import NS_PER_SECOND, SCHEMA, Kind, from_arrow
 
 SHIFTS = 7
@@ -38,7 +39,8 @@ class Run:
     counted : bool array
         Ticks of kinds 0 to 3.
     wrong, by_rule : bool arrays
-        `final_quality` 2; and with the bit of a code that gives 2.
+        `final_quality` 2; and with the score that a rule sets. Bits of `final_reasons` do not tell, for a verdict that the model
+        gave alone is named by a code as well.
     score : float32 array
         `final_score`.
     """
@@ -65,14 +67,14 @@ class Run:
             raise TickError(f"scored ticks: found no column {', '.join(missing)}; expected the output of `scan` or of the job")
         ticks = from_arrow(scored.select(SCHEMA.names))
         final = {}
-        for name in ("final_quality", "final_score", "final_reasons"):
+        for name in ("final_quality", "final_score"):
             column = scored.column(name)
             if column.null_count or column.type != pa.from_numpy_dtype(VERDICTS[name]):
                 found = f"{column.type} with {column.null_count} nulls"
                 raise TickError(f"scored ticks, column {name}: found {found}, expected {VERDICTS[name]} without nulls")
             final[name] = column.to_numpy()
         wrong = final["final_quality"] == Quality.CORRUPT
-        by_rule = wrong & ((final["final_reasons"] & np.uint64(CORRUPT_BITS)) != 0)
+        by_rule = wrong & (final["final_score"] >= RULE_SCORE)
         counted = ticks.rows["kind"] <= Kind.TRADE_CORRECTION
         times = ticks.rows["ts_recv"].astype(np.int64)
         return cls(Places.of(ticks), Alerts.of(findings), times, counted, wrong, by_rule, final["final_score"])

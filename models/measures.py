@@ -36,7 +36,8 @@ class Recall:
     at : dict of str to float
         Share found at 10, 100 and 1 000 false alarms a million, by a threshold on scores.
     rules, model : float
-        Share that rules and findings find by themselves; share that the model finds by itself.
+        Share that rules and findings find by themselves; share with a tick that only the model calls corrupt. What the model
+        adds is the recall less `rules`.
     delay_s : float or None
         Median time from onset to the first tick or finding, of those found.
     """
@@ -65,7 +66,7 @@ class FalseAlarms:
     Attributes
     ----------
     ticks_by_rules, ticks_by_model : int
-        Ticks of `final_quality` 2, with and without the bit of a code that gives 2.
+        Ticks of `final_quality` 2, with and without the score of 99 that a rule sets.
     findings : int
         Feed anomalies of severity warning or more that touch no fault.
     denominator : int

@@ -248,10 +248,10 @@ def test_a_latency_spike_is_right_about_a_queueing_burst():
     assert (wrong.genuine[0].called, wrong.false_alarms.count) == (1, 1)
 
 
-def test_parts_are_told_by_the_bits_of_codes_that_give_corrupt():
-    # Four spikes: by a rule, by the model, by the model beside an information code, by nobody.
+def test_parts_are_told_by_the_score_that_a_rule_sets():
+    # Four spikes: by a rule, by the model whose verdict is named a spike, by the model beside an information code, by nobody.
     labels = [label(at, at) for at in (10, 20, 30, 40)]
-    rows = [tick(0), tick(10, 2, 99, SPIKE), tick(20, 2, 5.0), tick(30, 2, 5.0, LOCKED), tick(40, 1, 3.0, SPIKE), tick(60)]
+    rows = [tick(0), tick(10, 2, 99, SPIKE), tick(20, 2, 5.0, SPIKE), tick(30, 2, 5.0, LOCKED), tick(40, 1, 3.0, SPIKE), tick(60)]
     (row,) = evaluate(run_of(rows), labels).kinds
     assert (row.share, row.rules, row.model) == (0.75, 0.25, 0.5)
 
