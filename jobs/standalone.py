@@ -32,6 +32,8 @@ def defaults(folder: Path, slots: int) -> dict[str, str]:
     checkpoints = folder / "checkpoints"
     return {
         **flink.LOOPBACK,
+        # For `flink run`, whose client reads it from the configuration folder.
+        "env.java.opts.all": flink.java_options(),
         "jobmanager.memory.process.size": "900m",
         "jobmanager.execution.failover-strategy": "region",
         "taskmanager.numberOfTaskSlots": str(slots),

@@ -32,6 +32,10 @@ class Waiting:
             self._parts = [waiting.take(~due)]
         return in_order(waiting.take(due))
 
+    def all(self) -> Ticks:
+        """The waiting ticks, as they were added."""
+        return concat(self._parts)
+
     def first_ns(self) -> int | None:
         """Event time of the earliest waiting tick."""
         return min((int(part.rows["event_time"].min()) for part in self._parts), default=None)

@@ -1,0 +1,173 @@
+"""The Flink shells of the two stages: they move bytes between Flink, the state store and the stages."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Any
+
+from pyflink.common import Row, Types
+from pyflink.common.time import Instant
+from pyflink.datastream import KeyedProcessFunction, OutputTag, RuntimeContext
+from pyflink.datastream.state import MapStateDescriptor
+
+from jobs.hop import pack, unpack
+from jobs.outputs import Origin, Record
+from jobs.stages import (
+    END_NS,
+    RawRecord,
+    ShardMemory,
+    StageSettings,
+    arrive,
+    packed,
+    process_channel,
+    release,
+)
+from jobs.state import SNAPSHOT_BYTES, SNAPSHOT_FACTOR, Journal, pack_shard
+from tickproof import channel as channels
+from tickproof import rules
+from tickproof.channel import ChannelState
+from tickproof.scoring import ShardSettings
+from tickproof.tick import NS_PER_MS
+
+BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
+HEADERS = Types.MAP(Types.STRING(), BYTES)
+RECORD = Types.ROW_NAMED(["k", "v", "ts", "headers"], [BYTES, BYTES, Types.INSTANT(), HEADERS])
+"""A record for a topic."""
+HOP = Types.ROW_NAMED(["shard", "ticks"], [Types.STRING(), BYTES])
+"""Stamped ticks on their way to a shard."""
+SINKS = ("scored", "verdicts", "dead_letters", "findings", "statistics")
+TAGS = {name: OutputTag(name, RECORD) for name in SINKS}
+CHANNELS_IN_MEMORY = 2_048
+
+
+def as_row(record: Record) -> tuple[OutputTag, Row]:
+    """A record as Flink takes it, for its sink."""
+    at = Instant.of_epoch_milli(record.timestamp_ms)
+    return TAGS[record.sink], Row(record.key, record.value, at, dict(record.headers))
+
+
+def _bytes(value: Any) -> bytes | None:
+    return None if value is None else bytes(value)
+
+
+def raw_records(row: Row, topic: str) -> list[RawRecord]:
+    """The Kafka records in one row of the source."""
+    key, value, partition, offset, ts, headers = row
+    millis = ts.to_epoch_milli() if ts is not None else 0
+    known = {name: bytes(data) for name, data in (headers or {}).items() if data is not None}
+    return [RawRecord(Origin(topic, partition, offset, millis, _bytes(key), known), _bytes(value))]
+
+
+class ChannelStage(KeyedProcessFunction):  # type: ignore[misc]
+    """Keyed by channel: decoding, channel integrity, routing."""
+
+    def __init__(self, settings: StageSettings) -> None:
+        self._settings = settings
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        """Bind the state."""
+        self._pages = runtime_context.get_map_state(MapStateDescriptor("channel", Types.INT(), BYTES))
+        self._memory: OrderedDict[str, ChannelState | None] = OrderedDict()
+
+    def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
+        """Take one row of the source."""
+        channel = ctx.get_current_key()
+        before = self._recall(channel)
+        state, output = process_channel(before, channel, raw_records(value, self._settings.topic), self._settings)
+        if state is not None and state is not before:
+            for page, data in channels.pack(state, before).items():
+                self._pages.put(page, data)
+        self._memory[channel] = state
+        self._memory.move_to_end(channel)
+        if len(self._memory) > CHANNELS_IN_MEMORY:
+            self._memory.popitem(last=False)
+        for record in output.records:
+            yield as_row(record)
+        for shard, data in packed(output.routed):
+            yield Row(str(shard), data)
+
+    def _recall(self, channel: str) -> ChannelState | None:
+        if channel in self._memory:
+            return self._memory[channel]
+        pages = dict(self._pages.items())
+        return channels.unpack(pages, rules.VERSION) if pages else None
+
+
+class ShardStage(KeyedProcessFunction):  # type: ignore[misc]
+    """Keyed by shard: order by event time, features, rules, model, final verdicts."""
+
+    def __init__(self, settings: StageSettings) -> None:
+        self._settings = settings
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        """Bind the state and load the model."""
+        from models.registry import open_model
+        from tickproof.features import NAMES
+
+        detector = open_model(self._settings.model, NAMES) if self._settings.model else None
+        self._scoring = ShardSettings(self._settings.lookahead_ns, self._settings.threshold, detector)
+        self._version = detector.version if detector else "none"
+        frames = runtime_context.get_map_state(MapStateDescriptor("frames", Types.LONG(), BYTES))
+        snapshot = runtime_context.get_map_state(MapStateDescriptor("snapshot", Types.LONG(), BYTES))
+        self._journal = Journal(frames, snapshot)
+        self._memory: dict[str, ShardMemory] = {}
+        self._overtaken = runtime_context.get_metrics_group().counter("ticks_overtaken")
+
+    def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
+        """Take ticks that came in: they wait for the watermark."""
+        key = ctx.get_current_key()
+        memory = self._recall(key)
+        data = bytes(value[1])
+        ticks = unpack(data)
+        kept, records = arrive(memory, shard_number(key), ticks, (rules.VERSION, self._version))
+        if len(kept):
+            # A tick that was overtaken moves no state, so that it must not be walked at a restore either.
+            data = data if kept is ticks else pack(kept)
+            self._journal.append(memory.frames, data)
+            memory.frames += 1
+            memory.journal_bytes += len(data)
+        self._overtaken.inc(len(ticks) - len(kept))
+        for record in records:
+            yield as_row(record)
+        self._set_timer(memory, ctx)
+
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Any]:
+        """Release what the watermark has passed."""
+        key = ctx.get_current_key()
+        memory = self._recall(key)
+        memory.timer_ms = None
+        watermark = ctx.timer_service().current_watermark()
+        before_ns = min(watermark, END_NS // NS_PER_MS) * NS_PER_MS
+        for record in release(memory, shard_number(key), before_ns, self._scoring, self._settings):
+            yield as_row(record)
+        self._journal.released(memory.released_ns)
+        if memory.journal_bytes > SNAPSHOT_BYTES:
+            waiting = memory.waiting.all()
+            data = pack_shard(memory.state, waiting)
+            if memory.journal_bytes > SNAPSHOT_FACTOR * len(data):
+                self._journal.snapshot(data, memory.released_ns)
+                memory.frames = memory.journal_bytes = 0
+        self._set_timer(memory, ctx)
+
+    def _recall(self, key: str) -> ShardMemory:
+        if key not in self._memory:
+            state, waiting, released, frames = self._journal.restore(self._version)
+            memory = ShardMemory(state, waiting, frames=frames)
+            if released is not None:
+                # Walked again for the state; what it gives was written before.
+                release(memory, shard_number(key), released, self._scoring, self._settings)
+            self._memory[key] = memory
+        return self._memory[key]
+
+    def _set_timer(self, memory: ShardMemory, ctx: KeyedProcessFunction.Context) -> None:
+        due = memory.next_timer_ms(self._settings)
+        if due is not None and (memory.timer_ms is None or due < memory.timer_ms):
+            ctx.timer_service().register_event_time_timer(due)
+            memory.timer_ms = due
+
+
+def shard_number(key: str) -> int:
+    """The shard that a key stands for: keys carry a suffix that spreads them over subtasks."""
+    return int(key.partition(".")[0])
+

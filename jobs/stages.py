@@ -1,0 +1,226 @@
+"""The two stages of the job as plain objects: what a Flink function feeds and asks, without Flink.
+
+`ChannelWorker` and `ShardWorker` hold one key's memory, decide what goes out, and say what the state store must remember.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from jobs import outputs
+from jobs.guard import guarded
+from jobs.hop import pack
+from jobs.outputs import Origin, Record
+from tickproof import channel as channels
+from tickproof import rules, scoring
+from tickproof.channel import ChannelResult, ChannelSettings, ChannelState
+from tickproof.errors import WireError
+from tickproof.event import MOMENT
+from tickproof.finding import BY_NAME, Finding
+from tickproof.ordering import Waiting
+from tickproof.routing import route
+from tickproof.scoring import ShardResult, ShardSettings
+from tickproof.shard import LIFE, ShardState
+from tickproof.statistics import channel_rows
+from tickproof.tick import NS_PER_MS, Ticks, concat
+from tickproof.tracking import Member, Scope, Tracker
+from tickproof.wire import decode_frame, decode_json, detect, undetected
+
+END_NS = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class StageSettings:
+    """What both stages need; it travels to the workers."""
+
+    topic: str
+    shards: int
+    channel: ChannelSettings
+    lookahead_ns: int
+    threshold: float
+    model: str | None
+    """Folder of the model, or None for rules only."""
+    slice_ms: int = 20
+    """Event time that one release covers at least: no input of any verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawRecord:
+    """One record of ticks.raw."""
+
+    origin: Origin
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelOutput:
+    """What a channel's stage gives: ticks by shard, and records for topics."""
+
+    routed: list[tuple[int, Ticks]]
+    records: list[Record]
+
+
+def process_channel(
+    state: ChannelState | None, channel: str, records: Sequence[RawRecord], settings: StageSettings
+) -> tuple[ChannelState | None, ChannelOutput]:
+    """Decode the next records of one channel, check its integrity, and route its ticks.
+
+    A state of None is a channel of which no tick was seen yet; payloads that cannot be decoded do not make one.
+    """
+    routed: list[tuple[int, Ticks]] = []
+    out: list[Record] = []
+    for ticks, rejected in _decoded(records):
+        for record, error in rejected:
+            out.append(outputs.dead_letter(record.origin, record.value, "VALUE_CONVERTER", error))
+            state, findings = _reject(state, error, channel, record.origin)
+            out += outputs.findings(findings)
+        if not len(ticks):
+            continue
+        before = state or ChannelState.new(rules.VERSION)
+
+        def step(old: ChannelState, part: Ticks, _last: bool) -> ChannelResult:
+            return channels.step(old, part, channel, settings.channel)
+
+        state, results, failures = guarded(step, before, ticks, lambda result: result.state)
+        out += [outputs.dead_tick(ticks, row, settings.topic, error) for row, error in failures]
+        for result in results:
+            routed += route(result.ticks, settings.shards)
+            out += outputs.findings(result.findings)
+            out += outputs.statistics(channel_rows(result.seconds, channel))
+    return state, ChannelOutput(routed, out)
+
+
+def _decoded(records: Sequence[RawRecord]) -> list[tuple[Ticks, list[tuple[RawRecord, WireError]]]]:
+    """Ticks of the records in order, a run of JSON ticks at once, with what is no tick."""
+    parts: list[tuple[Ticks, list[tuple[RawRecord, WireError]]]] = []
+    run: list[RawRecord] = []
+    empty = concat([])
+    for record in records:
+        encoding = detect(record.value, record.origin.headers)
+        if encoding == "json":
+            run.append(record)
+            continue
+        if run:
+            parts.append(_decode_json(run))
+            run = []
+        if encoding is None:
+            parts.append((empty, [(record, undetected(record.value, record.origin.headers))]))
+            continue
+        try:
+            ticks = decode_frame(record.value, record.origin.headers, record.origin.key)
+        except WireError as error:
+            parts.append((empty, [(record, error)]))
+            continue
+        rows = ticks.rows
+        rows["offset"], rows["partition"] = record.origin.offset, record.origin.partition
+        rows["row"] = np.arange(len(rows))
+        parts.append((ticks, []))
+    if run:
+        parts.append(_decode_json(run))
+    return parts
+
+
+def _decode_json(run: list[RawRecord]) -> tuple[Ticks, list[tuple[RawRecord, WireError]]]:
+    batch = decode_json(
+        [record.value for record in run],
+        headers=[record.origin.headers for record in run],
+        keys=[record.origin.key for record in run],
+    )
+    rows = batch.ticks.rows
+    rows["offset"] = np.array([record.origin.offset for record in run], np.int64)[batch.row_of]
+    rows["partition"] = np.array([record.origin.partition for record in run], np.int32)[batch.row_of]
+    return batch.ticks, [(run[index], error) for index, error in batch.errors]
+
+
+def _reject(
+    state: ChannelState | None, error: WireError, channel: str, origin: Origin
+) -> tuple[ChannelState | None, list[Finding]]:
+    """The finding of one dead letter. Of a channel that has no ticks it is one by itself, and leaves no state behind."""
+    where: dict[str, object] = {
+        "topic": origin.topic,
+        "partition": origin.partition,
+        "offset": origin.offset,
+        "timestamp_ns": origin.timestamp_ms * NS_PER_MS,
+    }
+    if state is not None:
+        return channels.reject(state, error, channel, where)
+    code = BY_NAME["schema_changed" if error.schema_changed else "payload_unreadable"].bit
+    at = origin.timestamp_ms * NS_PER_MS
+    nothing = float("nan")
+    member = Member(code, MOMENT, Scope(channel), (origin.partition, origin.offset), at, at, (nothing, nothing, nothing))
+    return None, Tracker(rules.VERSION).observe(member, lambda: where | {"error": str(error)})
+
+
+@dataclass(slots=True)
+class ShardMemory:
+    """One shard between calls. `journal_bytes` and `frames` say how much the state store holds since the last snapshot."""
+
+    state: ShardState
+    waiting: Waiting
+    released_ns: int = -END_NS
+    frames: int = 0
+    journal_bytes: int = 0
+    timer_ms: int | None = None
+
+    def next_timer_ms(self, settings: StageSettings) -> int | None:
+        """When, in event time, there is something to release or to make final."""
+        due = []
+        first = self.waiting.first_ns()
+        if first is not None:
+            due.append(first)
+        if self.state.final < len(self.state.block):
+            due.append(int(self.state.block.rows["event_time"][self.state.final]) + settings.lookahead_ns)
+        if not due:
+            return None
+        slice_ms = settings.slice_ms
+        # A tick of T is released by a watermark above T.
+        return (min(due) // NS_PER_MS + slice_ms) // slice_ms * slice_ms
+
+
+def arrive(memory: ShardMemory, shard: int, ticks: Ticks, versions: tuple[str, str]) -> tuple[Ticks, list[Record]]:
+    """Let ticks wait. Those that the watermark overtook are judged by themselves; the others are returned, for the journal."""
+    late = ticks.rows["event_time"] < memory.released_ns
+    if not late.any():
+        memory.waiting.add(ticks)
+        return ticks, []
+    behind = ticks.take(late & ((ticks.rows["reasons"] & LIFE) == 0))
+    kept = ticks.take(~late)
+    memory.waiting.add(kept)
+    records = []
+    for record in outputs.scored(shard, behind, scoring.overtaken(behind), versions):
+        records.append(record._replace(headers=record.headers | {"tickproof.overtaken": str(len(behind)).encode()}))
+    return kept, records
+
+
+def release(
+    memory: ShardMemory, shard: int, before_ns: int, scoring_settings: ShardSettings, settings: StageSettings
+) -> list[Record]:
+    """Walk what the watermark has passed; the records to write. Moves `memory`."""
+    if before_ns <= memory.released_ns:
+        return []
+    due = memory.waiting.release(before_ns)
+
+    def step(old: ShardState, part: Ticks, last: bool) -> ShardResult:
+        return scoring.step(old, part, before_ns if last else -END_NS, scoring_settings)
+
+    memory.state, results, failures = guarded(step, memory.state, due, lambda result: result.state)
+    memory.released_ns = before_ns
+    version = scoring_settings.detector.version if scoring_settings.detector else "none"
+    records = [outputs.dead_tick(due, row, settings.topic, error) for row, error in failures]
+    for result in results:
+        records += outputs.scored(shard, result.final, result.verdicts, (rules.VERSION, version))
+        records += outputs.urgent(shard, result.urgent, result.urgent_verdicts)
+        records += outputs.findings(result.findings)
+        records += outputs.statistics(result.seconds)
+    return records
+
+
+def packed(routed: list[tuple[int, Ticks]]) -> list[tuple[int, bytes]]:
+    """Routed ticks for the way to the shards: one message a shard."""
+    by_shard: dict[int, list[Ticks]] = {}
+    for shard, ticks in routed:
+        by_shard.setdefault(shard, []).append(ticks)
+    return [(shard, pack(concat(parts))) for shard, parts in sorted(by_shard.items())]
