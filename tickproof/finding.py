@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from enum import IntEnum, StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -152,7 +152,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False, re
     corroboration: list[str] = msgspec.field(default_factory=list)
     rules_version: str = ""
     model_version: str = ""
-    evidence: dict[str, object] = msgspec.field(default_factory=dict)
+    evidence: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 def finding_id(code: str, *scope_and_position: object) -> str:
