@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -58,7 +59,7 @@ def test_json_gives_back_its_ticks(batch):
 
 @settings(deadline=None, max_examples=40)
 @given(ticks(channels=2, most=5), st.booleans(), st.randoms(use_true_random=False))
-def test_other_peoples_json_is_the_same_ticks(batch, as_numbers, random):
+def test_other_peoples_json_is_the_same_ticks(batch, as_numbers, source):
     """Nulls and zeros written out, fields in any order, spaces and lines, escapes, prices as numbers, kinds by name."""
     lines = []
     for tick in plain(batch):
@@ -67,12 +68,12 @@ def test_other_peoples_json_is_the_same_ticks(batch, as_numbers, random):
             if tick[name] is not None:
                 number = f"{Decimal(tick[name]).scaleb(-9):f}"
                 texts[name] = number if as_numbers else f'"{number}"'
-        texts["kind"] = json.dumps(random.choice([Kind(tick["kind"]).name, Kind(tick["kind"]).name.lower()]))
+        texts["kind"] = json.dumps(source.choice([Kind(tick["kind"]).name, Kind(tick["kind"]).name.lower()]))
         members = [
-            f'"{name}"{random.choice(["", " "])}:{random.choice(["", "  ", chr(10)])}{text}' for name, text in texts.items()
+            f'"{name}"{source.choice(["", " "])}:{source.choice(["", "  ", chr(10)])}{text}' for name, text in texts.items()
         ]
-        random.shuffle(members)
-        lines.append(("{ " + random.choice([",", " ,\r\n\t"]).join(members) + "\n}\n").encode())
+        source.shuffle(members)
+        lines.append(("{ " + source.choice([",", " ,\r\n\t"]).join(members) + "\n}\n").encode())
     back = decode_json(lines)
     assert back.errors == []
     assert plain(back.ticks) == plain(batch)
@@ -304,6 +305,16 @@ def test_a_field_that_is_there_twice_is_refused(first, second):
     assert not decode_json([payload(symbol='"A,B,C"')]).errors
 
 
+def test_texts_that_are_never_looked_into_break_nothing():
+    """The JSON decoder skips a number's text: broken UTF-8 and escapes in it, or in one that is overwritten, are found later."""
+    broken = payload(price='"\\n#"').replace(b"#", b"\xff")
+    assert "$.price: found" in refusal(broken)
+    assert "found a field twice" in refusal(broken.replace(b"}", b',"price":1}'))
+    assert "$.price: found" in refusal(payload(price='{"\\n":' * 400 + "1" + "}" * 400))
+    assert "twice" in refusal(payload(price="[" * 900 + "]" * 900).replace(b"}", b',"price":1}'))
+    assert "$.price: found" in refusal(payload(price='["\\n"]'))
+
+
 @settings(deadline=None, max_examples=40)
 @given(
     st.lists(
@@ -361,3 +372,28 @@ def test_prices_are_written_without_needless_zeros():
         "ask_px": "1.5",
         "ask_sz": "100",
     }
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_bytes_changed_anywhere_give_a_tick_or_a_reason(seed):
+    source = random.Random(seed)
+    good = [*encode_json(example(4)), payload(ts_event='"2024-02-29T12:00:00.5+05:30"', symbol='"A,B"', price="1.5e-3")]
+    pieces = [b'"', b",", b":", b"{", b"}", b"[", b"\n", b"\\", b"\\u0031", b"null", b"-", b".", b"e9", b"\xff", b'"price":1,']
+    payloads = []
+    for _ in range(1000):
+        changed = bytearray(source.choice(good))
+        for _ in range(source.choice([1, 1, 2, 4])):
+            place = source.randrange(len(changed))
+            changed[place : place + source.choice([0, 0, 1, 5])] = source.choice(
+                [*pieces, bytes([changed[place] ^ 1 << source.randrange(8)])]
+            )
+        payloads.append(bytes(changed))
+    batch = decode_json(payloads)
+    assert sorted([*batch.row_of.tolist(), *(place for place, _ in batch.errors)]) == list(range(1000))
+    assert all(str(error).isprintable() for _, error in batch.errors)
+    for tick, place in zip(plain(batch.ticks), batch.row_of.tolist(), strict=True):
+        members = json.loads(payloads[place], object_pairs_hook=list, parse_float=Decimal)
+        assert len(dict(members)) == len(members)
+        for name, found in members:
+            if name in PRICES and found is not None:
+                assert Decimal(found).scaleb(9) == tick[name]

@@ -120,8 +120,8 @@ def read(payloads: Sequence[bytes | None], errors: dict[int, WireError]) -> tupl
     reasons = _bad_values(texts, values, statuses)
     kept = [payload for place in places if (payload := payloads[place]) is not None]
     for row in _crowded(records, kept, statuses):
-        if row not in reasons and (name := _repeated(kept[row])) is not None:
-            reasons[row] = WireError(f"$.{name}: found the field twice, expected it once")
+        if row not in reasons and (twice := _repeated(kept[row])) is not None:
+            reasons[row] = twice
     if reasons:
         errors.update((places[row], error) for row, error in reasons.items())
         records, places, kept = _without(reasons, records), _without(reasons, places), _without(reasons, kept)
@@ -210,8 +210,12 @@ def _bad_values(texts: list[tuple[Any, ...]], values: Values, statuses: Statuses
     """A reason for each row with a text that is no value of its column; texts with escapes are parsed here."""
     for column, row in np.argwhere(statuses == Status.ESCAPED).tolist():
         # Some encoders write the + of an offset as an escape. What is no plain text without it stays as it is: malformed.
-        plain = msgspec.json.decode(texts[column][row])
-        line = f'"{plain}"' if isinstance(plain, str) and plain.isprintable() and '"' not in plain and "\\" not in plain else "?"
+        try:
+            plain = msgspec.json.decode(texts[column][row], type=str)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            # The decoder before has skipped this text without looking inside.
+            plain = ""
+        line = f'"{plain}"' if plain.isprintable() and '"' not in plain and "\\" not in plain else "?"
         value, status = np.zeros((1, 1), np.int64), np.zeros((1, 1), np.uint8)
         parse(np.frombuffer(line.encode(), np.uint8), _FORM_CODES[column : column + 1], value, status)
         values[column, row], statuses[column, row] = value[0, 0], status[0, 0]
@@ -256,13 +260,17 @@ def _crowded(records: list[Any], payloads: list[bytes], statuses: Statuses) -> l
     return [int(row) for row in np.flatnonzero(members != fields)]
 
 
-def _repeated(payload: bytes) -> str | None:
-    """The first name that occurs twice."""
+def _repeated(payload: bytes) -> WireError | None:
+    """A reason if a name occurs twice."""
+    try:
+        members: list[tuple[str, object]] = json.loads(payload, object_pairs_hook=list, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError) as error:
+        # The value that is kept is plain, so the one that is dropped is not.
+        return WireError(f"found a field twice, expected it once; the first of them cannot be read ({type(error).__name__})")
     seen: set[str] = set()
-    members: list[tuple[str, object]] = json.loads(payload, object_pairs_hook=list)
     for name, _ in members:
         if name in seen:
-            return name
+            return WireError(f"$.{name}: found the field twice, expected it once")
         seen.add(name)
     return None
 
