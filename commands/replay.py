@@ -20,7 +20,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from commands.configuration import broker_options, read
 from producers.framing import Frame
 from producers.pacing import Schedule, WallClock
-from producers.publish import Published, Publisher
+from producers.publish import LARGE_FRAMES, Published, Publisher
 from producers.recordings import Tally, open_recordings
 from producers.replay import Plan, frames, replay, shifted, span_ns
 from tickproof.tick import NS_PER_MS, NS_PER_SECOND
@@ -138,7 +138,8 @@ def command(**options: Any) -> None:
         out_of_orderness_ns=settings.out_of_orderness_ms * NS_PER_MS,
     )
     begun = time.monotonic()
-    with Publisher(settings.brokers, chosen.topic or settings.prefix + TOPIC) as publisher:
+    configuration = LARGE_FRAMES if speed is None and plan.by_channel else None
+    with Publisher(settings.brokers, chosen.topic or settings.prefix + TOPIC, configuration) as publisher:
         if chosen.shift_to_now:
             ticks = shifted(ticks, time.time_ns())
         source = frames(ticks, publisher.partitions, plan)
