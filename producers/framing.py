@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from producers.event_time import EARLIEST, running
 from producers.rows import gathered
 from tickproof.tick import NS_PER_MS, Ticks
 
@@ -28,7 +29,7 @@ class Frame:
     ticks : Ticks
         In arrival order.
     first_ns : int
-        `ts_recv` of the first tick.
+        `ts_recv` of the first tick; event time where that is implausibly ahead of it.
     due_ns : int
         Event time when its last tick has arrived.
     """
@@ -63,14 +64,14 @@ class Framing:
         self._rows = rows
         self._span_ns = span_ns
         self._by_channel = by_channel
-        self._latest_ns = np.iinfo(np.int64).min
+        self._latest_ns = EARLIEST
 
     def step(self, ticks: Ticks) -> Iterator[Frame]:
         """The frames of the next batch."""
         if not len(ticks):
             return
         rows = ticks.rows
-        times = np.maximum.accumulate(np.maximum(rows["ts_recv"], self._latest_ns))
+        times = running(rows["ts_recv"], self._latest_ns)
         self._latest_ns = int(times[-1])
         channels = rows["channel"] if self._by_channel else np.zeros(len(rows), np.int32)
         spans = times // self._span_ns
@@ -81,7 +82,8 @@ class Framing:
         last = ends - 1 if order is None else order[ends - 1]
         sorted_rows = rows if order is None else gathered(rows, order)
         sequence = np.argsort(first)
-        columns = (starts, ends, rows["ts_recv"][first], times[last], channels[first])
+        # Event time instead of a stamp that was not believed: a record far ahead would move the watermark of all.
+        columns = (starts, ends, np.minimum(rows["ts_recv"], times)[first], times[last], channels[first])
         for start, end, first_ns, due_ns, channel in zip(*(column[sequence].tolist() for column in columns), strict=True):
             name = ticks.names[channel] if self._by_channel else None
             yield Frame(name, Ticks(sorted_rows[start:end], ticks.names), first_ns, due_ns)

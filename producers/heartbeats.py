@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from producers.event_time import EARLIEST, running
 from producers.partitioning import capture_channel, partition_of
 from producers.rows import inserted
 from tickproof.tick import NS_PER_MS, NS_PER_SECOND, ROW, Array, Flag, Kind, Ticks
@@ -16,9 +17,9 @@ from tickproof.tick import NS_PER_MS, NS_PER_SECOND, ROW, Array, Flag, Kind, Tic
 VENUE = "capture"
 """The venue of capture heartbeats; their symbol is null."""
 DENSE_S = 60
-"""In a gap of the whole stream that is longer: heartbeats in its first so many seconds, and one in its last. A night would
-otherwise hold more heartbeats than the day holds ticks, and they say nothing that the last one does not say."""
-_EARLIEST = np.iinfo(np.int64).min
+"""In a gap of the whole stream longer than twice this: heartbeats in its first and its last so many seconds. A night would hold
+more heartbeats than the day holds ticks, and they say nothing that these do not say. Those at its end are several, because a
+channel's event time does not follow a single jump of hours: they confirm it before the first tick comes."""
 _AHEAD = np.iinfo(np.int64).max
 
 
@@ -39,15 +40,15 @@ class Heartbeats:
         self._silent = list(range(partitions))
         self._given: tuple[str, ...] = ()
         self._table: tuple[str, ...] = ()
-        self.latest_ns = _EARLIEST
-        """The largest `ts_recv` so far."""
+        self.latest_ns = EARLIEST
+        """Event time so far."""
 
     def step(self, ticks: Ticks) -> Ticks:
         """The ticks with heartbeats among them: each stands before the first tick that is as late as itself."""
         if not len(ticks):
             return ticks
-        times = np.maximum.accumulate(np.maximum(ticks.rows["ts_recv"], self.latest_ns))
-        before = np.concatenate([[times[0] if self.latest_ns == _EARLIEST else self.latest_ns], times[:-1]])
+        times = running(ticks.rows["ts_recv"], self.latest_ns)
+        before = np.concatenate([[times[0] if self.latest_ns == EARLIEST else self.latest_ns], times[:-1]])
         self.latest_ns = int(times[-1])
         # Each source of heartbeats with the rows between which it beats: after its first tick, or until its partition speaks.
         reach = dict.fromkeys(self._channels, (-1, _AHEAD))
@@ -78,7 +79,7 @@ class Heartbeats:
         record's timestamp is its first tick's.
         """
         sources = [*self._channels, *map(capture_channel, self._silent)]
-        if self.latest_ns == _EARLIEST:
+        if self.latest_ns == EARLIEST:
             return Ticks(np.zeros(0, ROW), ())
         time = self.latest_ns + lookahead_ns + out_of_orderness_ns + NS_PER_MS
         names = (*sources, VENUE)
@@ -123,10 +124,10 @@ def _crossings(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Where whole seconds begin: the row in front of which, and the second; long gaps thinned out as `DENSE_S` says."""
     rows = np.flatnonzero(after > before)
-    counts = np.minimum(after[rows] - before[rows], DENSE_S + 1)
+    counts = np.minimum(after[rows] - before[rows], 2 * DENSE_S)
     positions = np.repeat(rows, counts)
-    ends = np.cumsum(counts)
-    offsets = np.arange(len(positions)) - np.repeat(ends - counts, counts)
-    seconds = before[positions] + 1 + offsets
-    seconds[ends - 1] = after[rows]
+    ends = np.repeat(np.cumsum(counts), counts)
+    from_end = ends - np.arange(len(positions))
+    from_start = np.repeat(counts, counts) - from_end
+    seconds = np.where(from_start < DENSE_S, before[positions] + 1 + from_start, after[positions] + 1 - from_end)
     return positions, seconds

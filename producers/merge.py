@@ -1,7 +1,7 @@
 """Several streams of ticks as one, ordered by capture time: exact, stable, and with no more in memory than a batch a stream.
 
-A tick's key is the running maximum of `ts_recv` in its own stream. So a stream that goes back in time keeps its arrival order,
-and its late ticks follow the tick that they arrived behind. Equal keys: the earlier stream first, then arrival order.
+A tick's key is event time in its own stream, the running maximum of `ts_recv`. So a stream that goes back in time keeps its
+arrival order; its late ticks follow the tick that they arrived behind. Equal keys: the earlier stream first, then arrival order.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from producers.event_time import EARLIEST, running
 from producers.rows import copied, gathered, joined
 from tickproof.tick import NAMES, ROW, Array, Ticks
 
 BATCH_ROWS = 65_536
 """At most this many ticks in a batch that comes out."""
-_EARLIEST = np.iinfo(np.int64).min
 
 
 def merge(streams: Sequence[Iterable[Ticks]], starts: Sequence[int | None] | None = None) -> Iterator[Ticks]:
@@ -37,7 +37,7 @@ def merge(streams: Sequence[Iterable[Ticks]], starts: Sequence[int | None] | Non
         At most `BATCH_ROWS` at a time, over a table of names that only grows.
     """
     names: dict[str, int] = {}
-    bounds = [_EARLIEST if start is None else start for start in starts or [None] * len(streams)]
+    bounds = [EARLIEST if start is None else start for start in starts or [None] * len(streams)]
     waiting = sorted(range(len(streams)), key=lambda index: (bounds[index], index))
     heads: dict[int, _Head] = {}
     while True:
@@ -86,7 +86,7 @@ class _Head:
         self._codes = np.array([-1], np.int32)
         self.rows: Array = np.zeros(0, ROW)
         self.keys: npt.NDArray[np.int64] = np.zeros(0, np.int64)
-        self.last = _EARLIEST
+        self.last = EARLIEST
 
     def fill(self) -> bool:
         """Read on if nothing is left; False at the end of the stream."""
@@ -95,9 +95,9 @@ class _Head:
             if batch is None:
                 return False
             self.rows = self._renamed(batch)
-            times = np.concatenate([np.array([self.last], np.int64), self.rows["ts_recv"]])
-            self.keys = np.maximum.accumulate(times)[1:]
-            self.last = int(self.keys[-1]) if len(self.keys) else self.last
+            if len(self.rows):
+                self.keys = running(self.rows["ts_recv"], self.last)
+                self.last = int(self.keys[-1])
         return True
 
     def take(self, horizon: int, side: Literal["left", "right"]) -> tuple[Array, Array]:

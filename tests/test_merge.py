@@ -100,6 +100,12 @@ def test_nulls_stay_null_and_large_batches_are_cut() -> None:
     assert [ticks.name(code) for code in ticks.rows["channel"][[0, -1]]] == ["S0", "S1"]
 
 
+def test_one_wrong_stamp_does_not_hold_a_stream_back() -> None:
+    day = 86_400 * 10**9
+    merged = list(merge([[batch([10, day, 12, 30, 31], 0)], [batch([11, 20, 40], 1)]]))
+    assert [time for time, _, _ in arrivals(merged)] == [10, day, 11, 12, 20, 30, 31, 40]
+
+
 def test_nothing_gives_nothing() -> None:
     assert list(merge([])) == []
     assert list(merge([[], [batch([], 0)]])) == []

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from producers.event_time import EARLIEST, JUMP_NS, running
 from producers.framing import Frame, Framing
 from producers.heartbeats import DENSE_S, Heartbeats
 from producers.pacing import Errors, Pace
@@ -94,7 +95,9 @@ def test_a_partition_gets_a_channel_of_its_own_until_one_speaks_there() -> None:
 
 def test_a_long_gap_is_beaten_through_at_its_beginning_and_end() -> None:
     ticks = Heartbeats(1).step(ticks_of([(0, 0), (36_000_500, 0)]))
-    assert [second for _, second in beats(ticks)] == [*range(1, DENSE_S + 1), 36_000]
+    assert [second for _, second in beats(ticks)] == [*range(1, DENSE_S + 1), *range(36_001 - DENSE_S, 36_001)]
+    shorter = Heartbeats(1).step(ticks_of([(0, 0), (2_000 * DENSE_S, 0)]))
+    assert [second for _, second in beats(shorter)] == list(range(1, 2 * DENSE_S + 1))
 
 
 @given(TIMES, st.lists(st.integers(0, 60), max_size=4), st.integers(1, 4))
@@ -130,6 +133,34 @@ def test_the_seal_reaches_every_partition_past_the_lookahead(events: list[tuple[
     assert {channel for channel in CHANNELS if channel in channels} == {CHANNELS[channel] for _, channel in events}
     assert {partition_of(str(channel), partitions) for channel in channels} == set(range(partitions))
     assert len(set(channels)) == len(channels)
+
+
+def test_one_wrong_stamp_moves_nothing() -> None:
+    day_ms = 86_400_000
+    ticks = ticks_of([(0, 0), (100, 1), (day_ms, 0), (200, 1), (1_100, 0)])
+    beaten = Heartbeats(1)
+    assert story(beaten.step(ticks)) == ["0", "100", str(day_ms), "200", "A.1@1", "B.1@1", "1100"]
+    assert beaten.seal(0, 0).rows["ts_recv"].tolist() == [1_101 * NS_PER_MS] * 2
+    sent = list(frames([ticks], 1, Plan(rows=1, sealed=False)))
+    assert [frame.timestamp_ms for frame in sent] == [0, 100, 100, 200, 1_000, 1_000, 1_100]
+    assert max(frame.due_ns for frame in sent) == 1_100 * NS_PER_MS
+
+
+@pytest.mark.parametrize("followers", [0, 1, 2, 3])
+def test_a_night_is_believed_when_ticks_follow_it_or_the_batch_ends(followers: int) -> None:
+    morning = 43_200_000
+    times = np.array([0, 1_000, *range(morning, morning + followers + 1)]) * NS_PER_MS
+    assert running(times, EARLIEST).tolist() == times.tolist()
+    assert running(np.append(times, 2_000 * NS_PER_MS), EARLIEST)[2] == (times[2] if followers >= 2 else times[1])
+
+
+@given(st.lists(st.integers(0, 10**13), min_size=1, max_size=30), st.integers(0, 10**13))
+def test_event_time_never_falls_and_is_the_maximum_without_jumps(times: list[int], latest: int) -> None:
+    event_time = running(np.array(times), latest)
+    assert (np.diff(event_time) >= 0).all()
+    assert event_time[0] >= latest
+    near = np.array(times) % JUMP_NS
+    assert running(near, 0).tolist() == np.maximum.accumulate(near).tolist()
 
 
 def test_nothing_is_not_sealed() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from producers.event_time import EARLIEST, running
 from producers.merge import merge
 from producers.recordings import lean, parquet
 from producers.recordings.tally import Tally
@@ -23,7 +24,7 @@ __all__ = ["BY_NAME", "RECORDINGS", "Contents", "Format", "Tally", "contents", "
 
 HEAD_BYTES = 16
 """How much of a file's beginning a format is recognised by."""
-_EARLIEST, _LATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+_LATEST = int(np.iinfo(np.int64).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +129,13 @@ def _format_of(path: Path) -> Format | None:
 def read(path: Path, format_: Format, tally: Tally | None = None) -> Iterator[Ticks]:
     """The ticks of one file, in its order; counts in `tally` those whose `ts_recv` is below an earlier one's of the file."""
     tally = Tally() if tally is None else tally
-    latest = _EARLIEST
+    latest = EARLIEST
     for batch in format_.read(path, tally):
         if len(batch):
-            times = np.concatenate([np.array([latest], np.int64), batch.rows["ts_recv"]])
-            running = np.maximum.accumulate(times)
-            tally.out_of_order += int(np.count_nonzero(times < running))
-            latest = int(running[-1])
+            times = batch.rows["ts_recv"]
+            event_time = running(times, latest)
+            tally.out_of_order += int(np.count_nonzero(times < event_time))
+            latest = int(event_time[-1])
             yield batch
 
 
@@ -165,7 +166,7 @@ def open_recordings(
         As `find`, or when a file cannot be read at all.
     """
     tally = Tally() if tally is None else tally
-    first = _EARLIEST if start_ns is None else start_ns
+    first = EARLIEST if start_ns is None else start_ns
     last = _LATEST if end_ns is None else end_ns
     wanted = None if symbols is None else frozenset(symbols)
     recordings = [(path, format_, format_.starts(path)) for path, format_ in find(paths, tally.unknown)]
