@@ -104,6 +104,8 @@ LOOPBACK = {
     "rest.bind-address": "127.0.0.1",
     "web.submit.enable": "false",
     "web.cancel.enable": "true",
+    # How old the metrics of the REST interface may be; its default is 10 s.
+    "metrics.fetcher.update-interval": "1 s",
     "jobmanager.rpc.address": "127.0.0.1",
     "jobmanager.bind-host": "127.0.0.1",
     "taskmanager.host": "127.0.0.1",

@@ -171,6 +171,36 @@ class Rest:
             time.sleep(POLL_S)
         raise ServiceError(f"job {job} took no savepoint within {timeout_s:.0f} s; see `tickproof jobs`, or cancel it")
 
+    def wait_running(self, job: str, timeout_s: float = 120.0, failures: int = 1) -> None:
+        """Wait until every subtask of a job runs, or it has finished.
+
+        Parameters
+        ----------
+        job : str
+            Its id.
+        timeout_s : float
+            How long to wait.
+        failures : int
+            A job that fails at start would be restarted over and over; after so many failures its cause is raised.
+
+        Raises
+        ------
+        ServiceError
+            It failed, or takes too long; the line has the deepest cause. The job is left as it is.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not self.running(job):
+            state = self.state(job)
+            if state == "FINISHED":
+                return
+            if state in ENDED or self.failures(job) >= failures:
+                raise ServiceError(f"job {job} does not run ({state}): {self.cause(job) or 'no cause given'}")
+            if time.monotonic() > deadline:
+                raise ServiceError(
+                    f"job {job} is {state} after {timeout_s:.0f} s, expected every subtask to run; see `tickproof doctor`"
+                )
+            time.sleep(POLL_S)
+
     def wait(self, job: str, states: frozenset[str] = ENDED, timeout_s: float = 120.0) -> str:
         """Wait until a job is in one of `states`; returns which."""
         deadline = time.monotonic() + timeout_s

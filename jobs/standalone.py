@@ -54,7 +54,9 @@ def prepare(folder: Path, options: Mapping[str, str]) -> None:
         (folder / name).mkdir(parents=True, exist_ok=True)
     text = "".join(f'{name}: "{value}"\n' for name, value in sorted(options.items()))
     (folder / "conf" / "config.yaml").write_text(text, encoding="utf-8")
-    shutil.copyfile(flink.home() / "conf" / "log4j.properties", folder / "conf" / "log4j.properties")
+    # The second is for `flink run`.
+    for name in ("log4j.properties", "log4j-cli.properties"):
+        shutil.copyfile(flink.home() / "conf" / name, folder / "conf" / name)
     for old in (folder / "lib").iterdir():
         old.unlink()
     for jar in [*sorted((flink.home() / "lib").glob("*.jar")), jars.connector()]:
