@@ -7,6 +7,8 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from confluent_kafka import Consumer, Message, TopicPartition
@@ -219,9 +221,11 @@ def test_the_command_selects_shifts_and_paces(broker: Broker, topic: str, prefix
 
 
 def test_the_listing_names_what_it_does_not_know(recorded: Path) -> None:
+    pq.write_table(pa.table({"bid": [1.5]}), recorded / "foreign.parquet")
     result = CliRunner().invoke(recordings_command, [str(recorded), "--json"], catch_exceptions=False)
     listed = json.loads(result.stdout)
-    assert [(one["format"], one["ticks"]) for one in listed] == [("lean", 300), ("lean", 300), (None, 0)]
+    assert [(one["format"], one["ticks"]) for one in listed] == [("lean", 300), ("lean", 300), ("parquet", 0), (None, 0)]
+    assert "column ts_recv is missing" in next(iter(listed[2]["undecoded"]))
     assert listed[0]["by_kind"] == {"trade": 300}
     plain = CliRunner().invoke(recordings_command, [str(recorded)], catch_exceptions=False)
-    assert "600 ticks in 3 files" in plain.stdout
+    assert "600 ticks in 4 files" in plain.stdout

@@ -266,6 +266,8 @@ def test_parquet_with_other_columns_is_refused(tmp_path: Path) -> None:
     table = pa.Table.from_batches([to_arrow(plain_ticks())])
     with pytest.raises(TickError, match=r"more\.parquet: column colour is unknown"):
         read_all(write_parquet(tmp_path / "more.parquet", table.append_column("colour", pa.array(["red"] * 3))))
+    with pytest.raises(TickError, match="column ts_recv is missing"):
+        read_all(write_parquet(tmp_path / "foreign.parquet", pa.table({"bid": [1.5]})))
     with pytest.raises(TickError, match="column price is missing"):
         read_all(write_parquet(tmp_path / "less.parquet", table.drop_columns(["price"])))
     with pytest.raises(TickError, match="found schema 9"):

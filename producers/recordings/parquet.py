@@ -39,12 +39,13 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
     """
     with _open(path) as file:
         _check(path, file.schema_arrow)
+    with _open(path, read_dictionary=list(NAMES)) as file:
         row = 0
         batches = file.iter_batches(batch_size=BATCH_ROWS, columns=SCHEMA.names, use_threads=False)
         while True:
             try:
                 batch = next(batches, None)
-            except (pa.ArrowInvalid, OSError) as error:
+            except (pa.ArrowException, OSError) as error:
                 raise InputError(
                     f"{path}, row {row}: the file is broken from here on ({_line(error)}); write it again"
                 ) from error
@@ -73,10 +74,10 @@ def starts(path: Path) -> int | None:
         return None
 
 
-def _open(path: Path) -> pq.ParquetFile:
+def _open(path: Path, read_dictionary: list[str] | None = None) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(path, read_dictionary=list(NAMES))
-    except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
+        return pq.ParquetFile(path, read_dictionary=read_dictionary)
+    except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: not a whole Parquet file ({_line(error)}); write it again") from error
 
 
