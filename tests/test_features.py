@@ -49,7 +49,6 @@ class Seen(NamedTuple):
     priced: int
     ticks: int
     others: list[float]
-    had_others: bool
     quote_ages: int | None
     spreads: int
     sizes: int
@@ -86,7 +85,7 @@ def seen(scored: Scored) -> list[Seen]:
             if here.get("key") == key:
                 here["run"] += 1
             else:
-                here |= {"key": key, "run": 1, "had_others": bool(others)}
+                here |= {"key": key, "run": 1}
         out.append(
             Seen(
                 x=x,
@@ -95,7 +94,6 @@ def seen(scored: Scored) -> list[Seen]:
                 priced=here["priced"],
                 ticks=here["ticks"],
                 others=others,
-                had_others=here.get("had_others", False),
                 quote_ages=now - here["quoted"] if "quoted" in here else None,
                 spreads=here["quotes"],
                 sizes=here["quotes"] if quote else here["trades"],
@@ -156,7 +154,7 @@ MISSING: dict[str, Callable[[Seen], bool]] = {
     "interval": lambda s: s.ticks < WARM,
     "rate_ratio": lambda s: s.ticks < WARM,
     "equal_run": lambda s: False,
-    "missed_move": lambda s: not s.others or not s.had_others,
+    "missed_move": lambda s: not s.others,
     "ten_distance": lambda s: s.priced < WARM,
     "last_deviation": lambda s: False,
     "step": lambda s: False,

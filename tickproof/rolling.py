@@ -36,6 +36,8 @@ INSTRUMENT = np.dtype(
         ("held", "<f8"),
         ("held_count", "<i8"),
         ("held_since", "<i8"),
+        ("shifted", "<f8"),
+        ("shifted_time", "<i8"),
         ("spread_log", "<f8"),
         ("spreads", "<i8"),
         ("size_level", "<f8", (2,)),
@@ -59,7 +61,7 @@ INSTRUMENT = np.dtype(
     ]
 )
 """Prices `bid`, `ask`, `run_price` in 1e-9; `level`, `held`, `slow_level` natural logarithms of a price; `scale` of a log price;
-`next` links the instruments of one symbol."""
+`shifted` the last price refused because it lay a power of ten away; `next` links the instruments of one symbol."""
 
 SCALE_WEIGHT = 0.03
 SCALE_CLIP = 4.0
@@ -110,6 +112,26 @@ def others(instruments, head, index, now, scratch):  # type: ignore[no-untyped-d
     middle = scratch[count // 2] if count % 2 else 0.5 * (scratch[count // 2 - 1] + scratch[count // 2])
     width = scratch[count - 1] - scratch[0] if count > 1 else np.nan
     return middle, count, width, move / count, newest
+
+
+@nb.njit(cache=True, nogil=True)
+def share_shift(instruments, head, index, now, x, width):  # type: ignore[no-untyped-def]
+    """Whether at least half of the symbol's other venues, as fresh as in `others`, went to log price `x` too.
+
+    A price a power of ten away is not remembered as seen: one venue's mistake would stand in every other venue's way. So a split,
+    which all venues make, is recognised here.
+    """
+    count, near = 0, 0
+    j = head
+    while j >= 0:
+        other = instruments[j]
+        if j != index and other.accepted >= WARM and now - max(other.seen_time, other.shifted_time) <= FRESH_NS:
+            count += 1
+            price = other.shifted if other.shifted_time > other.seen_time else other.seen
+            if abs(price - x) <= width:
+                near += 1
+        j = other.next
+    return count > 0 and 2 * near >= count
 
 
 @nb.njit(cache=True, nogil=True)

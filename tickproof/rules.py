@@ -177,11 +177,12 @@ def _follows(price, context):  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True)
 def judge(context, state, view):  # type: ignore[no-untyped-def]
-    """Causal verdict on a priced tick that no condition explains; `view` is (scale, others, sources, one-sided move, extended).
+    """Causal verdict on a priced tick that no condition explains; `view` is (scale, others, sources, one-sided move, extended,
+    do others share its power of ten).
 
     Sets bits, rule, limit and watch of `context`; returns (off its level, shared by others).
     """
-    scale, middle, sources, one_sided, extended = view
+    scale, middle, sources, one_sided, extended, split = view
     if state.accepted < rolling.WARM:
         return False, False
     deviation = context.x - context.level
@@ -189,7 +190,7 @@ def judge(context, state, view):  # type: ignore[no-untyped-def]
     other_limit = max(DEVIATION_SCALES * max(scale, state.residual_scale), DEVIATION_FLOOR)
     off = abs(deviation) > context.limit
     # Others that lie nearer to the new price than to the old level share the move.
-    shared = sources > 0 and (abs(context.x - middle) <= other_limit or _follows(middle, context))
+    shared = split or (sources > 0 and (abs(context.x - middle) <= other_limit or _follows(middle, context)))
     context.watch = abs(deviation) > 0.25 * context.limit
     if not off or one_sided:
         return off, shared
@@ -211,14 +212,15 @@ def judge(context, state, view):  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True)
 def settle_verdict(context, row, state, view):  # type: ignore[no-untyped-def]
-    """Final verdict of a watched tick; `view` is (others, sources, newest, extended) at the tick's event time + lookahead."""
-    middle, sources, newest, extended = view
+    """Final verdict of a watched tick; `view` is (others, sources, newest, extended, do others share its power
+    of ten) at the tick's event time + lookahead."""
+    middle, sources, newest, extended, split = view
     x, level = context.x, context.level
     distance = abs(x - level)
     moved_on = state.accepted > context.accepted
     held = moved_on and _follows(state.level, context)
     returned = moved_on and not held
-    shared = sources > 0 and _follows(middle, context)
+    shared = split or (sources > 0 and _follows(middle, context))
     refused = sources > 0 and newest > row.event_time and not shared
     was_shared = (context.bits & np.uint64(GENUINE)) != 0
     context.supported = 1 if shared or was_shared else (2 if held and not refused else 0)

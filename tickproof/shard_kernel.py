@@ -11,7 +11,7 @@ from tickproof import rolling, rules
 from tickproof.event import CLOSES, OPENS
 from tickproof.features import INDEX
 from tickproof.finding import BY_NAME
-from tickproof.rolling import accept, arrive, effective_scale, learn_size, learn_spread, others, see, settle
+from tickproof.rolling import accept, arrive, effective_scale, learn_size, learn_spread, others, see, settle, share_shift
 from tickproof.tick import Condition, Kind, Present
 
 CLOCK = np.dtype([("last_time", "<i8"), ("alive_ns", "<i8")])
@@ -163,6 +163,8 @@ def _equal_run(row, state, middle, scale, features):  # type: ignore[no-untyped-
             state.run = 1
             state.run_price = price
             state.run_others = middle
+    if math.isnan(state.run_others):
+        state.run_others = middle
     features[_F_EQUAL] = math.log(float(max(state.run, 1)))
     features[_F_MISSED] = (middle - state.run_others) / scale
 
@@ -191,10 +193,13 @@ def _priced(i, row, now, context, features, state, shared_state):  # type: ignor
     features[_F_WIDTH] = width / scale
     features[_F_LAST] = state.last_deviation
     features[_F_STEP] = (x - state.last_price) / scale if state.last_price != 0.0 else 0.0
+    split = False
     if warm:
-        _, features[_F_TEN] = rules.power_of_ten(deviation, scale)
+        k, features[_F_TEN] = rules.power_of_ten(deviation, scale)
         if abs(deviation) < 0.5 * rules.LN10:
             features[_F_TEN] = 1.0
+        if k != 0:
+            split = share_shift(instruments, heads[state.symbol], context.instrument, now, x, rules.TEN_WIDTH)
     spread, alone, wide = 0.0, False, False
     if quote:
         spread, alone = _quote_features(row, state, x, scale, features)
@@ -230,7 +235,7 @@ def _priced(i, row, now, context, features, state, shared_state):  # type: ignor
     features[_F_CONDITIONS] = 1.0 if explained else 0.0
     if explained:
         return
-    off, shared = rules.judge(context, state, (scale, middle, sources, alone, extended))
+    off, shared = rules.judge(context, state, (scale, middle, sources, alone, extended, split))
     state.flagged_run = state.flagged_run + 1 if off else 0
     features[_F_FLAGGED] = math.log(1.0 + state.flagged_run)
     context.run = state.flagged_run
@@ -239,7 +244,8 @@ def _priced(i, row, now, context, features, state, shared_state):  # type: ignor
     state.last_price = x
     bad = (context.bits & np.uint64(rules.CROSSED | rules.COPY)) != 0 or wide
     if (context.bits & np.uint64(rules.TEN)) != 0:
-        # Not even remembered for the other venues, and a new level only after long, where no venue says otherwise.
+        # Remembered apart from what is seen, and a new level only after long, where no venue says otherwise.
+        state.shifted, state.shifted_time = x, now
         if not bad and sources == 0 and settle(state, x, now, max(6.0 * scale, 15.0e-4), rules.NEW_LEVEL_TEN):
             accept(state, x, now, quote)
     elif not bad:
@@ -298,7 +304,10 @@ def _finish(row, context, state, shared_state, lookahead):  # type: ignore[no-un
         now = row.event_time + lookahead
         middle, sources, _, _, newest = others(instruments, heads[state.symbol], context.instrument, now, scratch)
         extended = (row.conditions & rules.EXTENDED) != 0
-        rules.settle_verdict(context, row, state, (middle, sources, newest, extended))
+        split = False
+        if (context.bits & np.uint64(rules.TEN)) != 0:
+            split = share_shift(instruments, heads[state.symbol], context.instrument, now, context.x, rules.TEN_WIDTH)
+        rules.settle_verdict(context, row, state, (middle, sources, newest, extended, split))
 
 
 @nb.njit(cache=True, nogil=True)
