@@ -215,6 +215,10 @@ class Scored:
         last = last_revisions(self.findings).values()
         return sorted((finding for finding in last if finding.code == code), key=lambda finding: finding.first_ts)
 
+    def last(self) -> list[Finding]:
+        """The last revisions of all findings."""
+        return list(last_revisions(self.findings).values())
+
     def rows_with(self, code: str, column: str = "final_reasons") -> list[int]:
         """Positions of ticks whose reasons hold `code`."""
         return [int(row) for row in np.flatnonzero(self.verdicts[column] & np.uint64(mask([code])))]
