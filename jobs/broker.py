@@ -20,8 +20,8 @@ from confluent_kafka.admin import AdminClient
 from jobs import jars, java, processes
 from tickproof.errors import ServiceError
 
-READY_S = 60.0
-"""How long a broker may take until it answers."""
+READY_S = 120.0
+"""How long a broker may take until it answers: 3 s on an idle machine, 20 s were seen on a crowded one."""
 IDENTITY = "tickproof-broker.json"
 """Beside the data: which Kafka wrote it. A metadata folder is not readable by an older broker."""
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType  # type: ignore[attr-defined]  # no __all__
 
 from jobs.broker import client
-from jobs.processes import listening
+from jobs.processes import POLL_S, listening
 from tickproof.errors import ServiceError, SettingsError
 
 MIB = 1024 * 1024
@@ -133,7 +134,9 @@ def create(brokers: str, prefix: str = "", partitions: int | None = None, names:
         new.append(NewTopic(name, num_partitions=count, replication_factor=-1, config=topic.configuration()))
     _reach(admin, brokers)
     asked = admin.create_topics(new, request_timeout=REQUEST_S, operation_timeout=REQUEST_S)
-    return [name for name, _ in _settled(asked, "made", KafkaError.TOPIC_ALREADY_EXISTS)]
+    made = [name for name, _ in _settled(asked, "made", KafkaError.TOPIC_ALREADY_EXISTS)]
+    _await(admin, made, there=True)
+    return made
 
 
 def delete(brokers: str, prefix: str = "", names: Iterable[str] | None = None) -> list[str]:
@@ -143,6 +146,7 @@ def delete(brokers: str, prefix: str = "", names: Iterable[str] | None = None) -
     doomed = [name for name, _ in named(prefix, names) if name in there]
     if doomed:
         list(_settled(admin.delete_topics(doomed, request_timeout=REQUEST_S, operation_timeout=REQUEST_S), "deleted"))
+        _await(admin, doomed, there=False)
     return doomed
 
 
@@ -181,6 +185,20 @@ def deviations(name: str, topic: Topic, count: int | None, found: dict[str, str]
     return wrong
 
 
+def _await(admin: AdminClient, names: Sequence[str], there: bool) -> None:
+    """Wait until the broker's metadata says what its controller has already done: all partitions led, or the topics gone."""
+    deadline = time.monotonic() + REQUEST_S
+    while True:
+        known = _metadata(admin)
+        leaders = {name: [one.leader for one in known[name].partitions.values()] for name in names if name in known}
+        if all(min(leaders.get(name, []), default=-1) >= 0 for name in names) if there else not leaders:
+            return
+        if time.monotonic() > deadline:
+            state = "led by the broker" if there else "gone"
+            raise ServiceError(f"the topics are not all {state} after {REQUEST_S:.0f} s; see the broker's log")
+        time.sleep(POLL_S)
+
+
 def _configurations(admin: AdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:
     if not names:
         return {}
@@ -202,13 +220,14 @@ def _settled(asked: dict[str, Future[Any]], done: str, tolerated: int | None = N
 
 def _reach(admin: AdminClient, brokers: str) -> dict[str, int]:
     """Partitions by topic, after making sure that the broker answers."""
+    # Asked first, because librdkafka waits for the whole time-out even if the connection is refused.
+    if not any(map(listening, brokers.split(","))):
+        raise ServiceError(f"no broker answers at {brokers}; start one, or give another with --brokers")
+    return {name: len(topic.partitions) for name, topic in _metadata(admin).items()}
+
+
+def _metadata(admin: AdminClient) -> dict[str, Any]:
     try:
-        # Asked first, because librdkafka waits for the whole time-out even if the connection is refused.
-        if not any(map(listening, brokers.split(","))):
-            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
-        there = admin.list_topics(timeout=5.0).topics
+        return dict(admin.list_topics(timeout=REQUEST_S).topics)
     except KafkaException as error:
-        raise ServiceError(
-            f"no broker answers at {brokers} ({error.args[0].str()}); start one, or give another with --brokers"
-        ) from error
-    return {name: len(topic.partitions) for name, topic in there.items()}
+        raise ServiceError(f"the broker gives no metadata ({error.args[0].str()}); see its log") from error
