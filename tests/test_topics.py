@@ -84,7 +84,7 @@ def test_a_topic_that_is_not_in_the_table() -> None:
 
 
 def test_no_broker() -> None:
-    with pytest.raises(ServiceError, match=r"no broker answers at 127\.0\.0\.1:1 "):
+    with pytest.raises(ServiceError, match=r"no broker answers at 127\.0\.0\.1:1;"):
         topics.check("127.0.0.1:1")
 
 
