@@ -11,6 +11,7 @@ from pyflink.common.time import Instant
 from pyflink.datastream import KeyedProcessFunction, OutputTag, RuntimeContext
 from pyflink.datastream.state import MapStateDescriptor
 
+from jobs.gather import gathered_records
 from jobs.hop import pack, unpack
 from jobs.outputs import Origin, Record
 from jobs.stages import (
@@ -62,8 +63,9 @@ def raw_records(row: Row, topic: str) -> list[RawRecord]:
 class ChannelStage(KeyedProcessFunction):  # type: ignore[misc]
     """Keyed by channel: decoding, channel integrity, routing."""
 
-    def __init__(self, settings: StageSettings) -> None:
+    def __init__(self, settings: StageSettings, gathered: bool) -> None:
         self._settings = settings
+        self._gathered = gathered
 
     def open(self, runtime_context: RuntimeContext) -> None:
         """Bind the state."""
@@ -74,7 +76,9 @@ class ChannelStage(KeyedProcessFunction):  # type: ignore[misc]
         """Take one row of the source."""
         channel = ctx.get_current_key()
         before = self._recall(channel)
-        state, output = process_channel(before, channel, raw_records(value, self._settings.topic), self._settings)
+        topic = self._settings.topic
+        records = gathered_records(bytes(value[0]), topic) if self._gathered else raw_records(value, topic)
+        state, output = process_channel(before, channel, records, self._settings)
         if state is not None and state is not before:
             for page, data in channels.pack(state, before).items():
                 self._pages.put(page, data)
@@ -170,4 +174,3 @@ class ShardStage(KeyedProcessFunction):  # type: ignore[misc]
 def shard_number(key: str) -> int:
     """The shard that a key stands for: keys carry a suffix that spreads them over subtasks."""
     return int(key.partition(".")[0])
-

@@ -56,9 +56,7 @@ def urgent(shard: int, ticks: Ticks, verdicts: Array) -> list[Record]:
 def findings(items: list[Finding]) -> list[Record]:
     """Findings by id; the broker keeps the last revision."""
     json = {"content-type": b"application/json"}
-    return [
-        Record("findings", item.id.encode(), encode(item), max(item.detected_at // NS_PER_MS, 0), json) for item in items
-    ]
+    return [Record("findings", item.id.encode(), encode(item), max(item.detected_at // NS_PER_MS, 0), json) for item in items]
 
 
 def statistics(rows: list[StatisticsRow]) -> list[Record]:
@@ -104,5 +102,3 @@ def dead_tick(ticks: Ticks, row: int, topic: str, error: BaseException) -> Recor
     at = int(record["ts_recv"]) // NS_PER_MS
     origin = Origin(topic, int(record["partition"]), int(record["offset"]), at, channel, payload.headers)
     return dead_letter(origin, payload.value, "TRANSFORMATION", error)
-
-

@@ -6,8 +6,9 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 from jobs.scan import Slice
 from jobs.tabular import STATISTICS, statistics_table
 from tickproof.errors import SettingsError
-from tickproof.finding import VERDICT, Quality, decode, encode, verdict_columns
+from tickproof.finding import CODES, VERDICT, Quality, Severity, decode, encode, verdict_columns
 from tickproof.statistics import Row
 from tickproof.tick import NAMES, Array, Ticks, concat, empty, is_scored, to_arrow
 
@@ -36,6 +37,14 @@ class Counts:
     by_quality: Counter[str] = field(default_factory=Counter)
     by_code: Counter[str] = field(default_factory=Counter)
     by_severity: Counter[str] = field(default_factory=Counter)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain values, for JSON; codes by bit."""
+        out: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
+        by_code = {code.name: self.by_code[code.name] for code in CODES if self.by_code[code.name]}
+        by_quality = {quality.name.lower(): self.by_quality[quality.name.lower()] for quality in Quality}
+        by_severity = {severity.value: self.by_severity[severity.value] for severity in Severity}
+        return out | {"by_quality": by_quality, "by_code": by_code, "by_severity": by_severity}
 
 
 def write(slices: Iterable[Slice], folder: Path, progress: Callable[[Slice], None] = lambda part: None) -> Counts:

@@ -69,9 +69,7 @@ def pack_shard(state: ShardState, waiting: Ticks) -> bytes:
     registry = state.registry
     arrays = {name: np.ascontiguousarray(getattr(state, name)).tobytes() for name in _ARRAYS}
     tables = (registry.instruments, registry.symbols, registry.venues, registry.channels)
-    snapshot = _Snapshot(
-        VERSION, _layout(), tables, arrays, state.tracker.pack(), pack(state.block), state.final, pack(waiting)
-    )
+    snapshot = _Snapshot(VERSION, _layout(), tables, arrays, state.tracker.pack(), pack(state.block), state.final, pack(waiting))
     return msgspec.msgpack.encode(snapshot)
 
 
@@ -156,5 +154,3 @@ class Journal:
         for page, start in enumerate(range(0, len(data), PAGE_BYTES)):
             self._snapshot.put(page, data[start : start + PAGE_BYTES])
         self.released(released_ns)
-
-

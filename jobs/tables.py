@@ -45,9 +45,16 @@ def source(settings: Settings, *, bounded: bool) -> str:
         "value.format": "raw",
         "value.fields-include": "EXCEPT_KEY",
         "scan.startup.mode": "earliest-offset",
+        # Throttles a partition that runs ahead. An hour, because a replay may not go faster than this a fifth of a second.
+        "scan.watermark.alignment.group": "ticks",
+        "scan.watermark.alignment.max-drift": "1h",
+        "scan.watermark.alignment.update-interval": "200ms",
     }
     if bounded:
         options["scan.bounded.mode"] = "latest-offset"
+    else:
+        # Long: once all partitions are idle, the watermark jumps to the fastest one.
+        options["scan.watermark.idle-timeout"] = "30s"
     return f"""
       CREATE TEMPORARY TABLE raw_ticks (
         k BYTES, v BYTES,

@@ -10,12 +10,18 @@ from pyflink.table import DataTypes, Schema, StreamTableEnvironment
 
 from jobs import tables
 from jobs.channel_of import channel_of
+from jobs.gather import gather, gathered_channel
 from jobs.functions import HOP, RECORD, TAGS, ChannelStage, ShardStage
 from jobs.stages import StageSettings
 from tickproof.channel import ChannelSettings
 from tickproof.settings import Settings
 from tickproof.tick import NS_PER_MS
 
+PLAIN = "SELECT k, v, `partition`, `offset`, ts, headers FROM raw_ticks"
+GATHERED = """
+  SELECT packed, ts FROM (
+    SELECT gather(k, v, `partition`, `offset`, ts, MAP_KEYS(headers), MAP_VALUES(headers)) AS packed, ts FROM raw_ticks)
+  WHERE packed IS NOT NULL"""
 MAX_PARALLELISM = 128
 """Fixed, because keyed state is cut by it: a savepoint of another is refused."""
 
@@ -45,11 +51,14 @@ def build(configuration: dict[str, str], settings: Settings, job: str, *, bounde
     for one in tables.SINKS:
         sql.execute_sql(tables.sink(one, settings, job))
     stages = stage_settings(settings)
-    raw = sql.to_data_stream(sql.sql_query("SELECT k, v, `partition`, `offset`, ts, headers FROM raw_ticks"))
     keys = shard_keys(settings.shards)
-    channel = (
-        raw.key_by(channel_key, Types.STRING()).process(ChannelStage(stages), HOP).uid("channel-integrity").name("channel integrity")
-    )
+    gathered = settings.encoding != "frames"
+    if gathered:
+        sql.create_temporary_function("gather", gather())
+        rows = sql.to_data_stream(sql.sql_query(GATHERED)).key_by(gathered_key, Types.STRING())
+    else:
+        rows = sql.to_data_stream(sql.sql_query(PLAIN)).key_by(channel_key, Types.STRING())
+    channel = rows.process(ChannelStage(stages, gathered), HOP).uid("channel-integrity").name("channel integrity")
     shard = (
         channel.key_by(lambda row: keys[int(row[0])], Types.STRING())
         .process(ShardStage(stages), RECORD)
@@ -70,6 +79,11 @@ def build(configuration: dict[str, str], settings: Settings, job: str, *, bounde
         statements.add_insert(name, sql.from_data_stream(stream, _record_schema()))
     statements.attach_as_datastream()
     return env
+
+
+def gathered_key(row: Any) -> str:
+    """The channel of a gathered row."""
+    return gathered_channel(bytes(row[0]))
 
 
 def channel_key(row: Any) -> str:
@@ -107,5 +121,3 @@ def _record_schema() -> Schema:
         .column("headers", DataTypes.MAP(DataTypes.STRING(), DataTypes.BYTES()))
         .build()
     )
-
-

@@ -1,0 +1,80 @@
+"""Starting a job: in a mini-cluster of this process (`embedded`), or on a session cluster (`session`). One graph, one code path."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+
+from jobs import flink, java
+from jobs.rest import Rest
+from jobs.running import RunningJob
+from tickproof.settings import Settings
+
+NAME = "tickproof"
+WATERMARK_INTERVAL = {"pipeline.auto-watermark-interval": "50 ms"}
+
+
+def start_embedded(
+    settings: Settings,
+    folder: Path,
+    *,
+    bounded: bool = False,
+    savepoint: str | None = None,
+    tuning: flink.Tuning | None = None,
+) -> RunningJob:
+    """Start the job in a mini-cluster inside this process's own JVM.
+
+    Parameters
+    ----------
+    settings : Settings
+        Brokers, topics, shards, parallelism, model and so on.
+    folder : Path
+        For checkpoints, savepoints and scratch files.
+    bounded : bool
+        End once the topic's present end is reached; everything becomes final.
+    savepoint : str, optional
+        Go on from here.
+    tuning : Tuning, optional
+        Latency against throughput.
+    """
+    tuning = tuning or flink.Tuning(checkpoint_ms=settings.checkpoint_interval_ms)
+    options = flink.embedded_options(folder, settings.parallelism, tuning=tuning)
+    return _start(settings, options, f"127.0.0.1:{options['rest.port']}", bounded=bounded, savepoint=savepoint)
+
+
+def start_session(
+    settings: Settings,
+    cluster: str,
+    *,
+    bounded: bool = False,
+    savepoint: str | None = None,
+    tuning: flink.Tuning | None = None,
+) -> RunningJob:
+    """Submit the job to the session cluster at `HOST:PORT`."""
+    host, _, port = cluster.rpartition(":")
+    tuning = tuning or flink.Tuning(checkpoint_ms=settings.checkpoint_interval_ms)
+    options = flink.job_options(settings.checkpoint_folder, tuning) | {
+        "execution.target": "remote",
+        "execution.attached": "false",
+        "rest.address": host,
+        "rest.port": port,
+        "parallelism.default": str(settings.parallelism),
+    }
+    return _start(settings, options, cluster, bounded=bounded, savepoint=savepoint)
+
+
+def _start(settings: Settings, options: dict[str, str], rest: str, *, bounded: bool, savepoint: str | None) -> RunningJob:
+    # One thread a worker, and our own Java, both read when pyflink is imported.
+    os.environ.update(java.environment())
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    from jobs.topology import build
+
+    if savepoint is not None:
+        options = options | {"execution.state-recovery.path": savepoint}
+    # Unique, so that no two jobs abort each other's transactions.
+    run = f"{settings.prefix or 'tickproof.'}{uuid.uuid4().hex[:12]}"
+    env = build(options | WATERMARK_INTERVAL, settings, run, bounded=bounded)
+    client = env.execute_async(NAME)
+    embedded = "execution.target" not in options
+    return RunningJob(Rest(rest), str(client.get_job_id()), client if embedded else None)
