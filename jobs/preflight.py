@@ -42,7 +42,7 @@ def broker(subject: Subject) -> Row:
         return Row(
             "broker", State.FAIL, f"something listens at {brokers} and does not answer as a broker", "give another with --brokers"
         )
-    action = "start it, or give another with --brokers; `tickproof demo` and `submit --embedded` bring their own"
+    action = "start it, or give another with --brokers (`tickproof demo` brings its own)"
     state = State.WARN if subject.effective.sources["brokers"] == "default" else State.FAIL
     return Row("broker", state, f"none answers at {brokers}", action)
 
