@@ -7,7 +7,6 @@ from typing import NamedTuple, TypeVar
 
 from tickproof.tick import Ticks
 
-
 State = TypeVar("State")
 Result = TypeVar("Result")
 

@@ -84,7 +84,8 @@ def process_channel(
         def step(old: ChannelState, part: Ticks, _last: bool) -> ChannelResult:
             return channels.step(old, part, channel, settings.channel)
 
-        state, results, failures = guarded(step, before, ticks, lambda result: result.state)
+        moved, results, failures = guarded(step, before, ticks, lambda result: result.state)
+        state = moved
         out += [outputs.dead_tick(ticks, row, settings.topic, error) for row, error in failures]
         for result in results:
             routed += route(result.ticks, settings.shards)

@@ -1,4 +1,4 @@
-"""Starting a job: in a mini-cluster of this process (`embedded`), or on a session cluster (`session`). One graph, one code path."""
+"""Starting a job: in a mini-cluster of this process (`embedded`) or on a session cluster (`session`). One graph, one code path."""
 
 from __future__ import annotations
 

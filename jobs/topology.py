@@ -10,8 +10,8 @@ from pyflink.table import DataTypes, Schema, StreamTableEnvironment
 
 from jobs import tables
 from jobs.channel_of import channel_of
-from jobs.gather import gather, gathered_channel
 from jobs.functions import HOP, RECORD, TAGS, ChannelStage, ShardStage
+from jobs.gather import gather, gathered_channel
 from jobs.stages import StageSettings
 from tickproof.channel import ChannelSettings
 from tickproof.settings import Settings

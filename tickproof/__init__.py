@@ -1,4 +1,4 @@
-"""The domain of tickproof: ticks, the steps that judge them, and what they find. No I/O here but the cache of compiled kernels."""
+"""The domain of tickproof: ticks, the steps that judge them, what they find. No I/O here but the cache of compiled kernels."""
 
 from tickproof import compiled
 

@@ -375,7 +375,7 @@ def walk(rows, name_hash, state, settings, out):  # type: ignore[no-untyped-def]
                     n = _emit(events, n, (i, now, now, 0.0, 0.0), code, MOMENT, float(row.trade_id))
                 slot.sequence = key
                 slot.content = content
-        copy = code == _DUPLICATE or code == _CHANGED
+        copy = code in (_DUPLICATE, _CHANGED)
         if (row.present & _TS_EVENT) != 0 and not copy:
             ahead = row.ts_event - t
             if row.ts_event < 0 or ahead > FUTURE_NS or ahead < -PAST_NS:

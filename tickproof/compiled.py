@@ -9,8 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import numba
+
+PACKAGES = ("models", "producers", "tickproof")
+"""The packages that hold kernels."""
 
 
 def use_cache() -> None:
@@ -18,7 +22,9 @@ def use_cache() -> None:
     if "NUMBA_CACHE_DIR" in os.environ:
         return
     digest = hashlib.blake2b(digest_size=8)
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
+    for package in PACKAGES:
+        for path in sorted((Path(__file__).parents[1] / package).rglob("*.py")):
+            digest.update(path.read_bytes())
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    numba.config.CACHE_DIR = str(home / "tickproof" / "numba" / digest.hexdigest())
+    config: Any = numba.config
+    config.CACHE_DIR = str(home / "tickproof" / "numba" / digest.hexdigest())

@@ -194,7 +194,7 @@ VERDICTS: dict[str, np.dtype[np.generic]] = {
 }
 """The columns that verdicts add to a tick; none is ever null."""
 
-VERDICT = np.dtype([(name, kind) for name, kind in VERDICTS.items()], align=True)
+VERDICT = np.dtype(list(VERDICTS.items()), align=True)
 """One verdict as a record, a row a tick."""
 
 

@@ -25,9 +25,20 @@ DEFAULT_THRESHOLD = 4.0
 class Detector(Protocol):
     """A trained model."""
 
-    version: str
-    feature_names: tuple[str, ...]
-    threshold: float
+    @property
+    def version(self) -> str:
+        """Stands in findings and headers."""
+        ...
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Columns of the features, in order."""
+        ...
+
+    @property
+    def threshold(self) -> float:
+        """The score from which a tick is corrupt."""
+        ...
 
     def score(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
         """Scores (n,) of features (n, f), on the scale of DESIGN: P(score >= s | clean) <= 10^-s."""

@@ -68,10 +68,11 @@ def _sweep(instruments, channel_of, clocks, now, events, n):  # type: ignore[no-
     """Open a silence for each instrument whose channel lived on for its threshold without it."""
     for k in range(len(instruments)):
         state = instruments[k]
-        if state.silent == 0 and state.halted == 0 and state.ticks >= SILENCE_WARMUP:
-            if clocks[channel_of[k]].alive_ns - state.last_clock >= _silence_threshold(state):
-                state.silent = 1
-                n = _event(events, n, (-1, k, now, float(now - state.last_time)), OPENS, state)
+        quiet_ns = clocks[channel_of[k]].alive_ns - state.last_clock
+        expected = state.silent == 0 and state.halted == 0 and state.ticks >= SILENCE_WARMUP
+        if expected and quiet_ns >= _silence_threshold(state):
+            state.silent = 1
+            n = _event(events, n, (-1, k, now, float(now - state.last_time)), OPENS, state)
     return n
 
 
@@ -318,7 +319,7 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
     ----------
     rows : array of ROW, shape (n,)
         Ticks that are not final yet, then the new ones, in the shard's order.
-    tags : (instrument of each row or -1, channel of each row, 1 where a row is a copy that only shows life; channel by instrument)
+    tags : (instrument of each row or -1, channel of each row, 1 where a row only shows life; channel by instrument)
     context, features : arrays of CONTEXT, shape (n,), and float64, shape (n, features)
     state : (array of INSTRUMENT, first instrument by symbol, array of VENUE, array of CLOCK, array of SHARD of one, scratch)
     times : array of TIMES of one

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import msgspec
 import numba as nb
 import numpy as np
@@ -50,8 +49,8 @@ SYMBOL_SECOND = np.dtype(
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of `feed.statistics`. Times and latencies in ns, `mid` and `spread` in units of 1e-9, `volatility` of log returns per
-    square root of a second; null where a scope has no such thing."""
+    """One row of `feed.statistics`. Times and latencies in ns, `mid` and `spread` in units of 1e-9, `volatility` of log returns
+    per square root of a second; null where a scope has no such thing."""
 
     ts: int
     scope: str
