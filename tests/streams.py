@@ -231,7 +231,8 @@ def score(
     engine = Engine(EngineSettings(shards, ChannelSettings(**channel), shard or ShardSettings()))
     outputs = [engine.feed(piece) for piece in pieces(ticks, cuts)] + [engine.finish()]
     assert not any(len(behind) for output in outputs for behind, _ in output.overtaken), "a tick was overtaken"
-    scored = [result for output in outputs for _, result in output.scored]
+    # By shard, and in each shard in its order.
+    scored = [result for _, result in sorted((pair for output in outputs for pair in output.scored), key=lambda pair: pair[0])]
     return Scored(
         concat([result.final for result in scored]),
         np.concatenate([result.verdicts for result in scored]),
