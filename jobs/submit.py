@@ -1,9 +1,8 @@
-"""Starting a job: in a mini-cluster of this process (`embedded`) or on a session cluster (`session`). One graph, one code path."""
+"""Starting a job: in a mini-cluster of this process (`embedded`) or on a session cluster (`session`). One graph."""
 
 from __future__ import annotations
 
 import os
-import uuid
 from pathlib import Path
 
 from jobs import flink, java
@@ -13,6 +12,8 @@ from tickproof.settings import Settings
 
 NAME = "tickproof"
 WATERMARK_INTERVAL = {"pipeline.auto-watermark-interval": "50 ms"}
+GATHERING = {"python.fn-execution.bundle.size": "20000", "python.fn-execution.arrow.batch.size": "20000"}
+"""Records that are single ticks: as many as come in a bundle's time are gathered, and the stages are given few rows of them."""
 
 
 def start_embedded(
@@ -72,9 +73,12 @@ def _start(settings: Settings, options: dict[str, str], rest: str, *, bounded: b
 
     if savepoint is not None:
         options = options | {"execution.state-recovery.path": savepoint}
-    # Unique, so that no two jobs abort each other's transactions.
-    run = f"{settings.prefix or 'tickproof.'}{uuid.uuid4().hex[:12]}"
-    env = build(options | WATERMARK_INTERVAL, settings, run, bounded=bounded)
+    # The same for the same topics and group: a job that goes on where another was killed must end that one's open transactions,
+    # or readers of committed records would wait for them until they time out.
+    transactions = f"{settings.prefix}{settings.group}"
+    if settings.encoding != "frames":
+        options = options | GATHERING
+    env = build(options | WATERMARK_INTERVAL, settings, transactions, bounded=bounded)
     client = env.execute_async(NAME)
     embedded = "execution.target" not in options
     return RunningJob(Rest(rest), str(client.get_job_id()), client if embedded else None)
