@@ -26,6 +26,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "simulate": ("commands.simulate", "a simulated market with labelled faults"),
     "recordings": ("commands.recordings", "what is in recorded feeds"),
     "replay": ("commands.replay", "recorded feeds to Kafka, at their own pace or another"),
+    "scan": ("commands.scan", "judge every tick of recordings, offline"),
+    "report": ("commands.report", "a scan's folder as one HTML file"),
     "evaluate": ("commands.evaluate", "measure verdicts and findings against labels"),
     "doctor": ("commands.doctor", "what is wrong here, and what to do next"),
     "topics": ("commands.topics", "make, list, check and delete the topics"),

@@ -1,0 +1,61 @@
+"""A report as one HTML file: nothing is fetched, nothing runs, it prints, and it follows the reader's light or dark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from reports.folder import ScanFolder
+from reports.page import page
+from tickproof.moment import iso, span
+
+INCIDENTS_SHOWN = 40
+"""Incidents in full on a page: more than a person reads, and a page of 2 MB at most."""
+
+
+def render(folder: Path, *, limit: int = INCIDENTS_SHOWN, recall: Mapping[str, Any] | None = None) -> str:
+    """The report on a scan's folder.
+
+    Parameters
+    ----------
+    folder : Path
+        As `tickproof scan` writes it.
+    limit : int
+        Incidents that are shown in full, the worst first.
+    recall : mapping, optional
+        `models.measures.Evaluation.to_dict()` of the scan against its labels.
+
+    Raises
+    ------
+    InputError
+        The folder is not a scan's.
+    """
+    found = page(ScanFolder.open(folder), limit, recall)
+    return _environment().get_template("report.html.j2").render(page=found)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"iso": iso, "span": span, "words": _words, "count": _count, "share": _share}
+    environment.globals["style"] = Markup((Path(__file__).parent / "templates" / "style.css").read_text(encoding="utf-8"))
+    return environment
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _count(value: int) -> str:
+    return f"{value:,}"
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"

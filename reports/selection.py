@@ -1,0 +1,49 @@
+"""Which incidents a report shows, and which ticks around each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from reports.folder import Excerpt
+from tickproof.finding import Finding
+from tickproof.incident import Incident, worst_first
+
+AT_FIRST = 4
+"""So many incidents of one code are taken before other codes have had their turn."""
+REACHES_NS = (60_000_000_000, 1_800_000_000_000)
+"""Ticks are read so far on both sides; further where the first reach holds too few of the instrument's own."""
+FEW_TICKS = 12
+LONGEST_NS = 120_000_000_000
+"""Of a longer incident, a plot of ticks shows the surroundings of its worst finding."""
+
+
+def shown(incidents: Sequence[Incident], limit: int) -> list[Incident]:
+    """At most `limit` incidents, worst first; a code that stands in thousands of them leaves room for the others."""
+    ordered = worst_first(incidents)
+    seen: Counter[str] = Counter()
+    turns = []
+    for place, incident in enumerate(ordered):
+        code = incident.worst.code
+        turns.append((seen[code] // AT_FIRST, place))
+        seen[code] += 1
+    return [ordered[place] for place in sorted(place for _, place in sorted(turns)[:limit])]
+
+
+def core(incident: Incident) -> tuple[int, int, bool]:
+    """(first, last, is it the whole incident) of the time that a plot of ticks is about."""
+    if incident.last_ts - incident.first_ts <= LONGEST_NS:
+        return incident.first_ts, incident.last_ts, True
+    worst = incident.worst
+    return worst.first_ts, min(worst.last_ts, worst.first_ts + LONGEST_NS // 2), False
+
+
+def excerpt(incident: Incident, reach_ns: int) -> Excerpt:
+    """What has to be read for a plot of ticks."""
+    first, last, _ = core(incident)
+    return Excerpt(incident.symbol or "", first - reach_ns, last + reach_ns)
+
+
+def scopes(finding: Finding) -> str:
+    """The scope of a finding's statistics."""
+    return f"{finding.venue}|{finding.symbol}" if finding.symbol else finding.channel or ""
