@@ -861,3 +861,13 @@ def test_a_stream_that_shows_it_and_a_twin_that_does_not(code: str) -> None:
 
 def test_limits_are_what_these_streams_assume() -> None:
     assert (rules.DEVIATION_FLOOR, rules.OUTSIDE_FLOOR, rules.WIDE_RATIO, rules.TEN_WIDTH) == (25e-4, 20e-4, 15.0, 0.02)
+
+
+def test_quotes_and_trades_by_two_channels_are_no_silence() -> None:
+    """The channels' clocks differ: one began to speak long before the other."""
+    quotes, trades = Tape(channel="XNAS.Q"), Tape(channel="XNAS.T")
+    for k in range(600):
+        quotes.quote(k * 0.1, symbol=("ABC", "DEF")[k % 2])
+        if k > 300 and k % 5 == 0:
+            trades.trade(k * 0.1 + 0.01, symbol=("ABC", "DEF")[k % 2])
+    assert score(merged(quotes, trades)).of("silent") == []

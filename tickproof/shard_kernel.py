@@ -367,6 +367,8 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
         if k < 0:
             continue
         one = instruments[k]
+        # Quotes and trades may come by two channels: an instrument goes by the clock of its first one.
+        home = clocks[channel_of[k]]
         if row.kind == _STATUS:
             if (row.conditions & _STOPPED) != 0:
                 one.halted = 1
@@ -375,8 +377,8 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
         if row.kind <= 3:
             gap = float(max(now - one.last_time, 0)) if one.ticks > 0 else 0.0
             if one.ticks > 0:
-                n = _learn_gap(one, gap, clock.alive_ns, events, (n, i, k))
-        one.last_clock = clock.alive_ns
+                n = _learn_gap(one, gap, home.alive_ns, events, (n, i, k))
+        one.last_clock = home.alive_ns
         if row.kind > _TRADE:
             one.last_time = now
             continue
