@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir  # type: ignore[import-untyped]  # ships no types
+from llvmlite import ir
 from numba.extending import intrinsic
 
 Floats = npt.NDArray[np.float64]

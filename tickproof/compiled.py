@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from pathlib import Path
-from typing import Any
-
-import numba
 
 PACKAGES = ("models", "producers", "tickproof")
 """The packages that hold kernels."""
@@ -26,5 +24,8 @@ def use_cache() -> None:
         for path in sorted((Path(__file__).parents[1] / package).rglob("*.py")):
             digest.update(path.read_bytes())
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    config: Any = numba.config
-    config.CACHE_DIR = str(home / "tickproof" / "numba" / digest.hexdigest())
+    folder = str(home / "tickproof" / "numba" / digest.hexdigest())
+    # By the environment: importing numba here would cost each command a second.
+    os.environ["NUMBA_CACHE_DIR"] = folder
+    if "numba" in sys.modules:
+        sys.modules["numba"].config.CACHE_DIR = folder
