@@ -298,6 +298,17 @@ def test_a_venue_that_crosses_by_habit_is_left_alone() -> None:
     assert qualities(scored) == {GOOD, SUSPECT}
 
 
+def test_a_habit_may_break_its_own_record() -> None:
+    """Widths that grow by half each time; twice the record is the limit."""
+    tape = quoting(2 * HABIT_QUOTES, crossed_every=10, width_bp=0.4)
+    for k, width_bp in enumerate((0.6, 0.9, 1.3, 1.6)):
+        tape.quote(20 + k, 100 * (1 + width_bp / 2e4), 100 * (1 - width_bp / 2e4))
+    scored = score(tape.ticks())
+    assert max(scored.rows_with("crossed")) < HABIT_QUOTES
+    tape.quote(30, 100 * (1 + 3.4 / 2e4), 100 * (1 - 3.4 / 2e4))
+    assert score(tape.ticks()).verdict(30)["final_quality"] == CORRUPT
+
+
 def test_a_habit_has_a_width() -> None:
     tape = quoting(2 * HABIT_QUOTES, crossed_every=10, width_bp=1.6)
     tape.quote(20.0, 100.05, 99.95)
