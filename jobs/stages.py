@@ -21,6 +21,7 @@ from tickproof.errors import WireError
 from tickproof.event import MOMENT
 from tickproof.finding import BY_NAME, Finding
 from tickproof.ordering import Waiting
+from tickproof.reference import NOTHING, Reference
 from tickproof.routing import route
 from tickproof.scoring import ShardResult, ShardSettings
 from tickproof.shard import LIFE, ShardState
@@ -43,6 +44,7 @@ class StageSettings:
     threshold: float
     model: str | None
     """Folder of the model, or None for rules only."""
+    reference: Reference = NOTHING
     slice_ms: int = 20
     """Event time that one release covers at least: no input of any verdict."""
 
@@ -72,29 +74,29 @@ def process_channel(
     """
     routed: list[tuple[int, Ticks]] = []
     out: list[Record] = []
-    for ticks, rejected in _decoded(records):
+    for ticks, rejected in decoded(records):
         for record, error in rejected:
             out.append(outputs.dead_letter(record.origin, record.value, "VALUE_CONVERTER", error))
             state, findings = _reject(state, error, channel, record.origin)
             out += outputs.findings(findings)
         if not len(ticks):
             continue
-        before = state or ChannelState.new(rules.VERSION)
+        before = state or ChannelState.new(rules.VERSION, settings.reference.feeds())
 
         def step(old: ChannelState, part: Ticks, _last: bool) -> ChannelResult:
-            return channels.step(old, part, channel, settings.channel)
+            return channels.step(old, part, channel, settings.channel.of(channel, settings.reference))
 
         moved, results, failures = guarded(step, before, ticks, lambda result: result.state)
         state = moved
         out += [outputs.dead_tick(ticks, row, settings.topic, error) for row, error in failures]
         for result in results:
-            routed += route(result.ticks, settings.shards)
+            routed += route(result.ticks, settings.shards, settings.reference.groups())
             out += outputs.findings(result.findings)
             out += outputs.statistics(channel_rows(result.seconds, channel))
     return state, ChannelOutput(routed, out)
 
 
-def _decoded(records: Sequence[RawRecord]) -> list[tuple[Ticks, list[tuple[RawRecord, WireError]]]]:
+def decoded(records: Sequence[RawRecord]) -> list[tuple[Ticks, list[tuple[RawRecord, WireError]]]]:
     """Ticks of the records in order, a run of JSON ticks at once, with what is no tick."""
     parts: list[tuple[Ticks, list[tuple[RawRecord, WireError]]]] = []
     run: list[RawRecord] = []
