@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "recordings": ("commands.recordings", "what is in recorded feeds"),
     "replay": ("commands.replay", "recorded feeds to Kafka, at their own pace or another"),
     "scan": ("commands.scan", "judge every tick of recordings, offline"),
+    "watch": ("commands.watch", "follow findings on a terminal"),
     "report": ("commands.report", "a scan's folder as one HTML file"),
     "evaluate": ("commands.evaluate", "measure verdicts and findings against labels"),
     "doctor": ("commands.doctor", "what is wrong here, and what to do next"),

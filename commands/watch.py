@@ -1,0 +1,88 @@
+"""`tickproof watch`: findings on a terminal as the job publishes them, one line a revision."""
+
+from __future__ import annotations
+
+import sys
+from typing import Literal, cast
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from commands import configuration
+from commands.configuration import broker_options
+from jobs.findings_client import FindingsClient, Unreadable
+from tickproof.finding import Finding, Severity, encode
+from tickproof.incident import rank
+from tickproof.moment import iso, span
+
+STYLES = {Severity.CRITICAL: "bold red", Severity.WARNING: "yellow", Severity.INFO: "dim"}
+
+
+@click.command()
+@broker_options
+@click.option(
+    "--severity",
+    type=click.Choice([severity.value for severity in Severity]),
+    default=Severity.INFO.value,
+    show_default=True,
+    help="Only findings at least as severe.",
+)
+@click.option(
+    "--from",
+    "start",
+    type=click.Choice(["beginning", "now"]),
+    default="now",
+    show_default=True,
+    help="The findings that are there already too, or only new ones.",
+)
+@click.option("--once", is_flag=True, help="Stop at the end of what is there; implies --from beginning.")
+@click.option("--json", "as_json", is_flag=True, help="One finding as a JSON object a line.")
+def command(*, brokers: str | None, prefix: str | None, severity: str, start: str, once: bool, as_json: bool) -> None:
+    """Follow findings: one line each time one opens, changes or closes. Ctrl-C ends it.
+
+    \b
+    Examples:
+      tickproof watch
+      tickproof watch --severity warning --from beginning
+      tickproof watch --once --json | jq -r .code | sort | uniq -c
+    """
+    settings = configuration.read({"brokers": brokers, "prefix": prefix}).settings
+    least = rank(Severity(severity))
+    where = cast(Literal["beginning", "now"], "beginning" if once else start)
+    console = Console(highlight=False)
+    with FindingsClient(settings.brokers, settings.prefix, where) as client:
+        while True:
+            for found in client.poll():
+                if isinstance(found, Unreadable):
+                    click.echo(f"no finding: partition {found.partition}, offset {found.offset}: {found.reason}", err=True)
+                elif rank(found.severity) < least:
+                    continue
+                elif as_json:
+                    click.echo(encode(found))
+                elif console.is_terminal:
+                    console.print(Text(line(found), STYLES[found.severity], no_wrap=True, overflow="ellipsis"))
+                else:
+                    click.echo(line(found))
+            sys.stdout.flush()
+            if once and client.is_caught_up:
+                return
+
+
+def line(finding: Finding) -> str:
+    """One revision of a finding as a line: when, how severe, what, where, how many, and what was measured."""
+    where = f"{finding.symbol}@{finding.venue}" if finding.symbol else finding.channel or finding.feed
+    lasts = finding.last_ts - finding.first_ts
+    many = f" ×{finding.count:,}" if finding.count > 1 else ""
+    said = f"{iso(finding.first_ts)} {finding.severity.value:<8} {finding.code:<18} {where:<18} {finding.state}{many}"
+    if lasts:
+        said += f" for {span(lasts)}"
+    if finding.measured is not None:
+        said += f", {_value(finding.measured, finding.unit)}"
+        if finding.threshold:
+            said += f" against {_value(finding.threshold, finding.unit)}"
+    return f"{said}  {finding.id}.{finding.revision}"
+
+
+def _value(value: float, unit: str) -> str:
+    return span(value) if unit == "ns" else f"{value:,.9g} {unit}".rstrip()
