@@ -17,6 +17,7 @@ from jobs import local
 from jobs.local import Engine, EngineSettings
 from tickproof import channel as channels
 from tickproof.channel import ChannelSettings, ChannelState
+from tickproof.features import NAMES as FEATURE_NAMES
 from tickproof.finding import VERDICT, Finding, mask
 from tickproof.scoring import ShardSettings
 from tickproof.statistics import Row
@@ -246,3 +247,104 @@ def score(
 def released_often(patch: Callable[..., None]) -> None:
     """Make the engine release at every call; `patch` is monkeypatch.setattr."""
     patch(local, "MINIMUM_SLICE", 0)
+
+
+VENUES = ("XNAS", "ARCX", "BATS")
+WARM_S = 12.0
+
+
+@dataclass(slots=True)
+class Market:
+    """Venues that quote one symbol; all times in seconds."""
+
+    venues: tuple[str, ...] = VENUES
+    step: float = 0.05
+    warm_s: float = WARM_S
+    tapes: dict[str, Tape] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.tapes = {venue: Tape(channel=f"{venue}.A", venue=venue) for venue in self.venues}
+        self.go_on(0.0, self.warm_s)
+
+    def go_on(
+        self, start: float, end: float, mid: Callable[[float], float] | float = 100.0, venues: tuple[str, ...] = ()
+    ) -> None:
+        """Quote every `step`, one venue 1 ms after the other."""
+        for k in range(round((end - start) / self.step)):
+            for j, venue in enumerate(self.venues):
+                if venues and venue not in venues:
+                    continue
+                moment = start + k * self.step + 0.001 * j
+                middle = mid(moment) if callable(mid) else mid
+                self.tapes[venue].quote(moment, middle * 0.9999, middle * 1.0001)
+
+    @property
+    def first(self) -> Tape:
+        """The first venue's channel."""
+        return self.tapes[self.venues[0]]
+
+    def ticks(self) -> Ticks:
+        """What all venues say, by capture time."""
+        return merged(*self.tapes.values())
+
+    def scored(self, **arguments: Any) -> Scored:
+        """What the engine says of it."""
+        return score(self.ticks(), **arguments)
+
+
+def quoting(count: int, crossed_every: int = 0, width_bp: float = 0.0) -> Tape:
+    """Quotes 10 ms apart; every so many is crossed by `width_bp`."""
+    tape = Tape()
+    for k in range(count):
+        half = -width_bp / 2e4 if crossed_every and k % crossed_every == 5 else 1e-4
+        tape.quote(k * 0.01, 100 * (1 - half), 100 * (1 + half))
+    return tape
+
+
+def trading(until: float, symbols: tuple[str, ...] = ("ABC", "DEF"), start: float = 0.0, tape: Tape | None = None) -> Tape:
+    """Quotes of each symbol every 100 ms."""
+    tape = Tape() if tape is None else tape
+    for k in range(round((until - start) * 10)):
+        for j, symbol in enumerate(symbols):
+            tape.quote(start + k * 0.1 + j * 0.001, symbol=symbol)
+    return tape
+
+
+def spike(price: float = 101.0, market: Market | None = None) -> Scored:
+    """One quote away and back: 100 100 [101] 100 100."""
+    market = market or Market()
+    market.first.quote(12.02, price * 0.9999, price * 1.0001)
+    market.go_on(12.05, 14)
+    return market.scored()
+
+
+def level_that_holds(venues: tuple[str, ...] = VENUES[:1], mid: float = 101.0) -> Scored:
+    """100 100 | 101 101 101 … on all of the venues there are."""
+    market = Market(venues=venues)
+    market.go_on(12, 40, mid)
+    return market.scored()
+
+
+Features = npt.NDArray[np.float64]
+
+
+@dataclass(slots=True)
+class Scripted:
+    """A model that gives `sure` to the ticks that its script picks and `usual` to the others, and notes what it is asked."""
+
+    pick: Callable[[Features], npt.NDArray[np.bool_]]
+    sure: float = 6.0
+    usual: float = 0.25
+    version: str = "scripted-1"
+    feature_names: tuple[str, ...] = FEATURE_NAMES
+    threshold: float = 4.0
+    asked: list[Features] = field(default_factory=list)
+
+    def score(self, features: Features) -> npt.NDArray[np.float32]:
+        """As the script says."""
+        self.asked.append(features)
+        return np.where(self.pick(features), self.sure, self.usual).astype(np.float32)
+
+    def contributions(self, row: Features) -> Features:
+        """None."""
+        return np.zeros(len(row))

@@ -1,68 +1,22 @@
 """RULES: for every code that can be found, a stream that shows it and a twin that only looks like it.
 
-Three venues quote 99.99 / 100.01 from second 0 to `WARM_S`; then it happens. The spread is 2 bp. A price is off its level from
+Three venues quote 99.99 / 100.01 from second 0 to 12; then it happens. The spread is 2 bp. A price is off its level from
 25 bp on, a trade outside the quotes from 20 bp on, a spread wide from 15 × 2 bp on.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
-from streams import Scored, Tape, at, check, merged, score, units
+from streams import VENUES, Market, Scored, Tape, at, level_that_holds, quoting, score, spike, units
 
-from tickproof import rules
-from tickproof.event import UNITS
-from tickproof.features import INDEX, NAMES
-from tickproof.finding import BY_NAME, CODES, Class, Severity
+from tickproof.finding import BY_NAME, Class, Severity
 from tickproof.rules import HABIT_QUOTES, RULES
-from tickproof.scoring import ShardSettings
-from tickproof.tick import NS_PER_SECOND, Condition, Kind, Ticks
+from tickproof.tick import NS_PER_SECOND, Condition, Kind
 
-VENUES = ("XNAS", "ARCX", "BATS")
-WARM_S = 12.0
 GOOD, SUSPECT, CORRUPT, MARKET = 0, 1, 2, 3
-
-
-@dataclass(slots=True)
-class Market:
-    """Venues that quote one symbol; all times in seconds."""
-
-    venues: tuple[str, ...] = VENUES
-    step: float = 0.05
-    warm_s: float = WARM_S
-    tapes: dict[str, Tape] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.tapes = {venue: Tape(channel=f"{venue}.A", venue=venue) for venue in self.venues}
-        self.go_on(0.0, self.warm_s)
-
-    def go_on(
-        self, start: float, end: float, mid: Callable[[float], float] | float = 100.0, venues: tuple[str, ...] = ()
-    ) -> None:
-        """Quote every `step`, one venue 1 ms after the other."""
-        for k in range(round((end - start) / self.step)):
-            for j, venue in enumerate(self.venues):
-                if venues and venue not in venues:
-                    continue
-                moment = start + k * self.step + 0.001 * j
-                middle = mid(moment) if callable(mid) else mid
-                self.tapes[venue].quote(moment, middle * 0.9999, middle * 1.0001)
-
-    @property
-    def first(self) -> Tape:
-        return self.tapes[self.venues[0]]
-
-    def ticks(self) -> Ticks:
-        return merged(*self.tapes.values())
-
-    def scored(self, **arguments: Any) -> Scored:
-        return score(self.ticks(), **arguments)
 
 
 def alone() -> Market:
@@ -74,14 +28,6 @@ def qualities(scored: Scored, column: str = "final_quality") -> set[int]:
 
 
 # --- prices -----------------------------------------------------------------------------------------------------------------
-
-
-def spike(price: float = 101.0, market: Market | None = None) -> Scored:
-    """One quote away and back: 100 100 [101] 100 100."""
-    market = market or Market()
-    market.first.quote(12.02, price * 0.9999, price * 1.0001)
-    market.go_on(12.05, 14)
-    return market.scored()
 
 
 def test_a_spike_that_snaps_back_is_corrupt() -> None:
@@ -109,13 +55,6 @@ def test_a_spike_on_a_lone_venue_is_corrupt_once_it_came_back() -> None:
 @pytest.mark.parametrize(("price", "found"), [(100.24, False), (99.76, False), (100.26, True), (99.74, True)])
 def test_25_basis_points_are_the_limit_of_a_calm_market(price: float, found: bool) -> None:
     assert (qualities(spike(price)) == {GOOD, CORRUPT}) is found
-
-
-def level_that_holds(venues: tuple[str, ...] = VENUES[:1], mid: float = 101.0) -> Scored:
-    """100 100 | 101 101 101 … on all of the venues there are."""
-    market = Market(venues=venues)
-    market.go_on(12, 40, mid)
-    return market.scored()
 
 
 def test_a_new_level_on_a_lone_venue_is_no_corruption() -> None:
@@ -255,15 +194,6 @@ def test_a_shift_that_other_venues_contradict_is_never_accepted() -> None:
 
 
 # --- sides ------------------------------------------------------------------------------------------------------------------
-
-
-def quoting(count: int, crossed_every: int = 0, width_bp: float = 0.0) -> Tape:
-    """Quotes 10 ms apart; every so many is crossed by `width_bp`."""
-    tape = Tape()
-    for k in range(count):
-        half = -width_bp / 2e4 if crossed_every and k % crossed_every == 5 else 1e-4
-        tape.quote(k * 0.01, 100 * (1 - half), 100 * (1 + half))
-    return tape
 
 
 def test_a_crossed_quote_of_a_venue_that_never_crosses_is_corrupt() -> None:
@@ -596,289 +526,3 @@ def test_a_copy_moves_no_level() -> None:
         tape.quote(12.1 + k * 0.05)
     scored = score(tape.ticks())
     assert not scored.verdicts["final_quality"][-20:].any()
-
-
-# --- silence of symbols -----------------------------------------------------------------------------------------------------
-
-
-def trading(until: float, symbols: tuple[str, ...] = ("ABC", "DEF"), start: float = 0.0, tape: Tape | None = None) -> Tape:
-    """Quotes of each symbol every 100 ms."""
-    tape = Tape() if tape is None else tape
-    for k in range(round((until - start) * 10)):
-        for j, symbol in enumerate(symbols):
-            tape.quote(start + k * 0.1 + j * 0.001, symbol=symbol)
-    return tape
-
-
-def test_a_symbol_that_stops_while_its_channel_lives_is_silent() -> None:
-    """
-    ABC  0 ............ 20                    40 ...
-    DEF  0 ............ 20 ...................40 ...
-    """
-    tape = trading(20)
-    trading(40, ("DEF",), 20, tape)
-    trading(45, ("ABC", "DEF"), 40, tape)
-    (finding,) = score(tape.ticks()).of("silent")
-    assert (finding.symbol, finding.venue, finding.class_, finding.severity) == (
-        "ABC",
-        "XNAS",
-        Class.FEED_ANOMALY,
-        Severity.CRITICAL,
-    )
-    assert finding.first_ts == at(19.9)
-    assert at(19.9 + 3) <= finding.detected_at <= at(19.9 + 3) + NS_PER_SECOND
-    assert (finding.state, finding.last_ts) == ("closed", at(40))
-
-
-def test_a_channel_that_stops_is_one_finding_and_not_one_a_symbol() -> None:
-    """Another venue of the same symbols goes on, so event time does."""
-    mine = trading(20)
-    trading(45, start=40, tape=mine)
-    other = trading(45, tape=Tape(channel="ARCX.A", venue="ARCX"))
-    for second in range(21, 40):
-        mine.capture_heartbeat(second)
-    (finding,) = score(merged(mine, other)).of("silent")
-    assert (finding.channel, finding.venue, finding.symbol) == ("XNAS.A", None, None)
-
-
-def test_a_channel_that_only_beats_has_silent_symbols() -> None:
-    tape = trading(20)
-    for second in range(20, 40):
-        tape.heartbeat(second)
-    trading(45, start=40, tape=tape)
-    assert {finding.symbol for finding in score(tape.ticks()).of("silent")} == {"ABC", "DEF"}
-
-
-@pytest.mark.parametrize("shards", [1, 2, 3, 8])
-def test_heartbeats_show_life_in_every_shard(shards: int) -> None:
-    tape = trading(20)
-    for second in range(20, 40):
-        tape.heartbeat(second)
-    trading(45, start=40, tape=tape)
-    found = score(tape.ticks(), shards=shards).of("silent")
-    assert sorted((finding.symbol, finding.first_ts) for finding in found) == [("ABC", at(19.9)), ("DEF", at(19.901))]
-
-
-@pytest.mark.parametrize("condition", [Condition.HALTED, Condition.SESSION_CLOSED])
-def test_a_halt_is_no_silence(condition: Condition) -> None:
-    tape = trading(20)
-    tape.status(20, condition, symbol="ABC")
-    trading(40, ("DEF",), 20.1, tape)
-    tape.status(40, Condition.RESUMED, symbol="ABC")
-    trading(45, ("ABC", "DEF"), 40.1, tape)
-    assert score(tape.ticks()).of("silent") == []
-
-
-def test_silence_after_a_halt_counts_from_the_resumption() -> None:
-    tape = trading(20)
-    tape.status(20, Condition.HALTED, symbol="ABC")
-    trading(40, ("DEF",), 20.1, tape)
-    tape.status(40, Condition.RESUMED, symbol="ABC")
-    trading(60, ("DEF",), 40.1, tape)
-    (finding,) = score(tape.ticks()).of("silent")
-    assert finding.first_ts == at(40)
-
-
-def test_a_symbol_that_rarely_speaks_is_not_silent() -> None:
-    """Every 3 s: its threshold is 12 s."""
-    tape = trading(310, ("DEF",))
-    for k in range(101):
-        tape.quote(3 * k + 0.05, symbol="ABC")
-    tape.messages.sort(key=lambda message: message["ts_recv"])
-    for number, message in enumerate(tape.messages):
-        message["sequence"] = number
-    assert score(tape.ticks()).of("silent") == []
-
-
-# --- the contract: every code, shown and not shown --------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Scripted:
-    """A model that is sure of the ticks that its script picks."""
-
-    pick: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.bool_]]
-    version: str = "scripted"
-    feature_names: tuple[str, ...] = NAMES
-    threshold: float = 4.0
-
-    def score(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-        """6 where the script picks."""
-        return np.where(self.pick(features), 6.0, 0.1).astype(np.float32)
-
-    def contributions(self, row: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """None."""
-        return np.zeros(len(row))
-
-
-def column(features: npt.NDArray[np.float64], name: str) -> npt.NDArray[np.float64]:
-    values: npt.NDArray[np.float64] = np.nan_to_num(np.abs(features[:, INDEX[name]]))
-    return values
-
-
-def with_model(market: Market, pick: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.bool_]]) -> Scored:
-    return market.scored(shard=ShardSettings(detector=Scripted(pick)))
-
-
-def small_spike(price: float) -> Scored:
-    market = Market()
-    market.first.quote(12.02, price - 0.01, price + 0.01)
-    market.go_on(12.05, 14)
-    return with_model(market, lambda features: column(features, "deviation_bp") > 10)
-
-
-def odd_size(size: float) -> Scored:
-    market = Market()
-    market.first.quote(12.02, bid_sz=units(size))
-    market.go_on(12.05, 14)
-    return with_model(market, lambda features: column(features, "size") > 10)
-
-
-def frozen(moving: tuple[str, ...]) -> Scored:
-    """Quotes of the first venue repeat; those of `moving` slide by 0.2 bp a quote."""
-    market = Market()
-    still = tuple(venue for venue in VENUES if venue not in moving)
-    market.go_on(12, 20, lambda t: 100 + 0.04 * (t - 12), venues=moving)
-    market.go_on(12, 20, 100.0, venues=still)
-    return with_model(market, lambda features: (column(features, "missed_move") > 3) & (column(features, "equal_run") > 3))
-
-
-def numbered(*numbers: int) -> Scored:
-    tape = Tape(sequence=None)
-    for row, number in enumerate(numbers):
-        tape.quote(row * 0.01, sequence=number, ts_event=at(number * 0.001))
-    return score(tape.ticks())
-
-
-def timed(*moments: float, allowed_ns: int = NS_PER_SECOND) -> Scored:
-    tape = Tape()
-    for moment in moments:
-        tape.quote(moment)
-    checked = check(tape.ticks(), out_of_orderness_ns=allowed_ns)
-    nothing = score(Tape().ticks())
-    return Scored(nothing.ticks, nothing.verdicts, checked.findings, [], nothing.features, [])
-
-
-def lagging(latency_ms: float) -> Scored:
-    tape = trading(30, ("ABC",))
-    for k in range(5):
-        tape.quote(30 + k * 0.1, ts_event=at(30 + k * 0.1) - round(latency_ms * 1e6))
-    return score(tape.ticks())
-
-
-def stamped(ahead: float) -> Scored:
-    tape = trading(1, ("ABC",))
-    tape.quote(1, ts_event=at(1 + ahead))
-    return score(tape.ticks())
-
-
-def one_quote(bid: float, ask: float) -> Scored:
-    tape = quoting(HABIT_QUOTES)
-    tape.quote(10.0, bid, ask)
-    return score(tape.ticks())
-
-
-def one_trade(price: float, conditions: int = 0) -> Scored:
-    market = Market()
-    market.first.trade(12.02, price, conditions=conditions)
-    market.go_on(12.05, 14)
-    return market.scored()
-
-
-def left_behind(others: float) -> Scored:
-    market = Market()
-    market.go_on(12, 13, 101.0, venues=("XNAS",))
-    market.go_on(12, 13, others, venues=("ARCX", "BATS"))
-    market.go_on(13, 15, others)
-    return market.scored()
-
-
-def paused(beats: bool) -> Scored:
-    tape = trading(20, ("ABC",))
-    for second in range(20, 30):
-        _ = tape.heartbeat(second) if beats else tape.capture_heartbeat(second)
-    tape.quote(30)
-    return score(tape.ticks(), shards=1)
-
-
-def payload(price: int | None) -> Scored:
-    tape = trading(1, ("ABC",))
-    tape.write(Kind.TRADE, 1, price=price, size=1)
-    return score(tape.ticks())
-
-
-SHOWN: dict[str, tuple[Callable[[], Scored], Callable[[], Scored]]] = {
-    "field_missing": (lambda: payload(None), lambda: payload(units(100))),
-    "price_not_positive": (lambda: payload(0), lambda: payload(units(100))),
-    "decimal_shift": (lambda: spike(1000.0), lambda: level_that_holds(VENUES, 10.0)),
-    "spike": (spike, level_that_holds),
-    "bad_run": (lambda: left_behind(100.0), lambda: left_behind(101.0)),
-    "crossed": (lambda: one_quote(100.02, 99.98), lambda: one_quote(100.0, 100.0)),
-    "wide_spread": (lambda: one_quote(99, 101), lambda: one_quote(99.9, 100.1)),
-    "outside_quotes": (lambda: one_trade(100.23), lambda: one_trade(100.01)),
-    "explained_print": (lambda: one_trade(102.0, int(Condition.SOLD_LATE)), lambda: one_trade(100.0, int(Condition.SOLD_LATE))),
-    "genuine_move": (lambda: level_that_holds(VENUES), lambda: spike()),
-    "digit_error": (lambda: small_spike(100.18), lambda: small_spike(100.02)),
-    "size_outlier": (lambda: odd_size(100 * 1e6), lambda: odd_size(100)),
-    "frozen": (lambda: frozen(VENUES[1:]), lambda: frozen(())),
-    "sequence_gap": (lambda: numbered(1, 2, 5, 6), lambda: numbered(1, 2, 3, 4)),
-    "sequence_reset": (lambda: numbered(9000, 9001, 1, 2), lambda: numbered(9000, 9001, 9002)),
-    "duplicate": (lambda: numbered(1, 2, 2, 3), lambda: numbered(1, 2, 3)),
-    "duplicate_changed": (
-        lambda: score(changed_copy(at(0.5))),
-        lambda: numbered(1, 2, 2, 3),
-    ),
-    "out_of_order": (lambda: timed(0, 1, 0.5), lambda: timed(0, 1, 1)),
-    "late_tick": (lambda: timed(0, 5, 3), lambda: timed(0, 5, 4)),
-    "time_implausible": (lambda: stamped(1.5), lambda: stamped(0.5)),
-    "latency_spike": (lambda: lagging(200), lambda: lagging(20)),
-    "silent": (lambda: paused(beats=False), lambda: trading_all_along()),
-}
-"""Code -> a stream in which it stands, and a twin in which it must not."""
-
-
-def changed_copy(ts_event: int) -> Ticks:
-    tape = Tape(sequence=None)
-    for row, number in enumerate((1, 2, 2, 3)):
-        tape.quote(row * 0.01, sequence=number, ts_event=ts_event if row == 2 else at(0))
-    return tape.ticks()
-
-
-def trading_all_along() -> Scored:
-    return score(trading(30, ("ABC",)).ticks())
-
-
-def test_every_code_of_this_version_is_shown() -> None:
-    """Those of payloads need no stream: test_channel shows them."""
-    assert set(SHOWN) | {"payload_unreadable", "schema_changed"} == {CODES[bit].name for bit in UNITS}
-    assert {rule.code for rule in RULES} <= set(SHOWN)
-
-
-@pytest.mark.parametrize("code", SHOWN)
-def test_a_stream_that_shows_it_and_a_twin_that_does_not(code: str) -> None:
-    shown, twin = SHOWN[code]
-    findings = shown().of(code)
-    assert findings
-    for finding in findings:
-        assert finding.class_ == BY_NAME[code].class_
-        assert finding.unit == UNITS[BY_NAME[code].bit]
-        for value in (finding.measured, finding.threshold, finding.reference):
-            assert value is None or math.isfinite(value)
-        assert finding.evidence or finding.code == "silent"
-        assert (finding.symbol is None) == (BY_NAME[code].scope == "channel" or (code == "silent" and finding.venue is None))
-        assert finding.first_ts <= finding.last_ts
-    assert not twin().of(code)
-
-
-def test_limits_are_what_these_streams_assume() -> None:
-    assert (rules.DEVIATION_FLOOR, rules.OUTSIDE_FLOOR, rules.WIDE_RATIO, rules.TEN_WIDTH) == (25e-4, 20e-4, 15.0, 0.02)
-
-
-def test_quotes_and_trades_by_two_channels_are_no_silence() -> None:
-    """The channels' clocks differ: one began to speak long before the other."""
-    quotes, trades = Tape(channel="XNAS.Q"), Tape(channel="XNAS.T")
-    for k in range(600):
-        quotes.quote(k * 0.1, symbol=("ABC", "DEF")[k % 2])
-        if k > 300 and k % 5 == 0:
-            trades.trade(k * 0.1 + 0.01, symbol=("ABC", "DEF")[k % 2])
-    assert score(merged(quotes, trades)).of("silent") == []

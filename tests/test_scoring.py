@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from streams import Scored, Tape, at, check, merged, score, units
+from streams import Features, Scored, Scripted, Tape, at, check, merged, score, units
 
 from tickproof import scoring
 from tickproof.features import INDEX, NAMES
@@ -17,31 +16,8 @@ from tickproof.scoring import SUPPORTED_SCORE, ShardSettings
 from tickproof.shard import ShardState
 from tickproof.tick import Condition, Kind, concat
 
-Features = npt.NDArray[np.float64]
 GOOD, SUSPECT, CORRUPT, MARKET = 0, 1, 2, 3
 VENUES = ("XNAS", "ARCX", "BATS")
-
-
-@dataclass(slots=True)
-class Scripted:
-    """A model that gives `sure` to the ticks that its script picks and `usual` to the others, and notes what it is asked."""
-
-    pick: Callable[[Features], npt.NDArray[np.bool_]]
-    sure: float = 6.0
-    usual: float = 0.25
-    version: str = "scripted-1"
-    feature_names: tuple[str, ...] = NAMES
-    threshold: float = 4.0
-    asked: list[Features] = field(default_factory=list)
-
-    def score(self, features: Features) -> npt.NDArray[np.float32]:
-        """As the script says."""
-        self.asked.append(features)
-        return np.where(self.pick(features), self.sure, self.usual).astype(np.float32)
-
-    def contributions(self, row: Features) -> Features:
-        """None."""
-        return np.zeros(len(row))
 
 
 def away(bp: float) -> Callable[[Features], npt.NDArray[np.bool_]]:

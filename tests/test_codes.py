@@ -1,0 +1,182 @@
+"""The contract of all codes: each has a stream in which it is found, and a twin that looks like it in which it must not be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from streams import VENUES, Market, Scored, Scripted, Tape, at, check, level_that_holds, quoting, score, spike, trading, units
+
+from tickproof import rules
+from tickproof.event import UNITS
+from tickproof.features import INDEX
+from tickproof.finding import BY_NAME, CODES
+from tickproof.rules import HABIT_QUOTES, RULES
+from tickproof.scoring import ShardSettings
+from tickproof.tick import NS_PER_SECOND, Condition, Kind, Ticks
+
+
+def column(features: npt.NDArray[np.float64], name: str) -> npt.NDArray[np.float64]:
+    values: npt.NDArray[np.float64] = np.nan_to_num(np.abs(features[:, INDEX[name]]))
+    return values
+
+
+def with_model(market: Market, pick: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.bool_]]) -> Scored:
+    return market.scored(shard=ShardSettings(detector=Scripted(pick)))
+
+
+def small_spike(price: float) -> Scored:
+    market = Market()
+    market.first.quote(12.02, price - 0.01, price + 0.01)
+    market.go_on(12.05, 14)
+    return with_model(market, lambda features: column(features, "deviation_bp") > 10)
+
+
+def odd_size(size: float) -> Scored:
+    market = Market()
+    market.first.quote(12.02, bid_sz=units(size))
+    market.go_on(12.05, 14)
+    return with_model(market, lambda features: column(features, "size") > 10)
+
+
+def frozen(moving: tuple[str, ...]) -> Scored:
+    """Quotes of the first venue repeat; those of `moving` slide by 0.2 bp a quote."""
+    market = Market()
+    still = tuple(venue for venue in VENUES if venue not in moving)
+    market.go_on(12, 20, lambda t: 100 + 0.04 * (t - 12), venues=moving)
+    market.go_on(12, 20, 100.0, venues=still)
+    return with_model(market, lambda features: (column(features, "missed_move") > 3) & (column(features, "equal_run") > 3))
+
+
+def numbered(*numbers: int) -> Scored:
+    tape = Tape(sequence=None)
+    for row, number in enumerate(numbers):
+        tape.quote(row * 0.01, sequence=number, ts_event=at(number * 0.001))
+    return score(tape.ticks())
+
+
+def timed(*moments: float, allowed_ns: int = NS_PER_SECOND) -> Scored:
+    tape = Tape()
+    for moment in moments:
+        tape.quote(moment)
+    checked = check(tape.ticks(), out_of_orderness_ns=allowed_ns)
+    nothing = score(Tape().ticks())
+    return Scored(nothing.ticks, nothing.verdicts, checked.findings, [], nothing.features, [])
+
+
+def lagging(latency_ms: float) -> Scored:
+    tape = trading(30, ("ABC",))
+    for k in range(5):
+        tape.quote(30 + k * 0.1, ts_event=at(30 + k * 0.1) - round(latency_ms * 1e6))
+    return score(tape.ticks())
+
+
+def stamped(ahead: float) -> Scored:
+    tape = trading(1, ("ABC",))
+    tape.quote(1, ts_event=at(1 + ahead))
+    return score(tape.ticks())
+
+
+def one_quote(bid: float, ask: float) -> Scored:
+    tape = quoting(HABIT_QUOTES)
+    tape.quote(10.0, bid, ask)
+    return score(tape.ticks())
+
+
+def one_trade(price: float, conditions: int = 0) -> Scored:
+    market = Market()
+    market.first.trade(12.02, price, conditions=conditions)
+    market.go_on(12.05, 14)
+    return market.scored()
+
+
+def left_behind(others: float) -> Scored:
+    market = Market()
+    market.go_on(12, 13, 101.0, venues=("XNAS",))
+    market.go_on(12, 13, others, venues=("ARCX", "BATS"))
+    market.go_on(13, 15, others)
+    return market.scored()
+
+
+def paused(beats: bool) -> Scored:
+    tape = trading(20, ("ABC",))
+    for second in range(20, 30):
+        _ = tape.heartbeat(second) if beats else tape.capture_heartbeat(second)
+    tape.quote(30)
+    return score(tape.ticks(), shards=1)
+
+
+def payload(price: int | None) -> Scored:
+    tape = trading(1, ("ABC",))
+    tape.write(Kind.TRADE, 1, price=price, size=1)
+    return score(tape.ticks())
+
+
+SHOWN: dict[str, tuple[Callable[[], Scored], Callable[[], Scored]]] = {
+    "field_missing": (lambda: payload(None), lambda: payload(units(100))),
+    "price_not_positive": (lambda: payload(0), lambda: payload(units(100))),
+    "decimal_shift": (lambda: spike(1000.0), lambda: level_that_holds(VENUES, 10.0)),
+    "spike": (spike, level_that_holds),
+    "bad_run": (lambda: left_behind(100.0), lambda: left_behind(101.0)),
+    "crossed": (lambda: one_quote(100.02, 99.98), lambda: one_quote(100.0, 100.0)),
+    "wide_spread": (lambda: one_quote(99, 101), lambda: one_quote(99.9, 100.1)),
+    "outside_quotes": (lambda: one_trade(100.23), lambda: one_trade(100.01)),
+    "explained_print": (lambda: one_trade(102.0, int(Condition.SOLD_LATE)), lambda: one_trade(100.0, int(Condition.SOLD_LATE))),
+    "genuine_move": (lambda: level_that_holds(VENUES), lambda: spike()),
+    "digit_error": (lambda: small_spike(100.18), lambda: small_spike(100.02)),
+    "size_outlier": (lambda: odd_size(100 * 1e6), lambda: odd_size(100)),
+    "frozen": (lambda: frozen(VENUES[1:]), lambda: frozen(())),
+    "sequence_gap": (lambda: numbered(1, 2, 5, 6), lambda: numbered(1, 2, 3, 4)),
+    "sequence_reset": (lambda: numbered(9000, 9001, 1, 2), lambda: numbered(9000, 9001, 9002)),
+    "duplicate": (lambda: numbered(1, 2, 2, 3), lambda: numbered(1, 2, 3)),
+    "duplicate_changed": (
+        lambda: score(changed_copy(at(0.5))),
+        lambda: numbered(1, 2, 2, 3),
+    ),
+    "out_of_order": (lambda: timed(0, 1, 0.5), lambda: timed(0, 1, 1)),
+    "late_tick": (lambda: timed(0, 5, 3), lambda: timed(0, 5, 4)),
+    "time_implausible": (lambda: stamped(1.5), lambda: stamped(0.5)),
+    "latency_spike": (lambda: lagging(200), lambda: lagging(20)),
+    "silent": (lambda: paused(beats=False), lambda: trading_all_along()),
+}
+"""Code -> a stream in which it stands, and a twin in which it must not."""
+
+
+def changed_copy(ts_event: int) -> Ticks:
+    tape = Tape(sequence=None)
+    for row, number in enumerate((1, 2, 2, 3)):
+        tape.quote(row * 0.01, sequence=number, ts_event=ts_event if row == 2 else at(0))
+    return tape.ticks()
+
+
+def trading_all_along() -> Scored:
+    return score(trading(30, ("ABC",)).ticks())
+
+
+def test_every_code_of_this_version_is_shown() -> None:
+    """Those of payloads need no stream: test_channel shows them."""
+    assert set(SHOWN) | {"payload_unreadable", "schema_changed"} == {CODES[bit].name for bit in UNITS}
+    assert {rule.code for rule in RULES} <= set(SHOWN)
+
+
+@pytest.mark.parametrize("code", SHOWN)
+def test_a_stream_that_shows_it_and_a_twin_that_does_not(code: str) -> None:
+    shown, twin = SHOWN[code]
+    findings = shown().of(code)
+    assert findings
+    for finding in findings:
+        assert finding.class_ == BY_NAME[code].class_
+        assert finding.unit == UNITS[BY_NAME[code].bit]
+        for value in (finding.measured, finding.threshold, finding.reference):
+            assert value is None or math.isfinite(value)
+        assert finding.evidence or finding.code == "silent"
+        assert (finding.symbol is None) == (BY_NAME[code].scope == "channel" or (code == "silent" and finding.venue is None))
+        assert finding.first_ts <= finding.last_ts
+    assert not twin().of(code)
+
+
+def test_limits_are_what_these_streams_assume() -> None:
+    assert (rules.DEVIATION_FLOOR, rules.OUTSIDE_FLOOR, rules.WIDE_RATIO, rules.TEN_WIDTH) == (25e-4, 20e-4, 15.0, 0.02)

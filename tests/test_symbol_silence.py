@@ -1,0 +1,99 @@
+"""Silence of symbols: against the clock of their channel, not against silence of the channel itself; halts are none."""
+
+from __future__ import annotations
+
+import pytest
+from streams import Tape, at, merged, score, trading
+
+from tickproof.finding import Class, Severity
+from tickproof.tick import NS_PER_SECOND, Condition
+
+
+def test_a_symbol_that_stops_while_its_channel_lives_is_silent() -> None:
+    """
+    ABC  0 ............ 20                    40 ...
+    DEF  0 ............ 20 ...................40 ...
+    """
+    tape = trading(20)
+    trading(40, ("DEF",), 20, tape)
+    trading(45, ("ABC", "DEF"), 40, tape)
+    (finding,) = score(tape.ticks()).of("silent")
+    assert (finding.symbol, finding.venue, finding.class_, finding.severity) == (
+        "ABC",
+        "XNAS",
+        Class.FEED_ANOMALY,
+        Severity.CRITICAL,
+    )
+    assert finding.first_ts == at(19.9)
+    assert at(19.9 + 3) <= finding.detected_at <= at(19.9 + 3) + NS_PER_SECOND
+    assert (finding.state, finding.last_ts) == ("closed", at(40))
+
+
+def test_a_channel_that_stops_is_one_finding_and_not_one_a_symbol() -> None:
+    """Another venue of the same symbols goes on, so event time does."""
+    mine = trading(20)
+    trading(45, start=40, tape=mine)
+    other = trading(45, tape=Tape(channel="ARCX.A", venue="ARCX"))
+    for second in range(21, 40):
+        mine.capture_heartbeat(second)
+    (finding,) = score(merged(mine, other)).of("silent")
+    assert (finding.channel, finding.venue, finding.symbol) == ("XNAS.A", None, None)
+
+
+def test_a_channel_that_only_beats_has_silent_symbols() -> None:
+    tape = trading(20)
+    for second in range(20, 40):
+        tape.heartbeat(second)
+    trading(45, start=40, tape=tape)
+    assert {finding.symbol for finding in score(tape.ticks()).of("silent")} == {"ABC", "DEF"}
+
+
+@pytest.mark.parametrize("shards", [1, 2, 3, 8])
+def test_heartbeats_show_life_in_every_shard(shards: int) -> None:
+    tape = trading(20)
+    for second in range(20, 40):
+        tape.heartbeat(second)
+    trading(45, start=40, tape=tape)
+    found = score(tape.ticks(), shards=shards).of("silent")
+    assert sorted((finding.symbol, finding.first_ts) for finding in found) == [("ABC", at(19.9)), ("DEF", at(19.901))]
+
+
+@pytest.mark.parametrize("condition", [Condition.HALTED, Condition.SESSION_CLOSED])
+def test_a_halt_is_no_silence(condition: Condition) -> None:
+    tape = trading(20)
+    tape.status(20, condition, symbol="ABC")
+    trading(40, ("DEF",), 20.1, tape)
+    tape.status(40, Condition.RESUMED, symbol="ABC")
+    trading(45, ("ABC", "DEF"), 40.1, tape)
+    assert score(tape.ticks()).of("silent") == []
+
+
+def test_silence_after_a_halt_counts_from_the_resumption() -> None:
+    tape = trading(20)
+    tape.status(20, Condition.HALTED, symbol="ABC")
+    trading(40, ("DEF",), 20.1, tape)
+    tape.status(40, Condition.RESUMED, symbol="ABC")
+    trading(60, ("DEF",), 40.1, tape)
+    (finding,) = score(tape.ticks()).of("silent")
+    assert finding.first_ts == at(40)
+
+
+def test_a_symbol_that_rarely_speaks_is_not_silent() -> None:
+    """Every 3 s: its threshold is 12 s."""
+    tape = trading(310, ("DEF",))
+    for k in range(101):
+        tape.quote(3 * k + 0.05, symbol="ABC")
+    tape.messages.sort(key=lambda message: message["ts_recv"])
+    for number, message in enumerate(tape.messages):
+        message["sequence"] = number
+    assert score(tape.ticks()).of("silent") == []
+
+
+def test_quotes_and_trades_by_two_channels_are_no_silence() -> None:
+    """The channels' clocks differ: one began to speak long before the other."""
+    quotes, trades = Tape(channel="XNAS.Q"), Tape(channel="XNAS.T")
+    for k in range(600):
+        quotes.quote(k * 0.1, symbol=("ABC", "DEF")[k % 2])
+        if k > 300 and k % 5 == 0:
+            trades.trade(k * 0.1 + 0.01, symbol=("ABC", "DEF")[k % 2])
+    assert score(merged(quotes, trades)).of("silent") == []
