@@ -19,6 +19,8 @@ from commands.report import write_report
 from jobs import scan as engine
 from jobs import scan_folder
 from jobs.local import EngineSettings
+from jobs.reference_file import load
+from jobs.reference_file import load
 from models import registry
 from producers.heartbeats import Heartbeats
 from producers.recordings import Tally, open_recordings
@@ -106,8 +108,6 @@ def settings_of(effective: Effective) -> tuple[EngineSettings, str]:
         The model is not there, or does not fit.
     """
     settings = effective.settings
-    if settings.reference is not None:
-        raise SettingsError(f"reference {settings.reference}: this version reads no reference data yet; leave it out")
     name = settings.model
     if effective.sources["model"] == "default" and name not in registry.aliases():
         # Nobody asked for a model, and none ships: rules are what there is.
@@ -118,6 +118,7 @@ def settings_of(effective: Effective) -> tuple[EngineSettings, str]:
         out_of_orderness_ms=settings.out_of_orderness_ms,
         lookahead_ms=settings.lookahead_ms,
         threshold=None if effective.sources["threshold"] == "default" else settings.threshold,
+        reference=load(settings.reference),
     )
     return chosen, name
 

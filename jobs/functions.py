@@ -95,7 +95,7 @@ class ChannelStage(KeyedProcessFunction):  # type: ignore[misc]
         if channel in self._memory:
             return self._memory[channel]
         pages = dict(self._pages.items())
-        return channels.unpack(pages, rules.VERSION) if pages else None
+        return channels.unpack(pages, rules.VERSION, self._settings.reference.feeds()) if pages else None
 
 
 class ShardStage(KeyedProcessFunction):  # type: ignore[misc]
@@ -156,7 +156,7 @@ class ShardStage(KeyedProcessFunction):  # type: ignore[misc]
 
     def _recall(self, key: str) -> ShardMemory:
         if key not in self._memory:
-            state, waiting, released, frames = self._journal.restore(self._version)
+            state, waiting, released, frames = self._journal.restore(self._version, self._settings.reference)
             memory = ShardMemory(state, waiting, frames=frames)
             if released is not None:
                 # Walked again for the state; what it gives was written before.

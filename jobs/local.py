@@ -12,6 +12,7 @@ from tickproof import scoring
 from tickproof.channel import ChannelSettings, ChannelState
 from tickproof.finding import Finding
 from tickproof.ordering import Waiting
+from tickproof.reference import NOTHING, Reference
 from tickproof.routing import route
 from tickproof.scoring import ShardResult, ShardSettings
 from tickproof.shard import ShardState
@@ -31,6 +32,7 @@ class EngineSettings:
     shards: int = 4
     channel: ChannelSettings = field(default_factory=ChannelSettings)
     shard: ShardSettings = field(default_factory=ShardSettings)
+    reference: Reference = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,9 @@ class Engine:
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
         self._channels: dict[str, ChannelState] = {}
-        version = settings.shard.detector.version if settings.shard.detector else ""
-        self._shards = [ShardState.new(version) for _ in range(settings.shards)]
+        version = settings.shard.detector.version if settings.shard.detector else "none"
+        self._shards = [ShardState.new(version, settings.reference) for _ in range(settings.shards)]
+        self._feeds, self._groups = settings.reference.feeds(), settings.reference.groups()
         self._waiting = [Waiting() for _ in range(settings.shards)]
         self._released_ns = -END_NS
         self._seen_ns = -END_NS
@@ -66,14 +69,14 @@ class Engine:
         statistics: list[Row] = []
         overtaken: list[tuple[Ticks, Array]] = []
         for name, part in by_channel(ticks):
-            state = self._channels.get(name) or ChannelState.new(scoring.rules.VERSION)
-            result = channels.step(state, part, name, self._settings.channel)
+            state = self._channels.get(name) or ChannelState.new(scoring.rules.VERSION, self._feeds)
+            result = channels.step(state, part, name, self._settings.channel.of(name, self._settings.reference))
             self._channels[name] = result.state
             # Event time, not the capture clock itself: one implausible jump of the clock would overtake all that follows.
             self._seen_ns = max(self._seen_ns, int(result.ticks.rows["event_time"].max()))
             findings += result.findings
             statistics += channel_rows(result.seconds, name)
-            for shard, mine in route(result.ticks, self._settings.shards):
+            for shard, mine in route(result.ticks, self._settings.shards, self._groups):
                 late = mine.rows["event_time"] < self._released_ns
                 if late.any():
                     behind = mine.take(late & ((mine.rows["reasons"] & scoring.LIFE) == 0))

@@ -10,6 +10,7 @@ from pathlib import Path
 from jobs import flink, jars, processes, topics
 from jobs.broker import answers
 from jobs.check import Check, Row, State, Subject, run
+from jobs.reference_file import load
 from jobs.rest import Rest
 from tickproof.errors import ServiceError
 
@@ -109,12 +110,11 @@ def model(subject: Subject) -> Row:
 
 
 def reference(subject: Subject) -> Row:
-    """The reference data, if any are named, are there."""
+    """The reference data, if any are named, can be used."""
     path = subject.effective.settings.reference
     if path is None:
         return Row("reference", State.OK, "none: tick sizes and crossing are learnt")
-    if not path.is_file():
-        return Row("reference", State.FAIL, f"{path} is not there", "mend the setting `reference`")
+    load(path)
     return Row("reference", State.OK, str(path))
 
 

@@ -21,6 +21,7 @@ from tickproof.channel import ChannelSettings
 from tickproof.errors import TickError
 from tickproof.features import NAMES
 from tickproof.finding import VERDICT, VERDICTS, Finding, verdict_columns
+from tickproof.reference import NOTHING, Reference
 from tickproof.scoring import DEFAULT_THRESHOLD, Detector, ShardSettings
 from tickproof.statistics import Row
 from tickproof.tick import NS_PER_MS, SCHEMA, Array, Ticks, from_arrow, is_scored, to_arrow
@@ -92,6 +93,7 @@ def engine_settings(
     out_of_orderness_ms: int = 1000,
     lookahead_ms: int = 250,
     threshold: float | None = None,
+    reference: Reference = NOTHING,
 ) -> EngineSettings:
     """What results depend on.
 
@@ -114,6 +116,7 @@ def engine_settings(
         shards,
         ChannelSettings(out_of_orderness_ns=out_of_orderness_ms * NS_PER_MS),
         ShardSettings(lookahead_ms * NS_PER_MS, threshold, detector),
+        reference,
     )
 
 

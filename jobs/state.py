@@ -17,6 +17,7 @@ from jobs.hop import pack, unpack
 from tickproof import rolling, rules, shard_kernel
 from tickproof.features import NAMES
 from tickproof.ordering import Waiting
+from tickproof.reference import NOTHING, Reference
 from tickproof.shard import Registry, ShardState
 from tickproof.statistics import ACCUMULATOR
 from tickproof.tick import Ticks
@@ -73,7 +74,7 @@ def pack_shard(state: ShardState, waiting: Ticks) -> bytes:
     return msgspec.msgpack.encode(snapshot)
 
 
-def unpack_shard(data: bytes, model_version: str) -> tuple[ShardState, Ticks]:
+def unpack_shard(data: bytes, model_version: str, reference: Reference = NOTHING) -> tuple[ShardState, Ticks]:
     """What `pack_shard` gave.
 
     Raises
@@ -84,7 +85,7 @@ def unpack_shard(data: bytes, model_version: str) -> tuple[ShardState, Ticks]:
     snapshot = msgspec.msgpack.decode(data, type=_Snapshot)
     if snapshot.version != VERSION or snapshot.layout != _layout():
         raise ValueError("the savepoint holds a shard of another version of tickproof: start the job without it, from the topic")
-    state = ShardState.new(model_version)
+    state = ShardState.new(model_version, reference)
     for name, dtype in _ARRAYS.items():
         setattr(state, name, np.frombuffer(snapshot.arrays[name], dtype).copy())
     state.features = state.features.reshape(-1, len(NAMES))
@@ -125,13 +126,13 @@ class Journal:
         self._frames = frames
         self._snapshot = snapshot
 
-    def restore(self, model_version: str) -> tuple[ShardState, Waiting, int | None, int]:
+    def restore(self, model_version: str, reference: Reference = NOTHING) -> tuple[ShardState, Waiting, int | None, int]:
         """(state of the snapshot, all ticks since, released up to, number of frames); a new shard where there is nothing."""
         pages = dict(self._snapshot.items())
         waiting = Waiting()
-        state = ShardState.new(model_version)
+        state = ShardState.new(model_version, reference)
         if pages:
-            state, ticks = unpack_shard(b"".join(pages[k] for k in sorted(pages)), model_version)
+            state, ticks = unpack_shard(b"".join(pages[k] for k in sorted(pages)), model_version, reference)
             waiting.add(ticks)
         frames = dict(self._frames.items())
         released = frames.pop(-1, None)

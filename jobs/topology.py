@@ -12,6 +12,7 @@ from jobs import tables
 from jobs.channel_of import channel_of
 from jobs.functions import HOP, RECORD, TAGS, ChannelStage, ShardStage
 from jobs.gather import gather, gathered_channel
+from jobs.reference_file import load
 from jobs.stages import StageSettings
 from tickproof.channel import ChannelSettings
 from tickproof.settings import Settings
@@ -35,6 +36,7 @@ def stage_settings(settings: Settings) -> StageSettings:
         lookahead_ns=settings.lookahead_ms * NS_PER_MS,
         threshold=settings.threshold,
         model=None if settings.model == "none" else settings.model,
+        reference=load(settings.reference),
     )
 
 

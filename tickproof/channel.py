@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,6 +14,7 @@ from tickproof.errors import WireError
 from tickproof.event import EVENT, MOMENT
 from tickproof.evidence import of_tick
 from tickproof.finding import BY_NAME, Finding
+from tickproof.reference import Reference
 from tickproof.tick import Array, Ticks
 from tickproof.tracking import Member, Scope, Tracker
 
@@ -29,6 +31,11 @@ class ChannelSettings:
     sequence: str = "contiguous"
     out_of_orderness_ns: int = 1_000_000_000
 
+    def of(self, channel: str, reference: Reference) -> ChannelSettings:
+        """These settings with what reference data say of a channel."""
+        known = reference.channels.get(channel)
+        return self if known is None else ChannelSettings(known.sequence, self.out_of_orderness_ns)
+
     def array(self) -> Array:
         """The settings as the kernel takes them."""
         return np.array([(self.out_of_orderness_ns, SEQUENCE_MODES[self.sequence])], kernel.SETTINGS)
@@ -44,13 +51,13 @@ class ChannelState:
     tracker: Tracker
 
     @classmethod
-    def new(cls, rules_version: str = "") -> ChannelState:
+    def new(cls, rules_version: str = "", feeds: Mapping[str, str] | None = None) -> ChannelState:
         """A channel of which nothing was seen yet."""
         return cls(
             np.zeros(1, kernel.CHANNEL),
             np.zeros(kernel.RING_SIZE, kernel.RING),
             np.zeros(kernel.LATENCY_BINS, np.int64),
-            Tracker(rules_version),
+            Tracker(rules_version, feeds=feeds),
         )
 
 
@@ -110,9 +117,9 @@ def pack(state: ChannelState, before: ChannelState | None = None) -> dict[int, b
     return {0: head} | {int(page) + 1: pages[page].tobytes() for page in dirty}
 
 
-def unpack(pages: dict[int, bytes], rules_version: str = "") -> ChannelState:
+def unpack(pages: dict[int, bytes], rules_version: str = "", feeds: Mapping[str, str] | None = None) -> ChannelState:
     """The state that `pack` gave as pages."""
-    state = ChannelState.new(rules_version)
+    state = ChannelState.new(rules_version, feeds)
     head = pages[0]
     if head[0] != STATE_VERSION:
         raise ValueError(f"channel state version {head[0]}, expected {STATE_VERSION}: start the job without this savepoint")

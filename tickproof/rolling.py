@@ -58,10 +58,16 @@ INSTRUMENT = np.dtype(
         ("venue", "<i8"),
         ("next", "<i8"),
         ("known", "<i8"),
+        ("crosses", "<i8"),
+        ("may_be_negative", "<i8"),
+        ("merges", "<i8"),
     ]
 )
 """Prices `bid`, `ask`, `run_price` in 1e-9; `level`, `held`, `slow_level` natural logarithms of a price; `scale` of a log price;
-`shifted` the last price refused because it lay a power of ten away; `next` links the instruments of one symbol."""
+`shifted` the last price refused because it lay a power of ten away; `next` links the instruments of one symbol. The last three are reference data: see CROSSING."""
+
+CROSSING_LEARNT, NEVER_CROSSES, MAY_CROSS = 0, 1, 2
+"""What is known of a venue's quotes."""
 
 SCALE_WEIGHT = 0.03
 SCALE_CLIP = 4.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -15,15 +16,16 @@ def shard_of(name: str, shards: int) -> int:
     return zlib.crc32(name.encode()) % shards
 
 
-def route(ticks: Ticks, shards: int) -> list[tuple[int, Ticks]]:
-    """Stamped ticks of one channel by shard, in arrival order.
+def route(ticks: Ticks, shards: int, groups: Mapping[str, str] | None = None) -> list[tuple[int, Ticks]]:
+    """Stamped ticks of one channel by shard, in arrival order; `groups` gives the name that peers go by together.
 
     Capture heartbeats end here: they are not scored. A venue's heartbeat goes to every shard, as a sign of life of its channel,
     and is scored in one.
     """
     rows = ticks.rows
     wanted = is_scored(rows)
-    table = np.array([*(shard_of(name, shards) for name in ticks.names), -1], np.int64)
+    together = groups or {}
+    table = np.array([*(shard_of(together.get(name, name), shards) for name in ticks.names), -1], np.int64)
     shard = table[np.where(rows["symbol"] >= 0, rows["symbol"], rows["channel"])]
     beats = wanted & (rows["kind"] == Kind.HEARTBEAT)
     out = []

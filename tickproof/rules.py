@@ -145,9 +145,11 @@ def stateless_all(rows):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def check_crossed(row, venue):  # type: ignore[no-untyped-def]
-    """(crossed beyond the venue's habit, quality it deserves); learns the habit."""
-    width = float(row.bid_px - row.ask_px) / float(row.ask_px)
+def check_crossed(bid, ask, venue, known):  # type: ignore[no-untyped-def]
+    """(crossed beyond the venue's habit, quality it deserves); learns the habit where `known` says nothing."""
+    if known != rolling.CROSSING_LEARNT:
+        return known == rolling.NEVER_CROSSES and bid > ask, 2
+    width = float(bid - ask) / float(ask)
     habit = venue.quotes >= HABIT_QUOTES and venue.crossed > HABIT_SHARE * venue.quotes
     beyond = width > 0.0 and not (habit and width <= HABIT_ROOM * venue.width)
     quality = 2 if venue.quotes >= HABIT_QUOTES else 1

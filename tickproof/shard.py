@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from tickproof import rolling, rules, shard_kernel
 from tickproof.features import NAMES
+from tickproof.reference import NOTHING, Reference
 from tickproof.statistics import ACCUMULATOR
 from tickproof.tick import Array, Ticks, empty
 from tickproof.tracking import Tracker
@@ -67,9 +68,10 @@ class ShardState:
     features: npt.NDArray[np.float64]
     scores: npt.NDArray[np.float32]
     final: int = 0
+    reference: Reference = NOTHING
 
     @classmethod
-    def new(cls, model_version: str = "") -> ShardState:
+    def new(cls, model_version: str = "none", reference: Reference = NOTHING) -> ShardState:
         """A shard that saw nothing yet."""
         return cls(
             registry=Registry(),
@@ -80,11 +82,12 @@ class ShardState:
             channel_of=np.zeros(1, np.int64),
             shard=np.zeros(1, shard_kernel.SHARD),
             accumulators=np.zeros(1, ACCUMULATOR),
-            tracker=Tracker(rules.VERSION, model_version),
+            tracker=Tracker(rules.VERSION, model_version, reference.feeds()),
             block=empty(),
             context=np.zeros(0, rules.CONTEXT),
             features=np.zeros((0, len(NAMES))),
             scores=np.zeros(0, np.float32),
+            reference=reference,
         )
 
     @property
@@ -109,6 +112,7 @@ class ShardState:
             self.features,
             self.scores,
             self.final,
+            self.reference,
         )
 
     def arrays(self) -> tuple[Array, ...]:
@@ -186,6 +190,13 @@ def _instrument(state: ShardState, venue: str, symbol: str, channel: int) -> int
     one = state.instruments[index]
     one["known"], one["symbol"], one["venue"] = 1, symbol_index, venue_index
     one["next"] = state.heads[symbol_index]
+    known = state.reference.instrument(venue, symbol)
+    if known is not None:
+        one["may_be_negative"] = known.may_be_negative
+        if known.may_cross is not None:
+            one["crosses"] = rolling.MAY_CROSS if known.may_cross else rolling.NEVER_CROSSES
+    channel_known = state.reference.channels.get(registry.channels[channel])
+    one["merges"] = channel_known is not None and channel_known.sides == "merge"
     state.heads[symbol_index] = index
     return index
 

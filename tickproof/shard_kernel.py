@@ -204,7 +204,7 @@ def _priced(i, row, now, context, features, state, shared_state):  # type: ignor
     spread, alone, wide = 0.0, False, False
     if quote:
         spread, alone = _quote_features(row, state, x, scale, features)
-        crossed, quality = rules.check_crossed(row, venues[state.venue])
+        crossed, quality = rules.check_crossed(row.bid_px, row.ask_px, venues[state.venue], state.crosses)
         if crossed:
             context.bits |= np.uint64(rules.CROSSED)
             context.rule = quality
@@ -278,13 +278,24 @@ def _learn(row, now, state, seen):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def _one_sided(row, now, state):  # type: ignore[no-untyped-def]
-    """A message with one side moves that side alone; it is never judged against the other."""
+def _one_sided(row, now, context, state, venue):  # type: ignore[no-untyped-def]
+    """A message with one side moves that side alone; it is judged against the other only where the channel's sides merge."""
     if (row.present & rules.BID) != 0:
         state.bid, state.bid_time = row.bid_px, now
     if (row.present & rules.ASK) != 0:
         state.ask, state.ask_time = row.ask_px, now
     fresh = min(state.bid_time, state.ask_time) > 0 and now - min(state.bid_time, state.ask_time) <= 10 * SECOND_NS
+    if fresh and state.merges and min(state.bid, state.ask) > 0:
+        crossed, quality = rules.check_crossed(state.bid, state.ask, venue, state.crosses)
+        if crossed:
+            context.bits |= np.uint64(rules.CROSSED)
+            context.rule = max(context.rule, quality)
+        elif state.spreads >= rules.SPREADS_NEEDED and state.ask > state.bid:
+            spread = float(state.ask - state.bid) / float(state.bid)
+            context.ratio = spread / math.exp(state.spread_log)
+            if spread > rules.WIDE_FLOOR and context.ratio > rules.WIDE_RATIO:
+                context.bits |= np.uint64(rules.WIDE)
+                context.rule = max(context.rule, 1)
     if fresh and 0 < state.bid < state.ask:
         x = 0.5 * (math.log(float(state.bid)) + math.log(float(state.ask)))
         spread = float(state.ask - state.bid) / math.exp(x)
@@ -360,6 +371,9 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
         if life[i]:
             continue
         mine.bits = rules.stateless(row, row.symbol >= 0)
+        not_positive = (mine.bits & np.uint64(rules.POSITIVE)) != 0
+        if not_positive and k >= 0 and instruments[k].may_be_negative:
+            mine.bits &= ~np.uint64(rules.POSITIVE)
         if (mine.bits & np.uint64(rules.ALWAYS_CORRUPT)) != 0:
             mine.rule = 2
         elif (mine.bits & np.uint64(rules.SUSPECT)) != 0:
@@ -387,12 +401,13 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
             features[i, _F_INTERVAL] = math.log((gap + 1e3) / (one.gap_slow_ns + 1e3))
             features[i, _F_RATE] = math.log((one.gap_slow_ns + 1e3) / (one.gap_fast_ns + 1e3))
         arrive(one, now)
-        if (mine.bits & np.uint64(rules.MISSING | rules.POSITIVE)) != 0:
+        if (mine.bits & np.uint64(rules.MISSING)) != 0 or not_positive:
+            # Nothing here can be said of a price that has no logarithm, allowed or not.
             continue
         mine.x = _price(row)
         if math.isnan(mine.x):
             one.quotes += 1
-            _one_sided(row, now, one)
+            _one_sided(row, now, mine, one, venues[one.venue])
         else:
             _priced(i, row, now, mine, features[i], one, shared_state)
     while final < len(rows) and rows[final].event_time + lookahead < horizon:

@@ -6,7 +6,7 @@ come in order, and a finding closes at a point of event time.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -59,17 +59,20 @@ class Tracker:
     ----------
     rules_version, model_version : str
         Stand in every finding.
+    feeds : mapping, optional
+        Feed by channel, where it is not the channel's name up to the last dot.
     """
 
-    __slots__ = ("_open", "_versions")
+    __slots__ = ("_feeds", "_open", "_versions")
 
-    def __init__(self, rules_version: str = "", model_version: str = "") -> None:
+    def __init__(self, rules_version: str = "", model_version: str = "", feeds: Mapping[str, str] | None = None) -> None:
         self._open: dict[Key, _Open] = {}
         self._versions = (rules_version, model_version)
+        self._feeds = feeds or {}
 
     def copy(self) -> Tracker:
         """A tracker that goes on from here alone."""
-        twin = Tracker(*self._versions)
+        twin = Tracker(*self._versions, self._feeds)
         twin._open = {key: _Open(item.finding, item.emitted_at, item.lasting) for key, item in self._open.items()}
         return twin
 
@@ -136,7 +139,7 @@ class Tracker:
             class_=code.class_,
             code=code.name,
             severity=_severity(member),
-            feed=feed_of(channel),
+            feed=self._feeds.get(channel) or feed_of(channel),
             channel=channel,
             venue=venue or None,
             symbol=symbol or None,

@@ -1,0 +1,103 @@
+"""Reference data: what a person knows of channels and instruments, and tickproof then need not learn. Optional everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tickproof.errors import SettingsError
+from tickproof.finding import feed_of
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Channel(_Strict):
+    """One channel: what its `sequence` is, whether a message's sides are judged merged with the last ones, its feed and line."""
+
+    sequence: Literal["contiguous", "increasing", "shared", "none"] = "contiguous"
+    sides: Literal["message", "merge"] = "message"
+    feed: str | None = None
+    line: str | None = None
+
+
+class Instrument(_Strict):
+    """One symbol, on one venue or (without `venue`) on all. `tick` and `lot` in units of 1e-9. None: learnt."""
+
+    symbol: str
+    venue: str | None = None
+    channel: str | None = None
+    tick: int | None = Field(default=None, gt=0)
+    lot: int | None = Field(default=None, gt=0)
+    may_cross: bool | None = None
+    may_be_negative: bool = False
+    peers: tuple[str, ...] = ()
+
+
+class Action(_Strict):
+    """A corporate action at event time `ts`, in ns."""
+
+    symbol: str
+    ts: int
+    kind: Literal["split"]
+    ratio: float = Field(gt=0)
+
+
+class Reference(_Strict):
+    """All reference data of a run. Sessions are a calendar's code or pairs (open, close) in ns."""
+
+    channels: dict[str, Channel] = Field(default_factory=dict)
+    instruments: tuple[Instrument, ...] = ()
+    sessions: dict[str, str | tuple[tuple[int, int], ...]] = Field(default_factory=dict)
+    actions: tuple[Action, ...] = ()
+
+    def feeds(self) -> dict[str, str]:
+        """Feed by channel, of the channels that name one."""
+        return {name: channel.feed for name, channel in self.channels.items() if channel.feed}
+
+    def feed_of(self, channel: str) -> str:
+        """The feed of a channel: as named here, else the channel up to its last dot."""
+        known = self.channels.get(channel)
+        return known.feed if known and known.feed else feed_of(channel)
+
+    def instrument(self, venue: str, symbol: str) -> Instrument | None:
+        """What is said of a symbol on a venue; the entry that names the venue wins."""
+        entries = [one for one in self.instruments if one.symbol == symbol and one.venue in (venue, None)]
+        return max(entries, key=lambda one: one.venue is not None, default=None)
+
+    def groups(self) -> dict[str, str]:
+        """Symbol -> the name that its shard goes by: symbols that are peers, directly or not, share the first of their names."""
+        parent: dict[str, str] = {}
+
+        def root(name: str) -> str:
+            while parent.setdefault(name, name) != name:
+                name = parent[name]
+            return name
+
+        for one in self.instruments:
+            for peer in one.peers:
+                low, high = sorted((root(one.symbol), root(peer)))
+                parent[high] = low
+        return {name: root(name) for name in sorted(parent)}
+
+
+def parse(data: Mapping[str, Any], source: str) -> Reference:
+    """Reference data of what a JSON or TOML file holds.
+
+    Raises
+    ------
+    SettingsError
+        One line that lists everything that is wrong, and where.
+    """
+    try:
+        return Reference.model_validate(data)
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, one['loc'])) or 'top level'}: {one['msg']}" for one in error.errors()]
+        raise SettingsError(f"{source}: {'; '.join(wrong)}") from error
+
+
+NOTHING = Reference()
+"""Without reference data."""
