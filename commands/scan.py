@@ -20,7 +20,6 @@ from jobs import scan as engine
 from jobs import scan_folder
 from jobs.local import EngineSettings
 from jobs.reference_file import load
-from jobs.reference_file import load
 from models import registry
 from producers.heartbeats import Heartbeats
 from producers.recordings import Tally, open_recordings

@@ -64,7 +64,8 @@ INSTRUMENT = np.dtype(
     ]
 )
 """Prices `bid`, `ask`, `run_price` in 1e-9; `level`, `held`, `slow_level` natural logarithms of a price; `scale` of a log price;
-`shifted` the last price refused because it lay a power of ten away; `next` links the instruments of one symbol. The last three are reference data: see CROSSING."""
+`shifted` the last price refused because it lay a power of ten away; `next` links the instruments of one
+symbol. The last three are reference data."""
 
 CROSSING_LEARNT, NEVER_CROSSES, MAY_CROSS = 0, 1, 2
 """What is known of a venue's quotes."""

@@ -50,8 +50,8 @@ SPREADS_NEEDED = 50
 HABIT_QUOTES = 1_000
 HABIT_SHARE = 0.01
 HABIT_ROOM = 2.0
-"""A crossing by habit may be so many times as wide as the widest yet: a day of FXCM breaks its own record 7 to 22 times, each time
-by less."""
+"""A crossing by habit may be so many times as wide as the widest yet: a day of FXCM breaks its own record 7 to 22 times, each
+time by less."""
 TEN_WIDTH = 0.02
 SHARED = 0.5
 """A price that went at least half as far as the tick, the same way, shares its move."""
