@@ -41,7 +41,7 @@ class RunningJob:
                 failures, state = self.rest.failures(self.id), self.rest.state(self.id)
             except ServiceError:
                 # The interface of a mini-cluster comes up a moment after the job, and goes down with it.
-                if self._client is not None and self._ended():
+                if self._client is not None and self.ended():
                     return
                 failures, state = 0, "unknown"
             if state == "FINISHED":
@@ -82,5 +82,16 @@ class RunningJob:
         """End it where it stands."""
         self.rest.cancel(self.id)
 
-    def _ended(self) -> bool:
+    def ended(self) -> bool:
+        """Whether it has finished, failed or was ended."""
+        if self._client is None:
+            return self.rest.state(self.id) in ENDED
         return bool(self._client.get_job_execution_result().done())
+
+    def wait_ended(self) -> None:
+        """Wait until it has ended, however it did; a mini-cluster is gone then."""
+        try:
+            self.wait()
+        except ServiceError:
+            if not self.ended():
+                raise

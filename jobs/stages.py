@@ -212,7 +212,9 @@ def release(
     memory.state, results, failures = guarded(step, memory.state, due, lambda result: result.state)
     memory.released_ns = before_ns
     version = scoring_settings.detector.version if scoring_settings.detector else "none"
-    records = [outputs.dead_tick(due, row, settings.topic, error) for row, error in failures]
+    # A sign of life is the copy of a heartbeat that another shard scores.
+    own = (due.rows["reasons"] & LIFE) == 0
+    records = [outputs.dead_tick(due, row, settings.topic, error) for row, error in failures if own[row]]
     for result in results:
         records += outputs.scored(shard, result.final, result.verdicts, (rules.VERSION, version))
         records += outputs.urgent(shard, result.urgent, result.urgent_verdicts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 from jobs import flink, java
@@ -79,6 +80,19 @@ def _start(settings: Settings, options: dict[str, str], rest: str, *, bounded: b
     if settings.encoding != "frames":
         options = options | GATHERING
     env = build(options | WATERMARK_INTERVAL, settings, transactions, bounded=bounded)
-    client = env.execute_async(NAME)
     embedded = "execution.target" not in options
+    if embedded and threading.excepthook is not _leave_readers_alone:
+        global _excepthook
+        _excepthook, threading.excepthook = threading.excepthook, _leave_readers_alone
+    client = env.execute_async(NAME)
     return RunningJob(Rest(rest), str(client.get_job_id()), client if embedded else None)
+
+
+_excepthook = threading.excepthook
+
+
+def _leave_readers_alone(args: threading.ExceptHookArgs) -> None:
+    """In a mini-cluster the Python stages are threads of this process. Beam's readers of their connections, when the job has
+    ended and the connections with it, would print a trace as if that were an error; errors of stages come through Flink."""
+    if args.thread is None or not args.thread.name.startswith("read_grpc_client_inputs"):
+        _excepthook(args)
