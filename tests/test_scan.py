@@ -29,7 +29,7 @@ from producers.simulation import simulate_all
 from tests.streams import Tape, at, merged, pieces, score
 from tickproof.errors import InputError, ModelError, SettingsError, TickError
 from tickproof.finding import VERDICT, VERDICTS, decode
-from tickproof.tick import NULLABLE, SCHEMA, Ticks, empty, from_arrow, is_scored, to_arrow
+from tickproof.tick import NS_PER_MS, NULLABLE, SCHEMA, Ticks, empty, from_arrow, is_scored, to_arrow
 
 SETTINGS = engine_settings()
 
@@ -47,9 +47,19 @@ def table_of(ticks: Ticks) -> pa.Table:
 
 def plain(table: pa.Table) -> pa.Table:
     """With strings as strings, so that dictionaries of another order do not differ."""
-    return table.cast(
-        pa.schema([(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in table.schema])
-    )
+    kinds = [(field.name, field.type.value_type if pa.types.is_dictionary(field.type) else field.type) for field in table.schema]
+    return table.cast(pa.schema(kinds))
+
+
+def steady(count: int) -> Ticks:
+    """So many quotes of one channel, one a millisecond."""
+    tape = Tape()
+    tape.quote(0.0)
+    one = tape.ticks()
+    rows = np.repeat(one.rows, count)
+    for column, step in (("ts_recv", NS_PER_MS), ("ts_event", NS_PER_MS), ("sequence", 1)):
+        rows[column] += (step * np.arange(count)).astype(rows.dtype[column])
+    return Ticks(rows, one.names)
 
 
 def test_rows_come_back_as_they_were_with_the_engines_verdicts(market: Ticks) -> None:
