@@ -159,7 +159,7 @@ def _views(folder: ScanFolder, chosen: Sequence[Incident], extent: tuple[int, in
             drawing = ticks_plot.draw(incident, *tables[incident.id])
         else:
             kind = "latency" if worst.code in rates_plot.LATENCY_CODES else "rate"
-            mine = [scope == scopes(worst) for scope in seconds.column("scope").to_pylist()]
+            mine = pc.equal(seconds.column("scope"), scopes(worst))
             drawing = rates_plot.draw(incident, seconds.filter(mine), extent)
         ordered = [worst, *(finding for finding in incident.findings if finding is not worst)]
         first, rest = _one_a_code(ordered)
@@ -186,7 +186,7 @@ def _excerpts(folder: ScanFolder, priced: Sequence[Incident]) -> dict[str, tuple
         priced = [
             incident
             for incident in priced
-            if pc.sum(pc.equal(out[incident.id][0].column("venue"), incident.venue)).as_py() < FEW_TICKS
+            if len(out[incident.id][0].filter(pc.equal(out[incident.id][0].column("venue"), incident.venue))) < FEW_TICKS
         ]
     return out
 

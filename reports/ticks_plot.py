@@ -197,11 +197,14 @@ def _marks(frame: Frame, own: _Ticks) -> tuple[list[str], int]:
     for k in order[-MOST_MARKS:]:
         style, shape = _MARKS[Quality(int(own.quality[k]))]
         tip = f"{iso(int(own.times[k]), 9)} {', '.join(names_of(int(own.reasons[k])))} score {own.score[k]:.1f}"
-        for name in ("bid", "ask", "price"):
-            value = float(getattr(own, name)[k])
+        x = float(frame.x(own.times[k]))
+        prices = {name: float(getattr(own, name)[k]) for name in ("bid", "ask", "price")}
+        if not np.isfinite(list(prices.values())).any():
+            parts.append(canvas.mark(x, frame.height - frame.bottom, style, shape, f"no price at {tip}"))
+        for name, value in prices.items():
             if not np.isfinite(value):
                 continue
-            x, y = float(frame.x(own.times[k])), float(frame.y(value))
+            y = float(frame.y(value))
             parts.append(canvas.mark(x, y, style, shape, f"{name} {value:,.9g} at {tip}"))
             if not frame.low <= value <= frame.high:
                 beyond += 1
