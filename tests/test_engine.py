@@ -326,6 +326,38 @@ def test_a_verdict_is_final_only_past_its_lookahead() -> None:
         assert len(scoring.step(ShardState.new(), ticks, horizon, ShardSettings()).final) == final
 
 
+@pytest.mark.parametrize(("after_ns", "quality"), [(250_000_000, 2), (250_000_001, 1)])
+def test_what_comes_at_the_very_end_of_the_lookahead_still_counts(after_ns: int, quality: int) -> None:
+    """
+    100 100 [101] .......... 250 ms: 100 — it came back, and is corrupt
+    100 100 [101] ................ 250 ms + 1 ns: 100 — too late to tell
+    """
+    tape = Tape()
+    for k in range(100):
+        tape.quote(k * 0.1)
+    tape.quote(10, 100.99, 101.01)
+    tape.quote(10, ts_recv=at(10) + after_ns)
+    assert score(tape.ticks()).verdict(10.0)["final_quality"] == quality
+
+
+def test_a_finding_stays_open_for_a_tick_that_is_not_final_yet() -> None:
+    """
+    wrong 4.01 ................ wrong 8.95 (4.94 s on: the same run)
+    walked to 9.1, before 8.95 is final: the run must not be closed
+    """
+    tape = Tape()
+    for k in range(92):
+        tape.quote(k * 0.1)
+        if k in (40, 89):
+            tape.trade(k * 0.1 + (0.01 if k == 40 else 0.05), -1)
+    ticks = check(tape.ticks()).ticks
+    _, whole, _, _ = walked(ticks, [])
+    _, parts, _, _ = walked(ticks, ticks.rows["event_time"].tolist())
+    (finding,) = last_revisions(whole).values()
+    assert (finding.code, finding.count) == ("price_not_positive", 2)
+    assert last_revisions(parts) == last_revisions(whole)
+
+
 def test_urgent_verdicts_are_the_causal_ones_at_once(small: Ticks) -> None:
     result = scoring.step(ShardState.new(), small, -END_NS, ShardSettings())
     everything = scoring.step(ShardState.new(), small, END_NS, ShardSettings())

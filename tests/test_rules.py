@@ -360,6 +360,18 @@ def test_quotes_are_fresh_for_two_seconds(age: float, found: bool) -> None:
     assert (CORRUPT in qualities(market.scored())) is found
 
 
+def test_a_trade_that_later_quotes_surround_is_right() -> None:
+    """The ask comes to within 20 bp of it, the level hardly moves."""
+    market = Market()
+    market.first.trade(12.02, 100.23)
+    for k in range(30):
+        market.first.quote(12.05 + k * 0.05, 99.99, 100.05)
+    market.go_on(12.05, 14, venues=VENUES[1:])
+    scored = market.scored()
+    assert scored.verdict(12.02)["quality"] == CORRUPT
+    assert scored.verdict(12.02)["final_quality"] == GOOD
+
+
 def test_a_trade_to_which_the_quotes_move_is_right() -> None:
     market = Market()
     market.first.trade(12.02, 100.23)

@@ -94,6 +94,8 @@ def test_quotes_and_trades_by_two_channels_are_no_silence() -> None:
     quotes, trades = Tape(channel="XNAS.Q"), Tape(channel="XNAS.T")
     for k in range(600):
         quotes.quote(k * 0.1, symbol=("ABC", "DEF")[k % 2])
-        if k > 300 and k % 5 == 0:
-            trades.trade(k * 0.1 + 0.01, symbol=("ABC", "DEF")[k % 2])
+        if k > 300 and k % 10 == 9:
+            # The last words of each second.
+            trades.trade(k * 0.1 + 0.05, symbol="ABC")
+            trades.trade(k * 0.1 + 0.05, symbol="DEF")
     assert score(merged(quotes, trades)).of("silent") == []
