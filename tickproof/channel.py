@@ -15,7 +15,7 @@ from tickproof.event import EVENT, MOMENT
 from tickproof.evidence import of_tick
 from tickproof.finding import BY_NAME, Finding
 from tickproof.reference import Reference
-from tickproof.tick import Array, Ticks
+from tickproof.tick import Array, Ticks, copied
 from tickproof.tracking import Member, Scope, Tracker
 
 STATE_VERSION = 1
@@ -73,8 +73,8 @@ class ChannelResult:
 
 def step(state: ChannelState, ticks: Ticks, channel: str, settings: ChannelSettings) -> ChannelResult:
     """Check the next ticks of `channel`; how they are cut into steps does not matter."""
-    rows = ticks.rows.copy()
-    header, ring, histogram, tracker = state.header.copy(), state.ring.copy(), state.histogram.copy(), state.tracker.copy()
+    rows = copied(ticks.rows)
+    header, ring, histogram, tracker = copied(state.header), copied(state.ring), state.histogram.copy(), state.tracker.copy()
     events = np.zeros(5 * len(rows) + 5, EVENT)
     seconds = np.zeros(len(rows) + 1, kernel.SECOND_ROW)
     hashes = np.array([*(_name_hash(name) for name in ticks.names), 0], np.uint64)

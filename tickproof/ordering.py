@@ -13,32 +13,40 @@ class Waiting:
     __slots__ = ("_parts",)
 
     def __init__(self) -> None:
-        self._parts: list[Ticks] = []
+        # Each with the range of its event times, so that what is not due costs nothing.
+        self._parts: list[tuple[int, int, Ticks]] = []
 
     def __len__(self) -> int:
-        return sum(len(part) for part in self._parts)
+        return sum(len(part) for _, _, part in self._parts)
 
     def add(self, ticks: Ticks) -> None:
         """Take more ticks, stamped with their event time."""
         if len(ticks):
-            self._parts.append(ticks)
+            times = ticks.rows["event_time"]
+            self._parts.append((int(times.min()), int(times.max()), ticks))
 
     def release(self, before_ns: int) -> Ticks:
         """Take out, in the shard's order, the ticks whose event time is below `before_ns`."""
-        waiting = concat(self._parts)
-        due = waiting.rows["event_time"] < before_ns
-        self._parts = []
-        if not due.all():
-            self._parts = [waiting.take(~due)]
-        return in_order(waiting.take(due))
+        waiting, self._parts = self._parts, []
+        due: list[Ticks] = []
+        for first, last, part in waiting:
+            if last < before_ns:
+                due.append(part)
+            elif first >= before_ns:
+                self._parts.append((first, last, part))
+            else:
+                now = part.rows["event_time"] < before_ns
+                due.append(part.take(now))
+                self.add(part.take(~now))
+        return in_order(concat(due))
 
     def all(self) -> Ticks:
         """The waiting ticks, as they were added."""
-        return concat(self._parts)
+        return concat([part for _, _, part in self._parts])
 
     def first_ns(self) -> int | None:
         """Event time of the earliest waiting tick."""
-        return min((int(part.rows["event_time"].min()) for part in self._parts), default=None)
+        return min((first for first, _, _ in self._parts), default=None)
 
 
 def in_order(ticks: Ticks) -> Ticks:

@@ -14,7 +14,7 @@ from tickproof.features import INDEX, NAMES
 from tickproof.finding import BY_NAME, CORRUPT_BITS, VERDICT, Finding, Quality
 from tickproof.members import observe_silences, observe_verdicts
 from tickproof.shard import LIFE, ShardState, tag
-from tickproof.tick import Array, Ticks, concat
+from tickproof.tick import Array, Ticks, concat, joined
 
 RULE_SCORE = 99.0
 SUPPORTED_SCORE = 2.0
@@ -91,7 +91,7 @@ def step(state: ShardState, ticks: Ticks, horizon_ns: int, settings: ShardSettin
     work = state.copy()
     block = concat([state.block, ticks])
     start, size = len(state.block), len(block)
-    context = np.concatenate([state.context, np.zeros(len(ticks), rules.CONTEXT)])
+    context = joined([state.context, np.zeros(len(ticks), rules.CONTEXT)])
     features = np.concatenate([state.features, np.empty((len(ticks), len(NAMES)))])
     tags = tag(work, block)
     times = np.array([(settings.lookahead_ns, horizon_ns, start, state.final)], shard_kernel.TIMES)
@@ -99,14 +99,15 @@ def step(state: ShardState, ticks: Ticks, horizon_ns: int, settings: ShardSettin
     final, n = shard_kernel.walk(block.rows, tags, context, features, work.arrays(), times, events)
     scores = np.concatenate([state.scores, _model_scores(settings.detector, context[start:], features[start:])])
 
-    causal = _verdicts(context["bits"], context["rule"], scores, features, settings.threshold)
-    supported = context["supported"][state.final : final] > 0
-    lowered = np.where(supported, np.minimum(scores[state.final : final], SUPPORTED_SCORE), scores[state.final : final])
-    done = slice(state.final, final)
+    # Rows before `state.final` were judged for good by an earlier step, and are kept as evidence only.
+    done, count = slice(state.final, final), final - state.final
+    fresh = slice(state.final, None)
+    causal = _verdicts(context["bits"][fresh], context["rule"][fresh], scores[fresh], features[fresh], settings.threshold)
+    lowered = np.where(context["supported"][done] > 0, np.minimum(scores[done], SUPPORTED_SCORE), scores[done])
     last = _verdicts(context["final_bits"][done], context["final_rule"][done], lowered, features[done], settings.threshold)
-    verdicts = np.zeros(final - state.final, VERDICT)
-    for name, before, after in zip(("quality", "score", "reasons"), (c[done] for c in causal), last, strict=True):
-        verdicts[name], verdicts["final_" + name] = before, after
+    verdicts = np.zeros(count, VERDICT)
+    for name, before, after in zip(("quality", "score", "reasons"), causal, last, strict=True):
+        verdicts[name], verdicts["final_" + name] = before[:count], after
 
     findings = observe_silences(work, events[:n], block)
     findings += observe_verdicts(work, block, context, verdicts, (state.final, settings))
@@ -121,10 +122,10 @@ def step(state: ShardState, ticks: Ticks, horizon_ns: int, settings: ShardSettin
         horizon_ns - settings.lookahead_ns,
     )
 
-    urgent = np.flatnonzero((causal[0][start:] > 0) & ~tags[2][start:].astype(bool)) + start
+    urgent = np.flatnonzero((causal[0][start - state.final :] > 0) & ~tags[2][start:].astype(bool)) + start
     urgent_verdicts = np.zeros(len(urgent), VERDICT)
     for name, column in zip(("quality", "score", "reasons"), causal, strict=True):
-        urgent_verdicts[name] = column[urgent]
+        urgent_verdicts[name] = column[urgent - state.final]
     out = np.flatnonzero(counted) + state.final
     # Evidence shows the second before a tick: so much is kept of what is final.
     reach = int(block.rows["event_time"][min(final, size - 1)]) - shard_kernel.SECOND_NS if size else 0

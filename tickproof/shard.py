@@ -11,7 +11,7 @@ from tickproof import rolling, rules, shard_kernel
 from tickproof.features import NAMES
 from tickproof.reference import NOTHING, Reference
 from tickproof.statistics import ACCUMULATOR
-from tickproof.tick import Array, Ticks, empty
+from tickproof.tick import Array, Ticks, copied, empty
 from tickproof.tracking import Tracker
 
 LIFE = np.uint64(1 << 63)
@@ -99,13 +99,13 @@ class ShardState:
         """A state that may be written to. The registry, which only grows, is shared."""
         return ShardState(
             self.registry,
-            self.instruments.copy(),
+            copied(self.instruments),
             self.heads.copy(),
-            self.venues.copy(),
-            self.clocks.copy(),
+            copied(self.venues),
+            copied(self.clocks),
             self.channel_of.copy(),
-            self.shard.copy(),
-            self.accumulators.copy(),
+            copied(self.shard),
+            copied(self.accumulators),
             self.tracker.copy(),
             self.block,
             self.context,
@@ -124,7 +124,7 @@ class ShardState:
 
 def as_life(ticks: Ticks) -> Ticks:
     """Copies of venue heartbeats for the shards that do not score them: they show that the channel lives."""
-    rows = ticks.rows.copy()
+    rows = copied(ticks.rows)
     rows["reasons"] |= LIFE
     return Ticks(rows, ticks.names)
 
