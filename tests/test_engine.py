@@ -346,7 +346,7 @@ def test_a_finding_stays_open_for_a_tick_that_is_not_final_yet() -> None:
     walked to 9.1, before 8.95 is final: the run must not be closed
     """
     tape = Tape()
-    for k in range(92):
+    for k in range(96):
         tape.quote(k * 0.1)
         if k in (40, 89):
             tape.trade(k * 0.1 + (0.01 if k == 40 else 0.05), -1)
