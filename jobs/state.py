@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from jobs.hop import pack, unpack
-from tickproof import rolling, rules, shard_kernel
+from tickproof import rolling, rules, shard_kernel, silence
 from tickproof.features import NAMES
 from tickproof.ordering import Waiting
 from tickproof.reference import NOTHING, Reference
@@ -32,7 +32,7 @@ _ARRAYS: dict[str, np.dtype[Any]] = {
     "instruments": rolling.INSTRUMENT,
     "heads": np.dtype(np.int64),
     "venues": rules.VENUE,
-    "clocks": shard_kernel.CLOCK,
+    "clocks": silence.CLOCK,
     "channel_of": np.dtype(np.int64),
     "shard": shard_kernel.SHARD,
     "accumulators": ACCUMULATOR,

@@ -18,9 +18,8 @@ from models.alerts import Alerts
 from models.episodes import GRACE_NS, Mask, Places
 from models.measures import BUDGETS, Evaluation, FalseAlarms, Genuine, Recall, per_million, wilson
 from tickproof.errors import TickError
-from tickproof.finding import VERDICTS, Finding, Quality
+from tickproof.finding import RULE_SCORE, VERDICTS, Finding, Quality
 from tickproof.label import Label
-from tickproof.scoring import RULE_SCORE
 from tickproof.tick import NS_PER_SECOND, SCHEMA, Kind, from_arrow
 
 SHIFTS = 7

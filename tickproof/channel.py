@@ -13,7 +13,7 @@ from tickproof import channel_kernel as kernel
 from tickproof.errors import WireError
 from tickproof.event import EVENT, MOMENT
 from tickproof.evidence import of_tick
-from tickproof.finding import BY_NAME, Finding
+from tickproof.finding import BY_NAME, CODES, Finding, fact_score
 from tickproof.reference import Reference
 from tickproof.tick import Array, Ticks, copied
 from tickproof.tracking import Member, Scope, Tracker
@@ -84,7 +84,8 @@ def step(state: ChannelState, ticks: Ticks, channel: str, settings: ChannelSetti
     for event in events[:n].tolist():
         row, _, time, first_ts, measured, threshold, reference, code, mode, *_ = event
         position = (int(rows["ts_recv"][row]), int(rows["ordinal"][row])) if row >= 0 else (first_ts, -1)
-        member = Member(code, mode, Scope(channel), position, time, first_ts, (measured, threshold, reference))
+        values, score = (measured, threshold, reference), fact_score(CODES[code])
+        member = Member(code, mode, Scope(channel), position, time, first_ts, values, score=score)
         findings += tracker.observe(member, lambda row=row: of_tick(stamped, row) if row >= 0 else {})  # type: ignore[misc]
     findings += tracker.expire(int(header["event_time"][0]))
     return ChannelResult(ChannelState(header, ring, histogram, tracker), stamped, findings, seconds[:m])
@@ -99,7 +100,7 @@ def reject(state: ChannelState, error: WireError, channel: str, origin: dict[str
     code = BY_NAME["schema_changed" if error.schema_changed else "payload_unreadable"].bit
     time = max(int(str(origin["timestamp_ns"])), int(state.header["event_time"][0]))
     position = (int(str(origin["partition"])), int(str(origin["offset"])))
-    member = Member(code, MOMENT, Scope(channel), position, time, time, (float("nan"),) * 3)
+    member = Member(code, MOMENT, Scope(channel), position, time, time, (float("nan"),) * 3, score=fact_score(CODES[code]))
     findings = tracker.observe(member, lambda: {**origin, "error": str(error)})
     return ChannelState(state.header, state.ring, state.histogram, tracker), findings
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from tickproof.event import ANNOUNCED, CLOSES, MOMENT, OPENS
 from tickproof.finding import BY_NAME
+from tickproof.silence import longest_after, threshold_ns
 from tickproof.tick import Flag, Kind, Present
 
 CHANNEL = np.dtype(
@@ -29,6 +30,7 @@ CHANNEL = np.dtype(
         ("last_life", "<i8"),
         ("longest_gap_ns", "<f8"),
         ("silent", "<i8"),
+        ("spoke", "<i8"),
         ("latency_count", "<i8"),
         ("latency_log_p99", "<f8"),
         ("late_run", "<i8"),
@@ -79,9 +81,6 @@ RESTART_DISTANCE = 64
 FUTURE_NS = SECOND_NS
 PAST_NS = 3_600 * SECOND_NS
 SILENCE_WARMUP = 50
-SILENCE_FLOOR_NS = 3.0e9
-SILENCE_FACTOR = 4.0
-GAP_HALF_LIFE_NS = 600.0e9
 LATENCY_WARMUP = 200
 LATENCY_FACTOR = 8.0
 LATENCY_FLOOR_NS = 50.0e6
@@ -326,7 +325,7 @@ def walk(rows, name_hash, state, settings, out):  # type: ignore[no-untyped-def]
         if second > c.second:
             m = _close_second(c, histogram, seconds, m)
             c.second = second
-        threshold = max(SILENCE_FLOOR_NS, SILENCE_FACTOR * c.longest_gap_ns)
+        threshold = threshold_ns(c.longest_gap_ns, 0.0)
         # In integers: as floats, two times less than 256 ns apart are the same.
         due = c.last_life + np.int64(threshold)
         if c.messages >= SILENCE_WARMUP and c.silent == 0 and now >= due:
@@ -338,11 +337,15 @@ def walk(rows, name_hash, state, settings, out):  # type: ignore[no-untyped-def]
             continue
         gap = max(now - c.last_life, 0)
         if c.messages > 0:
+            learnt = True
             if c.silent == 1:
                 c.silent = 0
+                learnt = c.messages - c.spoke < SILENCE_WARMUP
+                c.spoke = c.messages
                 n = _emit(events, n, (i, now, c.last_life, threshold, c.longest_gap_ns), _SILENT, CLOSES, float(gap))
                 gap = min(gap, np.int64(threshold))
-            c.longest_gap_ns = max(float(gap), c.longest_gap_ns * 2.0 ** (-float(gap) / GAP_HALF_LIFE_NS))
+            if learnt:
+                c.longest_gap_ns = longest_after(c.longest_gap_ns, float(gap))
         c.messages += 1
         c.last_life = now
         if t < now - allowed:

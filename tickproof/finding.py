@@ -39,6 +39,10 @@ class Quality(IntEnum):
     MARKET_EVENT = 3
 
 
+RULE_SCORE = 99.0
+"""The score of what a rule says: a fact, above all that a model can reach."""
+
+
 class Code(NamedTuple):
     """One code: its bit in `reasons`, what a finding of it says, and the quality that it gives a tick by itself."""
 
@@ -105,6 +109,11 @@ BY_NAME: dict[str, Code] = {code.name: code for code in CODES}
 def mask(names: Iterable[str]) -> int:
     """The `reasons` bits of some codes."""
     return sum(1 << BY_NAME[name].bit for name in names)
+
+
+def fact_score(code: Code) -> float:
+    """The score of a finding that a rule makes: a feed anomaly is a fact, whatever quality its ticks have."""
+    return RULE_SCORE if code.class_ == Class.FEED_ANOMALY else 0.0
 
 
 CORRUPT_BITS = mask(code.name for code in CODES if code.quality == Quality.CORRUPT)

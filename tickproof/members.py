@@ -9,7 +9,7 @@ import numpy as np
 
 from tickproof import rules
 from tickproof.evidence import of_tick, verbatim
-from tickproof.finding import CODES, Finding, Quality
+from tickproof.finding import CODES, Finding, Quality, fact_score
 from tickproof.shard import ShardState
 from tickproof.tick import UNITS_PER_ONE, Array, Ticks
 from tickproof.tracking import Member, Scope
@@ -36,7 +36,8 @@ def observe_silences(state: ShardState, events: Array, block: Ticks) -> list[Fin
         channel = state.registry.channels[int(state.channel_of[instrument])]
         first, time, row = int(event["first_ts"]), int(event["time"]), int(event["row"])
         values = (float(event["measured"]), float(event["threshold"]), float(event["reference"]))
-        member = Member(int(event["code"]), int(event["mode"]), Scope(channel, venue, symbol), (first, -1), time, first, values)
+        code, scope = int(event["code"]), Scope(channel, venue, symbol)
+        member = Member(code, int(event["mode"]), scope, (first, -1), time, first, values, score=fact_score(CODES[code]))
         findings += state.tracker.observe(member, lambda row=row: of_tick(block, row) if row >= 0 else {})  # type: ignore[misc]
     return findings
 
@@ -72,7 +73,7 @@ def observe_verdicts(
                 values=_measured(name, record, context[row]),
                 quality=quality if CODES[bit].quality == Quality.CORRUPT else CODES[bit].quality,
                 causal=int(verdict["quality"]),
-                score=float(verdict["final_score"]),
+                score=max(float(verdict["final_score"]), fact_score(CODES[bit])),
                 detected_at=time + settings.lookahead_ns if changed else time,
             )
             findings += state.tracker.observe(

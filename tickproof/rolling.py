@@ -19,7 +19,10 @@ INSTRUMENT = np.dtype(
         ("accepted", "<i8"),
         ("last_time", "<i8"),
         ("last_clock", "<i8"),
+        ("first_clock", "<i8"),
         ("longest_gap_ns", "<f8"),
+        ("spoke", "<i8"),
+        ("others_ticks", "<i8"),
         ("gap_fast_ns", "<f8"),
         ("gap_slow_ns", "<f8"),
         ("bid", "<i8"),
@@ -93,18 +96,18 @@ def effective_scale(state):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def others(instruments, head, index, now, scratch):  # type: ignore[no-untyped-def]
-    """What the symbol's other venues say at `now`, from prices no older than `FRESH_NS`, accepted or not.
+def others(instruments, head, index, since, scratch):  # type: ignore[no-untyped-def]
+    """What the symbol's other venues have said from the event time `since` on, accepted or not.
 
     Were only accepted prices asked, then in fast news each venue would wait for the others to be accepted first.
-    Returns the median of their prices (NaN: none), how many they are, how far they disagree (NaN: fewer than two), their mean
-    move over about a second, and the event time of the newest.
+    Returns the median of their prices (NaN: none), how many they are, how far they disagree (NaN: fewer than two), and their mean
+    move over about a second.
     """
-    count, move, newest = 0, 0.0, np.int64(-1)
+    count, move = 0, 0.0
     j = head
     while j >= 0 and count < MAX_OTHERS:
         other = instruments[j]
-        if j != index and other.accepted >= WARM and now - other.seen_time <= FRESH_NS:
+        if j != index and other.accepted >= WARM and other.seen_time >= since:
             k = count
             while k > 0 and scratch[k - 1] > other.seen:
                 scratch[k] = scratch[k - 1]
@@ -112,13 +115,23 @@ def others(instruments, head, index, now, scratch):  # type: ignore[no-untyped-d
             scratch[k] = other.seen
             count += 1
             move += other.seen - other.slow_level
-            newest = max(newest, other.seen_time)
         j = other.next
     if count == 0:
-        return np.nan, 0, np.nan, np.nan, newest
+        return np.nan, 0, np.nan, np.nan
     middle = scratch[count // 2] if count % 2 else 0.5 * (scratch[count // 2 - 1] + scratch[count // 2])
     width = scratch[count - 1] - scratch[0] if count > 1 else np.nan
-    return middle, count, width, move / count, newest
+    return middle, count, width, move / count
+
+
+@nb.njit(cache=True, nogil=True)
+def ticks_of_others(instruments, head, index):  # type: ignore[no-untyped-def]
+    """How many ticks the symbol's other venues have sent so far."""
+    count, j = 0, head
+    while j >= 0:
+        if j != index:
+            count += instruments[j].ticks
+        j = instruments[j].next
+    return count
 
 
 @nb.njit(cache=True, nogil=True)

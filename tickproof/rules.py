@@ -53,8 +53,14 @@ HABIT_ROOM = 2.0
 """A crossing by habit may be so many times as wide as the widest yet: a day of FXCM breaks its own record 7 to 22 times, each
 time by less."""
 TEN_WIDTH = 0.02
+GROSS = 0.10
+"""So far off is wrong unless somebody shares it: nobody need contradict it within the lookahead."""
+AGREE = 0.05
+"""Other venues within this agree: their median is a level where there is none yet."""
 SHARED = 0.5
 """A price that went at least half as far as the tick, the same way, shares its move."""
+PARTLY = 0.25
+"""So far it must have gone where the rest is within the usual distance between the venues."""
 NEW_LEVEL = (20, 10_000_000_000)
 """(ticks, ns) until a level that other venues do not share is accepted."""
 NEW_LEVEL_ALONE = (3, 0)
@@ -173,32 +179,39 @@ def power_of_ten(distance, scale):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
-def _follows(price, context):  # type: ignore[no-untyped-def]
+def _follows(price, context, share):  # type: ignore[no-untyped-def]
     """Did this log price go along with the tick? In fast news it may by now be far beyond it."""
     distance = context.x - context.level
     moved = price - context.level
-    return moved >= SHARED * distance if distance > 0.0 else moved <= SHARED * distance
+    return moved >= share * distance if distance > 0.0 else moved <= share * distance
 
 
 @nb.njit(cache=True, nogil=True)
-def judge(context, state, view):  # type: ignore[no-untyped-def]
-    """Causal verdict on a priced tick that no condition explains; `view` is (scale, others, sources, one-sided move, extended,
-    do others share its power of ten).
+def shares(price, context, state, scale):  # type: ignore[no-untyped-def]
+    """Does this log price of other venues share the tick's move? Half of it, or a part and the rest is usual between venues."""
+    usual = max(DEVIATION_SCALES * max(scale, state.residual_scale), DEVIATION_FLOOR)
+    return _follows(price, context, SHARED) or (abs(context.x - price) <= usual and _follows(price, context, PARTLY))
 
-    Sets bits, rule, limit and watch of `context`; returns (off its level, shared by others).
+
+@nb.njit(cache=True, nogil=True)
+def is_off(context, state, scale, slack):  # type: ignore[no-untyped-def]
+    """Is a priced tick off its level by more than `slack`, what its spread explains? Sets limit and watch of `context`."""
+    if math.isnan(context.level):
+        return False
+    distance = abs(context.x - context.level)
+    context.limit = max(DEVIATION_SCALES * scale, DEVIATION_FLOOR) if state.accepted >= rolling.WARM else GROSS
+    context.watch = distance > 0.25 * context.limit
+    return distance - slack > context.limit
+
+
+@nb.njit(cache=True, nogil=True)
+def judge(context, view):  # type: ignore[no-untyped-def]
+    """Causal verdict on a tick that is off its level; `view` is (scale, shared by other venues, sources, extended hours).
+
+    Sets bits and rule of `context`.
     """
-    scale, middle, sources, one_sided, extended, split = view
-    if state.accepted < rolling.WARM:
-        return False, False
+    scale, shared, sources, extended = view
     deviation = context.x - context.level
-    context.limit = max(DEVIATION_SCALES * scale, DEVIATION_FLOOR)
-    other_limit = max(DEVIATION_SCALES * max(scale, state.residual_scale), DEVIATION_FLOOR)
-    off = abs(deviation) > context.limit
-    # Others that lie nearer to the new price than to the old level share the move.
-    shared = split or (sources > 0 and (abs(context.x - middle) <= other_limit or _follows(middle, context)))
-    context.watch = abs(deviation) > 0.25 * context.limit
-    if not off or one_sided:
-        return off, shared
     k, _ = power_of_ten(deviation, scale)
     if shared:
         if abs(deviation) > MARKET_FLOOR:
@@ -212,21 +225,25 @@ def judge(context, state, view):  # type: ignore[no-untyped-def]
     else:
         context.bits |= np.uint64(SPIKE)
         context.rule = max(context.rule, 2 if sources >= 2 and not extended else 1)
-    return off, shared
 
 
 @nb.njit(cache=True, nogil=True)
 def settle_verdict(context, row, state, view):  # type: ignore[no-untyped-def]
-    """Final verdict of a watched tick; `view` is (others, sources, newest, extended, do others share its power
-    of ten) at the tick's event time + lookahead."""
-    middle, sources, newest, extended, split = view
+    """Final verdict of a watched tick; `view` is (others, sources, those who spoke since, how many they are, extended, do others
+    share its power of ten) at the tick's event time + lookahead.
+
+    Only who spoke since the tick can refuse it: a price from before, up to half a minute old, knows nothing of it.
+    """
+    middle, sources, newer, newer_sources, extended, split = view
     x, level = context.x, context.level
     distance = abs(x - level)
     moved_on = state.accepted > context.accepted
-    held = moved_on and _follows(state.level, context)
+    held = moved_on and _follows(state.level, context, SHARED)
     returned = moved_on and not held
-    shared = split or (sources > 0 and _follows(middle, context))
-    refused = sources > 0 and newest > row.event_time and not shared
+    scale = rolling.effective_scale(state)
+    shared = split or (sources > 0 and shares(middle, context, state, scale))
+    shared = shared or (newer_sources > 0 and shares(newer, context, state, scale))
+    refused = newer_sources > 0 and not shared
     was_shared = (context.bits & np.uint64(GENUINE)) != 0
     context.supported = 1 if shared or was_shared else (2 if held and not refused else 0)
     price_bits = np.uint64(SPIKE) | np.uint64(RUN) | np.uint64(TEN) | np.uint64(OUTSIDE)
@@ -250,7 +267,7 @@ def settle_verdict(context, row, state, view):  # type: ignore[no-untyped-def]
             elif held:
                 bits &= ~np.uint64(SPIKE)
             else:
-                rule = max(rule, 1)
+                rule = max(rule, 2 if sources > 0 and distance > GROSS and not extended else 1)
         if (bits & np.uint64(OUTSIDE)) != 0:
             tolerance = max(0.25 * distance, OUTSIDE_FLOOR)
             quoted = min(state.bid_time, state.ask_time) > 0 and max(state.bid_time, state.ask_time) > row.event_time
@@ -258,7 +275,8 @@ def settle_verdict(context, row, state, view):  # type: ignore[no-untyped-def]
             if inside or held:
                 bits &= ~np.uint64(OUTSIDE)
             else:
-                rule = max(rule, 1 if extended else 2)
+                denied = quoted or refused or (sources > 0 and distance > GROSS)
+                rule = max(rule, 2 if denied and not extended else 1)
     # What other rules said of the same tick stands.
     if context.base == 2:
         rule = 2

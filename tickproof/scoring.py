@@ -11,12 +11,11 @@ import numpy.typing as npt
 from tickproof import rules, shard_kernel, statistics
 from tickproof.event import EVENT
 from tickproof.features import INDEX, NAMES
-from tickproof.finding import BY_NAME, CORRUPT_BITS, VERDICT, Finding, Quality
+from tickproof.finding import BY_NAME, CORRUPT_BITS, RULE_SCORE, VERDICT, Finding, Quality
 from tickproof.members import observe_silences, observe_verdicts
 from tickproof.shard import LIFE, ShardState, tag
 from tickproof.tick import Array, Ticks, concat, joined
 
-RULE_SCORE = 99.0
 SUPPORTED_SCORE = 2.0
 """What a model may still say of a tick that other sources support."""
 DEFAULT_THRESHOLD = 4.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from tickproof import rolling, rules, shard_kernel
+from tickproof import rolling, rules, shard_kernel, silence
 from tickproof.features import NAMES
 from tickproof.reference import NOTHING, Reference
 from tickproof.statistics import ACCUMULATOR
@@ -78,7 +78,7 @@ class ShardState:
             instruments=np.zeros(1, rolling.INSTRUMENT),
             heads=np.full(1, -1, np.int64),
             venues=np.zeros(1, rules.VENUE),
-            clocks=np.zeros(1, shard_kernel.CLOCK),
+            clocks=np.zeros(1, silence.CLOCK),
             channel_of=np.zeros(1, np.int64),
             shard=np.zeros(1, shard_kernel.SHARD),
             accumulators=np.zeros(1, ACCUMULATOR),

@@ -7,27 +7,16 @@ import math
 import numba as nb
 import numpy as np
 
-from tickproof import rolling, rules
-from tickproof.event import CLOSES, OPENS
+from tickproof import rolling, rules, silence
 from tickproof.features import INDEX
-from tickproof.finding import BY_NAME
 from tickproof.rolling import accept, arrive, effective_scale, learn_size, learn_spread, others, see, settle, share_shift
 from tickproof.tick import Condition, Kind, Present
 
-CLOCK = np.dtype([("last_time", "<i8"), ("alive_ns", "<i8")])
-"""A channel's clock within the shard: event time during which it was alive. A silence of the channel itself stops it."""
 SHARD = np.dtype([("second", "<i8"), ("time", "<i8")])
 TIMES = np.dtype([("lookahead", "<i8"), ("horizon", "<i8"), ("start", "<i8"), ("final", "<i8")])
 """`horizon`: no tick below it is to come; `start`: the first row to walk; `final`: the first row that is not final yet."""
 
 SECOND_NS = 1_000_000_000
-ALIVE_STEP_NS = SECOND_NS
-SILENCE_WARMUP = 100
-SILENCE_FLOOR_NS = 3.0e9
-SILENCE_FACTOR = 4.0
-GAP_HALF_LIFE_NS = 600.0e9
-
-_SILENT = BY_NAME["silent"].bit
 _QUOTE, _TRADE, _STATUS = int(Kind.QUOTE), int(Kind.TRADE), int(Kind.STATUS)
 _BID_SZ, _ASK_SZ, _SIZE = int(Present.BID_SZ), int(Present.ASK_SZ), int(Present.SIZE)
 _STOPPED = int(Condition.HALTED | Condition.SESSION_CLOSED)
@@ -42,51 +31,6 @@ _F_SIZE, _F_BALANCE, _F_INTERVAL, _F_RATE = INDEX["size"], INDEX["size_balance"]
 _F_EQUAL, _F_MISSED, _F_TEN = INDEX["equal_run"], INDEX["missed_move"], INDEX["ten_distance"]
 _F_LAST, _F_STEP, _F_MOVE, _F_WIDTH = INDEX["last_deviation"], INDEX["step"], INDEX["others_move"], INDEX["others_width"]
 _F_FLAGGED, _F_VOLUME, _F_CONDITIONS = INDEX["flagged_run"], INDEX["volume_ratio"], INDEX["conditions"]
-
-
-@nb.njit(cache=True, nogil=True)
-def _silence_threshold(state):  # type: ignore[no-untyped-def]
-    return max(SILENCE_FLOOR_NS, SILENCE_FACTOR * state.longest_gap_ns)
-
-
-@nb.njit(cache=True, nogil=True)
-def _event(events, n, at, mode, state):  # type: ignore[no-untyped-def]
-    """`at` is (row, instrument, time, measured)."""
-    event = events[n]
-    event.row, event.subject, event.time = at[0], at[1], at[2]
-    event.first_ts = state.last_time
-    event.measured = at[3]
-    event.threshold = _silence_threshold(state)
-    event.reference = state.longest_gap_ns
-    event.code = _SILENT
-    event.mode = mode
-    return n + 1
-
-
-@nb.njit(cache=True, nogil=True)
-def _sweep(instruments, channel_of, clocks, now, events, n):  # type: ignore[no-untyped-def]
-    """Open a silence for each instrument whose channel lived on for its threshold without it."""
-    for k in range(len(instruments)):
-        state = instruments[k]
-        quiet_ns = clocks[channel_of[k]].alive_ns - state.last_clock
-        expected = state.silent == 0 and state.halted == 0 and state.ticks >= SILENCE_WARMUP
-        if expected and quiet_ns >= _silence_threshold(state):
-            state.silent = 1
-            n = _event(events, n, (-1, k, now, float(now - state.last_time)), OPENS, state)
-    return n
-
-
-@nb.njit(cache=True, nogil=True)
-def _learn_gap(state, gap, clock, events, at):  # type: ignore[no-untyped-def]
-    """Move the longest usual gap, and close a silence that this tick ends. Returns the number of events."""
-    n, i, k = at
-    if state.silent == 1:
-        state.silent = 0
-        n = _event(events, n, (i, k, state.last_time + np.int64(gap), gap), CLOSES, state)
-        gap = min(gap, _silence_threshold(state))
-    alive = min(gap, float(clock - state.last_clock))
-    state.longest_gap_ns = max(alive, state.longest_gap_ns * 2.0 ** (-gap / GAP_HALF_LIFE_NS))
-    return n
 
 
 @nb.njit(cache=True, nogil=True)
@@ -177,13 +121,15 @@ def _priced(i, row, now, context, features, state, shared_state):  # type: ignor
     x = context.x
     context.base = context.rule
     scale = effective_scale(state)
-    middle, sources, width, move, _ = others(instruments, heads[state.symbol], context.instrument, now, scratch)
+    since = now - rolling.FRESH_NS
+    middle, sources, width, move = others(instruments, heads[state.symbol], context.instrument, since, scratch)
     context.others = middle
-    context.level = state.level
+    warm = state.accepted >= rolling.WARM
+    # What is new here is held against what other venues agree on.
+    context.level = state.level if warm else (middle if width <= rules.AGREE else np.nan)
     quote = row.kind == _QUOTE
     explained = (not quote) and (row.conditions & rules.EXPLAINING) != 0
     extended = (row.conditions & rules.EXTENDED) != 0
-    warm = state.accepted >= rolling.WARM
     deviation = x - state.level if warm else np.nan
     features[_F_DEVIATION] = deviation / scale
     features[_F_DEVIATION_BP] = 1e4 * deviation
@@ -236,7 +182,10 @@ def _priced(i, row, now, context, features, state, shared_state):  # type: ignor
     features[_F_CONDITIONS] = 1.0 if explained else 0.0
     if explained:
         return
-    off, shared = rules.judge(context, state, (scale, middle, sources, alone, extended, split))
+    off = rules.is_off(context, state, scale, _slack(state, spread if quote else -1.0))
+    shared = off and (split or _shared(context, state, (scale, middle, sources), shared_state))
+    if off and not alone:
+        rules.judge(context, (scale, shared, sources, extended))
     state.flagged_run = state.flagged_run + 1 if off else 0
     features[_F_FLAGGED] = math.log(1.0 + state.flagged_run)
     context.run = state.flagged_run
@@ -255,13 +204,38 @@ def _priced(i, row, now, context, features, state, shared_state):  # type: ignor
 
 
 @nb.njit(cache=True, nogil=True)
+def _slack(state, spread):  # type: ignore[no-untyped-def]
+    """What the spread explains of a deviation: a trade stands at either side, the middle of a quote moves with its width.
+
+    `spread` is the quote's, relative; −1 for a trade.
+    """
+    usual = math.exp(state.spread_log) if state.spreads > 0 else 0.0
+    if spread >= 0.0:
+        return 0.5 * abs(spread - usual)
+    if 0 < state.bid < state.ask:
+        usual = max(usual, float(state.ask - state.bid) / float(state.bid))
+    return 0.5 * usual
+
+
+@nb.njit(cache=True, nogil=True)
+def _shared(context, state, seen, shared_state):  # type: ignore[no-untyped-def]
+    """Do other venues share the move? All that spoke lately, or those that spoke since this one's level: they know more."""
+    scale, middle, sources = seen
+    instruments, heads, _, scratch = shared_state
+    if sources == 0 or rules.shares(middle, context, state, scale):
+        return sources > 0
+    newer, count, _, _ = others(instruments, heads[state.symbol], context.instrument, state.level_time + 1, scratch)
+    return count > 0 and rules.shares(newer, context, state, scale)
+
+
+@nb.njit(cache=True, nogil=True)
 def _learn(row, now, state, seen):  # type: ignore[no-untyped-def]
     """Move the references, if this price may move them."""
     x, spread, scale, middle, sources, off, shared = seen
     quote = row.kind == _QUOTE
     see(state, x, now, quote)
     if state.accepted < rolling.WARM:
-        off = state.accepted > 2 and abs(x - state.level) > 0.05
+        off = off or (state.accepted > 2 and abs(x - state.level) > 0.05)
         shared = False
     if off and not shared:
         patience = rules.NEW_LEVEL if sources > 0 else rules.NEW_LEVEL_ALONE
@@ -314,12 +288,14 @@ def _finish(row, context, state, shared_state, lookahead):  # type: ignore[no-un
     if context.watch:
         instruments, heads, _, scratch = shared_state
         now = row.event_time + lookahead
-        middle, sources, _, _, newest = others(instruments, heads[state.symbol], context.instrument, now, scratch)
+        head, index = heads[state.symbol], context.instrument
+        middle, sources, _, _ = others(instruments, head, index, now - rolling.FRESH_NS, scratch)
+        newer, newer_sources, _, _ = others(instruments, head, index, row.event_time + 1, scratch)
         extended = (row.conditions & rules.EXTENDED) != 0
         split = False
         if (context.bits & np.uint64(rules.TEN)) != 0:
-            split = share_shift(instruments, heads[state.symbol], context.instrument, now, context.x, rules.TEN_WIDTH)
-        rules.settle_verdict(context, row, state, (middle, sources, newest, extended, split))
+            split = share_shift(instruments, head, index, now, context.x, rules.TEN_WIDTH)
+        rules.settle_verdict(context, row, state, (middle, sources, newer, newer_sources, extended, split))
 
 
 @nb.njit(cache=True, nogil=True)
@@ -356,13 +332,11 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
         second = (now + SECOND_NS - 1) // SECOND_NS
         if second > shard.second:
             if shard.second > 0:
-                n = _sweep(instruments, channel_of, clocks, shard.second * SECOND_NS, events, n)
+                n = silence.sweep(instruments, heads, clocks, shard.second * SECOND_NS, (channel_of, events, n))
             shard.second = second
         shard.time = now
         clock = clocks[row_channel[i]]
-        if clock.last_time > 0:
-            clock.alive_ns += min(max(now - clock.last_time, 0), ALIVE_STEP_NS)
-        clock.last_time = now
+        silence.tell_time(clock, now)
         k = instrument_of[i]
         mine = context[i]
         mine.instrument = k
@@ -390,8 +364,8 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
                 one.halted = 0
         if row.kind <= 3:
             gap = float(max(now - one.last_time, 0)) if one.ticks > 0 else 0.0
-            if one.ticks > 0:
-                n = _learn_gap(one, gap, home.alive_ns, events, (n, i, k))
+            n = silence.hear(instruments, heads, gap, home.alive_ns, (i, k, events, n))
+            one.others_ticks = rolling.ticks_of_others(instruments, heads[one.symbol], k)
         one.last_clock = home.alive_ns
         if row.kind > _TRADE:
             one.last_time = now

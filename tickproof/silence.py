@@ -1,0 +1,128 @@
+"""How long a channel or an instrument may say nothing, compiled: learnt from its own longest gap.
+
+A gap that ended a silence is not learnt, or one silence would hide the next, unless silences follow each other so fast that this is
+how the source speaks now; nor is one in which the whole channel said nothing.
+"""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+
+from tickproof.event import CLOSES, OPENS
+from tickproof.finding import BY_NAME
+from tickproof.rolling import ticks_of_others
+
+CLOCK = np.dtype([("last_time", "<i8"), ("alive_ns", "<i8")])
+"""A channel's clock within the shard: event time during which it was alive. A silence of the channel itself stops it."""
+ALIVE_STEP_NS = 1_000_000_000
+
+FLOOR_NS = 3.0e9
+LONGEST_GAPS = 4.0
+"""A silence is this many times as long as the longest usual gap."""
+MEAN_GAPS = 30.0
+"""An instrument's is also as long as so many of its mean gaps."""
+EXPECTED = 20.0
+"""So many ticks of an instrument are missing, by what the symbol's other venues said meanwhile: where they are quiet too, it is the
+market that is."""
+WARM_UP = 100
+"""Messages of an instrument before its gaps mean anything, and between two silences that are not learnt from."""
+HALF_LIFE_NS = 600.0e9
+
+_SILENT = BY_NAME["silent"].bit
+
+
+@nb.njit(cache=True, nogil=True)
+def threshold_ns(longest_gap_ns, mean_gap_ns):  # type: ignore[no-untyped-def]
+    """The silence from which a source counts as silent."""
+    return max(FLOOR_NS, LONGEST_GAPS * longest_gap_ns, MEAN_GAPS * mean_gap_ns)
+
+
+@nb.njit(cache=True, nogil=True)
+def longest_after(longest_gap_ns, gap_ns):  # type: ignore[no-untyped-def]
+    """The longest usual gap after one more; it fades, so that a lively hour is judged as such."""
+    return max(gap_ns, longest_gap_ns * 2.0 ** (-gap_ns / HALF_LIFE_NS))
+
+
+@nb.njit(cache=True, nogil=True)
+def tell_time(clock, now):  # type: ignore[no-untyped-def]
+    """Move a channel's clock: it stands still where the channel says nothing for longer than a step."""
+    if clock.last_time > 0:
+        clock.alive_ns += min(max(now - clock.last_time, 0), ALIVE_STEP_NS)
+    clock.last_time = now
+
+
+@nb.njit(cache=True, nogil=True)
+def _threshold(state):  # type: ignore[no-untyped-def]
+    mean = float(state.last_clock - state.first_clock) / max(state.ticks, 1)
+    return threshold_ns(state.longest_gap_ns, mean)
+
+
+@nb.njit(cache=True, nogil=True)
+def _event(events, n, at, mode, state):  # type: ignore[no-untyped-def]
+    """`at` is (row, instrument, time, measured)."""
+    event = events[n]
+    event.row, event.subject, event.time = at[0], at[1], at[2]
+    event.first_ts = state.last_time
+    event.measured = at[3]
+    event.threshold = _threshold(state)
+    event.reference = state.longest_gap_ns
+    event.code = _SILENT
+    event.mode = mode
+    return n + 1
+
+
+@nb.njit(cache=True, nogil=True)
+def _is_missed(instruments, heads, k, quiet_ns):  # type: ignore[no-untyped-def]
+    """Has instrument `k` been quiet for its threshold, while other venues went on as usual?"""
+    state = instruments[k]
+    if state.silent == 1 or state.halted == 1 or state.ticks < WARM_UP or quiet_ns < _threshold(state):
+        return False
+    theirs = ticks_of_others(instruments, heads[state.symbol], k)
+    return theirs == 0 or (theirs - state.others_ticks) * float(state.ticks) >= EXPECTED * theirs
+
+
+@nb.njit(cache=True, nogil=True)
+def sweep(instruments, heads, clocks, now, at):  # type: ignore[no-untyped-def]
+    """Open a silence for each instrument whose channel lived on for its threshold without it.
+
+    `at` is (channel by instrument, events, their number); returns the number.
+    """
+    channel_of, events, n = at
+    for k in range(len(instruments)):
+        state = instruments[k]
+        quiet_ns = clocks[channel_of[k]].alive_ns - state.last_clock
+        if _is_missed(instruments, heads, k, quiet_ns):
+            state.silent = 1
+            due = now - np.int64(quiet_ns - _threshold(state))
+            n = _event(events, n, (-1, k, due, float(due - state.last_time)), OPENS, state)
+    return n
+
+
+@nb.njit(cache=True, nogil=True)
+def hear(instruments, heads, gap, clock, at):  # type: ignore[no-untyped-def]
+    """An instrument speaks after `gap` ns: learn it, close its silence, one that no sweep saw included.
+
+    `at` is (row, instrument, events, their number); returns the number.
+    """
+    i, k, events, n = at
+    state = instruments[k]
+    if state.ticks == 0:
+        state.first_clock = clock
+        return n
+    alive = min(gap, float(clock - state.last_clock))
+    now = state.last_time + np.int64(gap)
+    if _is_missed(instruments, heads, k, alive):
+        state.silent = 1
+        due = now - np.int64(alive - _threshold(state))
+        n = _event(events, n, (-1, k, due, float(due - state.last_time)), OPENS, state)
+    learnt = alive > 0.5 * gap
+    if state.silent == 1:
+        state.silent = 0
+        n = _event(events, n, (i, k, now, gap), CLOSES, state)
+        learnt = state.ticks - state.spoke < WARM_UP
+        state.spoke = state.ticks
+        alive = min(alive, _threshold(state))
+    if learnt:
+        state.longest_gap_ns = longest_after(state.longest_gap_ns, alive)
+    return n
