@@ -24,6 +24,11 @@ from tickproof.tick import NS_PER_MS, NS_PER_SECOND
 APART_NS = 2 * NS_PER_SECOND
 """Least time between the effect of one episode of a (venue, symbol) and the onset of the next."""
 CHANNEL_APART_NS = 700 * NS_PER_MS
+SAME_APART_NS = 6 * NS_PER_SECOND
+"""Least time between two channel episodes that show in the same way: within five seconds they are one finding, and nothing tells
+whether the second was seen."""
+SHOWS_AS = {"out_of_order": "sequence_gap"}
+"""Kind -> the kind that it also looks like, at first."""
 EDGE_NS = 300 * NS_PER_MS
 """No episode this close to a block's bounds: latency carries ticks over them."""
 ATTEMPTS = 300
@@ -49,6 +54,8 @@ class Injection:
     _ticks: int = field(init=False, default=0)
     _series_busy: list[Spans] = field(init=False)
     _channel_busy: list[Spans] = field(init=False)
+    _channel_shown: list[dict[str, Spans]] = field(init=False)
+    """Spans of each channel's episodes, by how they show."""
     _lively: list[int] = field(init=False, default_factory=list)
     """Series that say enough in the block."""
     _bounds: tuple[int, int] = field(init=False, default=(0, 0))
@@ -61,6 +68,7 @@ class Injection:
         self.placed = {fault.name: 0 for fault in self.faults.entries}
         self._series_busy = [[] for _ in self.universe.series]
         self._channel_busy = [[] for _ in self.universe.channels]
+        self._channel_shown = [{} for _ in self.universe.channels]
 
     def missing(self) -> dict[str, int]:
         """Entries of which fewer episodes than `per_kind` could be placed, and how many fewer."""
@@ -136,16 +144,21 @@ class Injection:
         effect = int(fault.effect_s * NS_PER_SECOND)
         for channel, start, stop in self._draw(fault, len(self.universe.channels), rng):
             reach = start, stop + effect
-            if not _is_free(self._channel_busy[channel], reach, CHANNEL_APART_NS) or self._is_genuine(events, channel, -1, reach):
+            shown = self._channel_shown[channel].setdefault(SHOWS_AS.get(fault.kind, fault.kind), [])
+            if not _is_free(self._channel_busy[channel], reach, CHANNEL_APART_NS) or not _is_free(shown, reach, SAME_APART_NS):
+                continue
+            if self._is_genuine(events, channel, -1, reach):
                 continue
             if fault.stage == "sequence":
                 self._channel_busy[channel].append(reach)
+                shown.append(reach)
                 self._pending.append((fault, channel, start))
                 return True
             target = Target(channel, -1, start, stop, block.of_channel(channel, start, stop))
             span = fault.inject(block, target, self.faults.size(fault, rng), rng)
             if span is not None:
                 self._channel_busy[channel].append((span.onset, span.end + effect))
+                shown.append((span.onset, span.end + effect))
                 self._record(fault, target, span)
                 return True
         return False
