@@ -23,12 +23,14 @@ TERMINATED = 143
 """Exit status after SIGTERM."""
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("commands.demo", "everything at once: broker, job, a market with faults, and what was found"),
     "simulate": ("commands.simulate", "a simulated market with labelled faults"),
     "recordings": ("commands.recordings", "what is in recorded feeds"),
     "replay": ("commands.replay", "recorded feeds to Kafka, at their own pace or another"),
     "scan": ("commands.scan", "judge every tick of recordings, offline"),
     "watch": ("commands.watch", "follow findings on a terminal"),
     "report": ("commands.report", "a scan's folder as one HTML file"),
+    "train": ("commands.train", "a model from labelled simulated streams"),
     "evaluate": ("commands.evaluate", "measure verdicts and findings against labels"),
     "doctor": ("commands.doctor", "what is wrong here, and what to do next"),
     "topics": ("commands.topics", "make, list, check and delete the topics"),
