@@ -1,0 +1,63 @@
+"""Bytes a symbol: what one instrument costs in memory and in the state store, at 10^2, 10^4 and 10^5 symbols."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+
+from bench.context import Context
+from jobs.state import pack_shard
+from tickproof import scoring
+from tickproof.scoring import ShardSettings
+from tickproof.shard import ShardState
+from tickproof.tick import NS_PER_MS, ROW, UNITS_PER_ONE, Kind, Present, Ticks, empty
+
+SYMBOLS = (100, 10_000, 100_000)
+ROUNDS = 3
+BATCH = 5_000
+START_NS = 1_700_000_000 * 1_000_000_000
+
+
+def state_memory(context: Context) -> list[dict[str, object]]:
+    """A shard that has seen three quotes of each symbol, and what it holds once they are final."""
+    return [_measure(symbols) for symbols in SYMBOLS]
+
+
+def _measure(symbols: int) -> dict[str, object]:
+    tracemalloc.start()
+    state, now = ShardState.new(), START_NS
+    names = ("XNAS", "XNAS.A", *(f"S{number:06d}" for number in range(symbols)))
+    before, _ = tracemalloc.get_traced_memory()
+    for _ in range(ROUNDS):
+        for first in range(0, symbols, BATCH):
+            ticks = _quotes(names, np.arange(first, min(first + BATCH, symbols)), now)
+            now = int(ticks.rows["event_time"][-1])
+            state = scoring.step(state, ticks, now, ShardSettings()).state
+    # A minute later everything is final and out of reach of any evidence: what is left is the state itself.
+    last = _quotes(names, np.array([0]), now + 60_000 * NS_PER_MS)
+    state = scoring.step(state, last, now + 120_000 * NS_PER_MS, ShardSettings()).state
+    del ticks
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return {
+        "name": f"state_memory {symbols} symbols",
+        "symbols": symbols,
+        "python_bytes_per_symbol": round((after - before) / symbols),
+        "snapshot_bytes_per_symbol": round(len(pack_shard(state, empty())) / symbols),
+    }
+
+
+def _quotes(names: tuple[str, ...], symbols: np.ndarray[tuple[int], np.dtype[np.int64]], start_ns: int) -> Ticks:
+    """A quote of each symbol, 10 microseconds apart."""
+    rows = np.zeros(len(symbols), ROW)
+    times = start_ns + 10_000 * (1 + np.arange(len(symbols)))
+    for name in ("ts_recv", "ts_event", "event_time"):
+        rows[name] = times
+    rows["present"] = Present.TS_EVENT | Present.BID_PX | Present.BID_SZ | Present.ASK_PX | Present.ASK_SZ
+    rows["kind"] = Kind.QUOTE
+    rows["venue"], rows["channel"], rows["symbol"] = 0, 1, 2 + symbols
+    price = (20 + symbols % 500) * UNITS_PER_ONE
+    rows["bid_px"], rows["ask_px"] = price, price + UNITS_PER_ONE // 100
+    rows["bid_sz"] = rows["ask_sz"] = 100 * UNITS_PER_ONE
+    return Ticks(rows, names)
