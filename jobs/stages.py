@@ -25,7 +25,7 @@ from tickproof.reference import NOTHING, Reference
 from tickproof.routing import route
 from tickproof.scoring import ShardResult, ShardSettings
 from tickproof.shard import LIFE, ShardState
-from tickproof.statistics import channel_rows
+from tickproof.statistics import SECOND_NS, channel_rows
 from tickproof.tick import NS_PER_MS, Ticks, concat
 from tickproof.tracking import Member, Scope, Tracker
 from tickproof.wire import decode_frame, decode_json, detect, undetected
@@ -169,7 +169,7 @@ class ShardMemory:
     timer_ms: int | None = None
 
     def next_timer_ms(self, settings: StageSettings) -> int | None:
-        """When, in event time, there is something to release or to make final."""
+        """When, in event time, there is something to release, to make final, or to count."""
         due = []
         first = self.waiting.first_ns()
         if first is not None:
@@ -177,7 +177,11 @@ class ShardMemory:
         if self.state.final < len(self.state.block):
             due.append(int(self.state.block.rows["event_time"][self.state.final]) + settings.lookahead_ns)
         if not due:
-            return None
+            # Nothing that waits would end the seconds that are counted at present.
+            counted = self.state.accumulators["second"][self.state.accumulators["ticks"] > 0]
+            if not len(counted):
+                return None
+            due.append(int(counted.min()) * SECOND_NS + settings.lookahead_ns)
         slice_ms = settings.slice_ms
         # A tick of T is released by a watermark above T.
         return (min(due) // NS_PER_MS + slice_ms) // slice_ms * slice_ms

@@ -42,6 +42,7 @@ def start_embedded(
     """
     tuning = tuning or flink.Tuning(checkpoint_ms=settings.checkpoint_interval_ms)
     options = flink.embedded_options(folder, settings.parallelism, tuning=tuning)
+    _log_to(folder / "log")
     return _start(settings, options, f"127.0.0.1:{options['rest.port']}", bounded=bounded, savepoint=savepoint)
 
 
@@ -63,6 +64,7 @@ def start_session(
         "rest.port": port,
         "parallelism.default": str(settings.parallelism),
     }
+    _log_to(settings.checkpoint_folder / "log")
     return _start(settings, options, cluster, bounded=bounded, savepoint=savepoint)
 
 
@@ -86,6 +88,13 @@ def _start(settings: Settings, options: dict[str, str], rest: str, *, bounded: b
         _excepthook, threading.excepthook = threading.excepthook, _leave_readers_alone
     client = env.execute_async(NAME)
     return RunningJob(Rest(rest), str(client.get_job_id()), client if embedded else None)
+
+
+def _log_to(folder: Path) -> None:
+    """Where the JVM of this process, which is started once, writes its log: by default that is inside Flink's own package."""
+    if "FLINK_LOG_DIR" not in os.environ:
+        folder.mkdir(parents=True, exist_ok=True)
+        os.environ["FLINK_LOG_DIR"] = str(folder.resolve())
 
 
 _excepthook = threading.excepthook

@@ -1,0 +1,336 @@
+"""What must hold on a real broker and a real Flink: each function runs one case and returns its figures or what is wrong.
+
+The tests run them on small streams, `make acceptance` runs them in full.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import flow
+import numpy as np
+import pytest
+from confluent_kafka import Message, Producer
+from flow import Flow
+from hostile import Hostile, hostile_payloads
+
+from jobs import topics
+from jobs.account import Audit
+from jobs.audit import audit
+from jobs.reading import headers_of
+from jobs.running import RunningJob
+from producers.faults import Faults
+from producers.framing import Frame
+from producers.market import Market
+from producers.partitioning import partition_of
+from producers.publish import CONFIGURATION, Publisher
+from producers.recordings import open_recordings
+from producers.simulation import simulate_all
+from tickproof import channel as channels
+from tickproof import scoring
+from tickproof.event import UNITS
+from tickproof.finding import CODES, Finding
+from tickproof.tick import NS_PER_SECOND, Kind, Ticks, concat
+from tickproof.wire import encode_frame
+
+SHIPPED = tuple(code.name for code in CODES if code.bit in UNITS)
+"""The codes that this version can find."""
+PAYLOAD = ("payload_unreadable", "schema_changed")
+"""Those of bytes that are no ticks, which the engine never sees."""
+
+
+def is_of_payload(finding: Finding) -> bool:
+    """Whether a finding is about a payload."""
+    return finding.code in PAYLOAD
+
+
+# --- streams ----------------------------------------------------------------------------------------------------------------
+
+
+def faulty_market(*, minutes: float, symbols: int, rate: float, per_kind: int, seed: int = 5) -> Ticks:
+    """A simulated market with faults and late ticks, in capture order."""
+    market = Market(
+        seed=seed,
+        minutes=minutes,
+        symbols=symbols,
+        peak_rate=rate,
+        news_per_minute=6,
+        market_news_per_minute=2,
+        halts_per_minute=4,
+    )
+    ticks, _ = simulate_all(market, Faults(seed=seed, per_kind=per_kind, warm_up_s=min(10.0, minutes * 10)))
+    return ticks
+
+
+def with_late_ticks(ticks: Ticks, every_s: float = 7.0, late_s: float = 3.0) -> Ticks:
+    """The stream with the capture stamp of a quote set back now and then: further than a channel's event time may go back."""
+    rows = ticks.rows.copy()
+    seconds = (rows["ts_recv"] - rows["ts_recv"][0]) / NS_PER_SECOND
+    due = np.arange(2 * every_s, seconds[-1], every_s)
+    at = np.searchsorted(seconds, due)
+    at = at[rows["kind"][at] == Kind.QUOTE]
+    rows["ts_recv"][at] -= round(late_s * NS_PER_SECOND)
+    return Ticks(rows, ticks.names)
+
+
+def recorded(data: Path, days: Sequence[tuple[Sequence[str], int | None, int | None]]) -> Ticks:
+    """Recordings below the shared data's `lean` folder: of each entry its files between two times, merged."""
+    parts = []
+    for files, start_ns, end_ns in days:
+        parts += list(open_recordings([data / "lean" / file for file in files], start_ns=start_ns, end_ns=end_ns))
+    return concat(parts)
+
+
+# --- 1: every tick once -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """What came of a stream that was scored while it was published."""
+
+    flow: Flow
+    audit: Audit
+    failures: int
+    places: dict[tuple[int, int], Hostile]
+
+
+def audited(brokers: str, prefix: str, folder: Path, sent: Sequence[Frame], hostile: Sequence[Hostile] = ()) -> Audited:
+    """Publish to a job that runs, wait until every tick is there, and stop it."""
+    topics.create(brokers, prefix)
+    with flow.running(flow.settings_of(brokers, prefix), folder) as job:
+        places = publish_among(brokers, prefix, sent, hostile)
+        account = audit(brokers, prefix, wait_s=300)
+        failures = job.failures()
+        drain(job, folder)
+    return Audited(flow.collect(brokers, prefix), account, failures, places)
+
+
+def drain(job: RunningJob, folder: Path) -> None:
+    """End a job as a bounded one ends: what waits for the end of its second is counted, too."""
+    job.stop(str(folder / "savepoints"), drain=True)
+    job.wait_ended()
+
+
+# --- 2: the same as the engine says -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One way to send the same ticks and to run the same job.
+
+    Parameters
+    ----------
+    rows : int
+        Ticks in a frame.
+    json : bool
+        JSON ticks instead.
+    parallelism : int
+        Subtasks of a stage.
+    interleaving : int, optional
+        Seed of another interleaving of channels.
+    stopped : bool
+        Stop with a savepoint in the middle, and go on from it with the other parallelism.
+    """
+
+    rows: int = 100
+    json: bool = False
+    parallelism: int = 1
+    interleaving: int | None = None
+    stopped: bool = False
+
+    def __str__(self) -> str:
+        words = ["json" if self.json else f"frames of {self.rows}", f"parallelism {self.parallelism}"]
+        words += [f"interleaving {self.interleaving}"] if self.interleaving is not None else []
+        return ", ".join(words + (["stopped in the middle"] if self.stopped else []))
+
+
+def send(ticks: Ticks, variant: Variant) -> list[Frame]:
+    """The frames of a variant; JSON ticks go in frames of several channels."""
+    if variant.json and variant.interleaving is None:
+        return flow.framed(ticks, by_channel=False)
+    sent = flow.framed(ticks, 1 if variant.json else variant.rows)
+    if variant.interleaving is not None:
+        sent = flow.interleaved(sent, variant.interleaving)
+    return [Frame(None, frame.ticks, frame.first_ns, frame.due_ns) for frame in sent] if variant.json else sent
+
+
+def scored_by_flink(brokers: str, prefix: str, folder: Path, ticks: Ticks, variant: Variant) -> Flow:
+    """What the job says of a stream, in one go or across a savepoint."""
+    sent = send(ticks, variant)
+    values = {"parallelism": variant.parallelism, "encoding": "auto" if variant.json else "frames"}
+    settings = flow.settings_of(brokers, prefix, **values)
+    if not variant.stopped:
+        flow.publish(brokers, prefix, sent)
+        return flow.run(settings, folder)
+    half = len(sent) // 2
+    topics.create(brokers, prefix)
+    with flow.running(settings, folder) as job:
+        flow.publish(brokers, prefix, sent[:half])
+        # Some ticks are out, and others wait for what follows them.
+        flow.wait_until(lambda: flow.collect(brokers, prefix).ticks > 0)
+        savepoint = job.stop(str(folder / "savepoints"))
+        job.wait_ended()
+    assert 0 < flow.collect(brokers, prefix).ticks < len(ticks), "it was not stopped in the middle"
+    flow.publish(brokers, prefix, sent[half:])
+    other = settings.model_copy(update={"parallelism": 3 - variant.parallelism})
+    with flow.running(other, folder / "second", savepoint=savepoint) as job:
+        assert audit(brokers, prefix, wait_s=120).problems() == []
+        drain(job, folder)
+    return flow.collect(brokers, prefix)
+
+
+def swapped(ticks: Ticks, row: int) -> Ticks:
+    """The stream with two ticks of one channel, that at `row` and the channel's next, in each other's place."""
+    channel = ticks.rows["channel"]
+    after = row + 1 + int(np.argmax(channel[row + 1 :] == channel[row]))
+    order = np.arange(len(ticks))
+    order[[row, after]] = after, row
+    return ticks.take(order)
+
+
+# --- 3: hostile payloads, and steps that fail -------------------------------------------------------------------------------
+
+
+Place = tuple[int, int]
+
+
+def publish_among(
+    brokers: str, prefix: str, sent: Sequence[Frame], hostile: Sequence[Hostile], seed: int = 1
+) -> dict[Place, Hostile]:
+    """Publish frames with hostile records among them, on the partitions of the frames before them.
+
+    Returns
+    -------
+    dict
+        (partition, offset) -> the hostile record there.
+    """
+    topic = prefix + "ticks.raw"
+    topics.create(brokers, prefix)
+    if not hostile:
+        flow.publish(brokers, prefix, sent)
+        return {}
+    with Publisher(brokers, topic) as publisher:
+        partitions = publisher.partitions
+    producer = Producer({**CONFIGURATION, "bootstrap.servers": brokers, "queue.buffering.max.kbytes": 1 << 20})
+    places: dict[Place, Hostile] = {}
+
+    def report(one: Hostile) -> Callable[[Any, Message], None]:
+        def delivered(error: Any, message: Message) -> None:
+            assert error is None, error
+            places[int(message.partition() or 0), int(message.offset() or 0)] = one
+
+        return delivered
+
+    # Between frames, and before the seal: the last records are the heartbeats that end the replay.
+    slots = np.sort(np.random.default_rng(seed).integers(1, max(2, len(sent) * 9 // 10), len(hostile)))
+    waiting = iter(hostile)
+    for number, frame in enumerate(sent):
+        partition = partition_of(str(frame.channel), partitions)
+        for _ in range(int(np.searchsorted(slots, number, "right") - np.searchsorted(slots, number, "left"))):
+            one = next(waiting)
+            producer.produce(
+                topic,
+                one.value,
+                one.key,
+                partition,
+                report(one),
+                timestamp=frame.timestamp_ms,
+                headers=list(one.headers.items()),
+            )
+        payload = encode_frame(frame.ticks)
+        key = str(frame.channel).encode()
+        producer.produce(
+            topic, payload.value, key, partition, timestamp=frame.timestamp_ms, headers=list(payload.headers.items())
+        )
+        producer.poll(0)
+    assert producer.flush(120) == 0, "not everything was delivered"
+    assert len(places) == len(hostile)
+    return places
+
+
+def hostile_among(sent: Sequence[Frame], count: int, seed: int = 7) -> list[Hostile]:
+    """Hostile records made from some of the frames."""
+    chosen = random.Random(seed).sample([frame for frame in sent if len(frame.ticks) > 1], 8)
+    return list(hostile_payloads([(str(frame.channel).encode(), encode_frame(frame.ticks)) for frame in chosen], seed, count))
+
+
+def dead_letter_faults(dead: Sequence[Message], places: dict[Place, Hostile]) -> list[str]:
+    """What is wrong with the dead letters of hostile records: lost, repeated, changed, or with a reason that names nothing."""
+    wrong = []
+    found: dict[Place, Message] = {}
+    for message in dead:
+        headers = headers_of(message)
+        place = int(headers["__connect.errors.partition"]), int(headers["__connect.errors.offset"])
+        if place in found:
+            wrong.append(f"{place} is there twice")
+        found[place] = message
+    wrong += [f"{place} is there and was not sent" for place in sorted(set(found) - set(places))]
+    for place, sent in sorted(places.items(), key=lambda item: item[0]):
+        if place not in found:
+            wrong.append(f"{sent.kind} at {place} is missing")
+            continue
+        message = found[place]
+        headers = headers_of(message)
+        said = headers["__connect.errors.exception.message"].decode()
+        if message.value() != sent.value or message.key() != sent.key:
+            wrong.append(f"{sent.kind} at {place}: other bytes or another key")
+        kept = {name: value for name, value in headers.items() if not name.startswith("__connect.errors.")}
+        if kept != sent.headers:
+            wrong.append(f"{sent.kind} at {place}: headers {kept}, expected {sent.headers}")
+        if sent.reason not in said and not said.startswith("key: found"):
+            wrong.append(f"{sent.kind} at {place}: said {said!r}, expected {sent.reason!r}")
+    return wrong
+
+
+@contextmanager
+def failing_steps(patch: pytest.MonkeyPatch, in_channel: int, in_shard: int) -> Iterator[None]:
+    """Steps that raise for the ticks of a certain sequence number: one in the channel's stage, one in the shard's."""
+    channel_step, shard_step = channels.step, scoring.step
+
+    def failing_channel(state: Any, ticks: Ticks, *rest: Any) -> Any:
+        if (ticks.rows["sequence"] == in_channel).any():
+            raise ArithmeticError("on purpose, in the channel's stage")
+        return channel_step(state, ticks, *rest)
+
+    def failing_shard(state: Any, ticks: Ticks, *rest: Any) -> Any:
+        if (ticks.rows["sequence"] == in_shard).any():
+            raise ArithmeticError("on purpose, in the shard's stage")
+        return shard_step(state, ticks, *rest)
+
+    with patch.context() as inner:
+        inner.setattr(channels, "step", failing_channel)
+        inner.setattr(scoring, "step", failing_shard)
+        yield
+
+
+@contextmanager
+def blind_steps(patch: pytest.MonkeyPatch, in_channel: int, in_shard: int) -> Iterator[None]:
+    """Steps that never see those ticks: what the others' verdicts must be like."""
+    channel_step, shard_step = channels.step, scoring.step
+
+    def blind_channel(state: Any, ticks: Ticks, *rest: Any) -> Any:
+        return channel_step(state, ticks.take(ticks.rows["sequence"] != in_channel), *rest)
+
+    def blind_shard(state: Any, ticks: Ticks, *rest: Any) -> Any:
+        return shard_step(state, ticks.take(ticks.rows["sequence"] != in_shard), *rest)
+
+    with patch.context() as inner:
+        inner.setattr(channels, "step", blind_channel)
+        inner.setattr(scoring, "step", blind_shard)
+        yield
+
+
+def plain_rows(ticks: Ticks, count: int) -> list[int]:
+    """Rows of some quotes in the middle of a stream, of different numbers."""
+    quotes = np.flatnonzero(ticks.rows["kind"] == Kind.QUOTE)
+    return [int(quotes[len(quotes) * (k + 1) // (count + 2)]) for k in range(count)]
+
+
+def shipped_codes() -> list[str]:
+    """The codes that can be found with the model that ships, or without one."""
+    return [code for code in SHIPPED if flow.MODEL != "none" or code not in ("digit_error", "size_outlier", "frozen")]
