@@ -1,0 +1,68 @@
+"""The README is true: its commands parse, its consumer reads what the job writes, every verb is mentioned."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import numpy as np
+import pyarrow as pa
+import pytest
+from confluent_kafka import Producer
+
+from commands import COMMANDS, program
+from jobs import outputs, topics
+from jobs.broker import Broker
+from tickproof.finding import VERDICT
+from tickproof.tick import ROW, Ticks
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```([^\n]*)\n(.*?)```", README, re.DOTALL)
+CALLS = [line for kind, text in BLOCKS if kind == "console" for line in text.splitlines() if line.startswith("tickproof ")]
+
+
+@pytest.mark.parametrize("line", CALLS)
+def test_commands_parse(line: str) -> None:
+    command: click.Command = program
+    context = click.Context(program, info_name="tickproof")
+    arguments = shlex.split(line, comments=True)[1:]
+    while isinstance(command, click.Group):
+        found = command.get_command(context, arguments[0])
+        assert found is not None, arguments[0]
+        command, arguments = found, arguments[1:]
+        context = click.Context(command, parent=context)
+    # Paths of the examples do not exist here: only names and counts of options and arguments are checked.
+    parser = command.make_parser(context)
+    options, _, _ = parser.parse_args(args=list(arguments))
+    assert {parameter.name for parameter in command.params} >= {name for name in options if name != "help"}
+
+
+@pytest.mark.parametrize("verb", sorted(COMMANDS))
+def test_every_verb_is_mentioned(verb: str) -> None:
+    assert f"tickproof {verb}" in README or f"`{verb}`" in README
+
+
+def test_the_consumer_reads_what_the_job_writes_and_drops_corrupt_ticks(broker: Broker, prefix: str) -> None:
+    (source,) = [text for kind, text in BLOCKS if kind == "python consumer"]
+    assert len(source.strip().splitlines()) <= 20
+    topics.create(broker.brokers, prefix)
+    rows = np.zeros(5, ROW)
+    rows["ts_recv"] = np.arange(5) + 10**18
+    rows["symbol"] = 1
+    verdicts = np.zeros(5, VERDICT)
+    verdicts["final_quality"] = [0, 2, 1, 2, 3]
+    producer = Producer({"bootstrap.servers": broker.brokers})
+    for record in outputs.scored(0, Ticks(rows, ("V.A", "S")), verdicts, ("1", "none")):
+        producer.produce(prefix + "ticks.scored", record.value, record.key, headers=list(record.headers.items()))
+    assert producer.flush(10) == 0
+    namespace: dict[str, object] = {}
+    exec(compile(source, "README.md", "exec"), namespace)
+    good_ticks = namespace["good_ticks"]
+    assert callable(good_ticks)
+    consumer = good_ticks(broker.brokers, prefix + "ticks.scored")
+    table: pa.Table = next(consumer)
+    consumer.close()
+    assert table["final_quality"].to_pylist() == [0, 1, 3]
+    assert table["ts_recv"].to_pylist() == [10**18, 10**18 + 2, 10**18 + 4]
