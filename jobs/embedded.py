@@ -1,0 +1,128 @@
+"""The embedded job in a process of its own: its noise goes to a file, it starts while the broker does, and it ends at once.
+
+A mini-cluster brings a JVM and daemon threads into the process that starts it; a program with a terminal keeps them out this way.
+`EmbeddedJob.start` may be called before the broker answers: imports, the JVM and the compiled kernels, which take most of the
+time, are got ready meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs import java, processes, topics
+from jobs.rest import Rest
+from tickproof.errors import ServiceError
+from tickproof.settings import Settings
+
+ANNOUNCEMENT = "job.json"
+"""Written by the process when its job is submitted: where its REST interface is, and the job's id."""
+TOPICS_S = 120.0
+JVM_ARGUMENTS = "-Xmx1g -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+"""For a job of minutes: the second compiler costs more than it gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedJob:
+    """A job in a mini-cluster of its own process.
+
+    Parameters
+    ----------
+    service : Service
+        The process; its JVM and Python workers are in its group.
+    folder : Path
+        Logs, checkpoints and scratch files.
+    """
+
+    service: processes.Service
+    folder: Path
+
+    @classmethod
+    def start(cls, settings: Settings, folder: Path) -> EmbeddedJob:
+        """Start the process; it submits the job as soon as the topics are there, and ends with this process.
+
+        Raises
+        ------
+        ServiceError
+            The process does not start.
+        """
+        scratch, logs = folder / "scratch", folder / "log"
+        for path in (scratch, logs):
+            path.mkdir(parents=True, exist_ok=True)
+        environment = java.environment() | {
+            "OMP_NUM_THREADS": "1",
+            # Flink would write its log into its own package, and Java and Beam their files into the machine's scratch folder.
+            "FLINK_LOG_DIR": str(logs.resolve()),
+            "TMPDIR": str(scratch.resolve()),
+            "JVM_ARGS": f"{JVM_ARGUMENTS} -XX:-UsePerfData -Djava.io.tmpdir={scratch.resolve()}",
+        }
+        command = [sys.executable, "-m", "jobs.embedded", settings.model_dump_json(), str(folder)]
+        return cls(processes.Service.start("the job", command, folder / "job.log", environment=environment), folder)
+
+    def rest(self) -> tuple[Rest, str] | None:
+        """Flink's REST interface and the job's id; None until the job is submitted.
+
+        Raises
+        ------
+        ServiceError
+            The process has ended; the line says why.
+        """
+        try:
+            said = json.loads((self.folder / ANNOUNCEMENT).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            self.check()
+            return None
+        return Rest(said["rest"]), said["job"]
+
+    def check(self) -> None:
+        """Raise ServiceError if the process has ended."""
+        if not self.service.running():
+            cause = processes.last_cause(self.service.said())
+            raise ServiceError(f"the job ended: {cause}; its log is {self.service.log}")
+
+    def stop(self) -> None:
+        """End it where it stands."""
+        self.service.kill()
+
+
+def main(settings: Settings, folder: Path) -> None:
+    """Get ready, wait for the topics, run the job."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    from pyflink.java_gateway import get_gateway
+
+    # While the JVM starts, and the broker does, this process imports and compiles.
+    gateway = threading.Thread(target=get_gateway)
+    gateway.start()
+    from jobs import submit, topology  # noqa: F401
+    from jobs.warm import warm
+
+    warm(settings.model)
+    gateway.join()
+    _await_topics(settings)
+    job = submit.start_embedded(settings, folder)
+    part = folder / f".{ANNOUNCEMENT}.part"
+    part.write_text(json.dumps({"rest": job.rest.address, "job": job.id}), encoding="utf-8")
+    part.replace(folder / ANNOUNCEMENT)
+    job.wait()
+
+
+def _await_topics(settings: Settings) -> None:
+    deadline = time.monotonic() + TOPICS_S
+    while True:
+        try:
+            if len(topics.partitions(settings.brokers, settings.prefix)) == len(topics.TOPICS):
+                return
+        except ServiceError:
+            pass
+        if time.monotonic() > deadline:
+            raise ServiceError(f"no topics at {settings.brokers} after {TOPICS_S:.0f} s; run `tickproof topics create`")
+        time.sleep(processes.POLL_S)
+
+
+if __name__ == "__main__":
+    main(Settings.model_validate_json(sys.argv[1]), Path(sys.argv[2]))
