@@ -1,6 +1,6 @@
 """Compiled kernels, got ready before the first tick asks for them: loaded from their cache, or compiled where it is empty.
 
-Compiling takes ten seconds and more, once for each version of the sources. `python -m jobs.warm` does it for those who come later.
+Compiling takes ten seconds and more, once for each version of the sources; `python -m jobs.warm` does it for who comes later.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How long a channel or an instrument may say nothing, compiled: learnt from its own longest gap.
 
-A gap that ended a silence is not learnt, or one silence would hide the next, unless silences follow each other so fast that this is
+A gap that ended a silence is not learnt, or one silence would hide the next, unless silences follow so fast that this is
 how the source speaks now; nor is one in which the whole channel said nothing.
 """
 
@@ -23,7 +23,7 @@ LONGEST_GAPS = 4.0
 MEAN_GAPS = 30.0
 """An instrument's is also as long as so many of its mean gaps."""
 EXPECTED = 20.0
-"""So many ticks of an instrument are missing, by what the symbol's other venues said meanwhile: where they are quiet too, it is the
+"""So many ticks of an instrument are missing, by what the symbol's other venues said meanwhile: if they are quiet too, it is the
 market that is."""
 WARM_UP = 100
 """Messages of an instrument before its gaps mean anything, and between two silences that are not learnt from."""
