@@ -82,7 +82,8 @@ def _latency(incident: Incident, seconds: pa.Table, start: int, end: int) -> str
     lines: list[tuple[str, npt.NDArray[np.int64], Floats]] = []
     for name in ("latency_p50", "latency_p99"):
         known = seconds.filter(pc.is_valid(seconds.column(name)))
-        lines.append((name, known.column("ts").to_numpy(), known.column(name).to_numpy() / 1e6))
+        # A row at t holds (t − 1 s, t].
+        lines.append((name, known.column("ts").to_numpy() - SECOND_NS, known.column(name).to_numpy() / 1e6))
     top = max(float(values.max()) for _, _, values in lines if len(values))
     frame = Frame(WIDTH, HEIGHT, start, end, 0.0, top * 1.08)
     parts = [canvas.shade(frame, incident.first_ts, incident.last_ts, "window"), canvas.axes(frame, "ms")]
