@@ -137,10 +137,8 @@ def _keep_gateways() -> None:
         return process
 
     def end(process: Any) -> None:
-        # The JVM lives as long as its standard input.
-        process.stdin.close()
-        process.stderr.close()
-        process.wait(30)
+        process.kill()
+        process.communicate()
 
     java_gateway.launch_gateway_server_process = kept
 

@@ -75,7 +75,7 @@ def test_two_swapped_ticks_are_noticed(stream: Ticks, wanted: Flow) -> None:
 
 
 def test_recordings_and_every_code_are_scored_once(data: Path, broker: Broker, prefix: str, tmp_path: Path) -> None:
-    market = holds.with_late_ticks(holds.faulty_market(minutes=2.5, symbols=16, rate=25.0, per_kind=9))
+    market = holds.with_late_ticks(holds.faulty_market(minutes=2.0, symbols=16, rate=25.0, per_kind=8))
     stream = concat([holds.recorded(data, [IBM, EURUSD]), market])
     sent = flow.framed(stream, 1_000)
     hostile = holds.hostile_among(sent, 60)
@@ -85,8 +85,8 @@ def test_recordings_and_every_code_are_scored_once(data: Path, broker: Broker, p
     assert done.audit.total("scored") == len(stream)
     assert done.audit.total("dead_messages") == len(hostile)
     assert flow.differences(done.flow, flow.expected(sent), holds.is_of_payload) == []
-    rare = {code: done.flow.codes().get(code, 0) for code in holds.shipped_codes()}
-    assert {code: count for code, count in rare.items() if count < 5} == {}
+    # Five of each are for the larger stream of `make acceptance`.
+    assert holds.rare_codes(done.flow, 1) == {}
 
 
 def test_hostile_payloads_and_failing_steps_are_set_aside(
