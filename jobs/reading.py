@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from jobs.processes import listening
+from jobs.processes import POLL_S, listening
 from tickproof.errors import ServiceError
 
 MIB = 1024 * 1024
 TIMEOUT_S = 30.0
 BATCH = 1_000
+NOT_YET = (
+    KafkaError._UNKNOWN_PARTITION,
+    KafkaError._UNKNOWN_TOPIC,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+)
+"""What is said of a topic that was made a moment ago."""
 CONFIGURATION: dict[str, str | int | bool] = {
     "enable.auto.commit": False,
     "auto.offset.reset": "earliest",
@@ -63,8 +72,7 @@ class Reader:
                 if found.error is not None or not found.partitions:
                     raise ServiceError(f"topic {topic} on {brokers}: it is not there; create it with `tickproof topics create`")
                 for partition in sorted(found.partitions):
-                    low, _ = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), TIMEOUT_S)
-                    self._next[topic, partition] = low
+                    self._next[topic, partition] = self._first_offset(TopicPartition(topic, partition))
         except KafkaException as error:
             self._consumer.close()
             raise ServiceError(f"the broker at {brokers} does not answer ({error.args[0].str()})") from error
@@ -115,6 +123,19 @@ class Reader:
             if batch:
                 yield batch
         self._consumer.unassign()
+
+    def _first_offset(self, where: TopicPartition) -> int:
+        """The first offset of a partition; of a topic that was made a moment ago the client may not know all partitions yet."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while True:
+            try:
+                low, _ = self._consumer.get_watermark_offsets(where, TIMEOUT_S)
+            except KafkaException as error:
+                if error.args[0].code() not in NOT_YET or time.monotonic() > deadline:
+                    raise
+                time.sleep(POLL_S)
+            else:
+                return int(low)
 
     def committed(self, group: str, topic: str) -> int:
         """How many records of `topic` a consumer group has read, by the offsets that it committed; 0 where it has none."""
