@@ -1,0 +1,99 @@
+"""`tickproof submit`: start the job, on a session cluster or in a mini-cluster of this process."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from commands.configuration import broker_options, read
+from jobs import preflight
+from jobs.check import Subject
+from jobs.running import POLL_S, RunningJob
+from jobs.submit import start_embedded, start_session
+from tickproof.errors import ServiceError, SettingsError
+from tickproof.settings import Settings
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+SETTINGS = tuple(name for name in Settings.model_fields if name not in ("brokers", "prefix"))
+
+
+def settings_options(function: Decorated) -> Decorated:
+    """An option for each setting, which defaults to the setting in force."""
+    for name in reversed(SETTINGS):
+        text = Settings.model_fields[name].description or ""
+        shown = f"{text[:1].upper()}{text[1:]}."
+        function = click.option(f"--{name.replace('_', '-')}", name, metavar="VALUE", help=shown)(function)
+    return function
+
+
+@click.command()
+@click.option("--cluster", metavar="HOST:PORT", help="REST address of a session cluster.")
+@click.option("--embedded", is_flag=True, help="In a mini-cluster of this process, in the foreground.")
+@click.option("--bounded", is_flag=True, help="End once what ticks.raw holds at present is scored.")
+@click.option("--from-savepoint", "savepoint", metavar="PATH", help="Go on from a savepoint or a retained checkpoint.")
+@broker_options
+@settings_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs, an object a line.")
+def command(*, cluster: str | None, embedded: bool, bounded: bool, savepoint: str | None, as_json: bool, **options: Any) -> None:
+    """Start the job and watch it until it runs.
+
+    First everything is checked that it needs: Python, connector, broker, topics, cluster, model. On a cluster it goes on by
+    itself. An embedded job stays in the foreground: Ctrl-C stops it with a savepoint, from which another can go on.
+
+    \b
+    Examples:
+      tickproof submit --embedded --encoding frames
+      tickproof submit --embedded --bounded --prefix replay-2014.
+      tickproof submit --cluster 127.0.0.1:8081 --parallelism 2 --json
+      tickproof submit --cluster 127.0.0.1:8081 --from-savepoint .tickproof/checkpoints/savepoints/savepoint-1f2e3d
+    """
+    if embedded == (cluster is not None):
+        raise click.UsageError("say where: either --embedded or --cluster HOST:PORT")
+    if bounded and savepoint is not None:
+        raise SettingsError(
+            "--bounded: found with --from-savepoint, whose job remembers where it was to end; leave one of them out"
+        )
+    effective = read(options)
+    preflight.require(Subject(effective, cluster))
+    settings = effective.settings
+    if cluster is not None:
+        job = start_session(settings, cluster, bounded=bounded, savepoint=savepoint)
+    else:
+        job = start_embedded(settings, settings.checkpoint_folder, bounded=bounded, savepoint=savepoint)
+    try:
+        job.wait_running()
+    except ServiceError:
+        # Flink would try again for ever.
+        with suppress(ServiceError):
+            job.cancel()
+        raise
+    _say(as_json, {"job": job.id, "rest": job.rest.address}, f"job {job.id} runs, Flink at {job.rest.address}")
+    if cluster is None:
+        _stay(job, settings.checkpoint_folder / "savepoints", as_json)
+
+
+def _stay(job: RunningJob, savepoints: Path, as_json: bool) -> None:
+    """Keep an embedded job in the foreground until it ends or is to end."""
+    try:
+        # Looked at now and then: a wait inside Java could not be interrupted in order.
+        while not job.ended():
+            time.sleep(POLL_S)
+    except (KeyboardInterrupt, SystemExit):
+        if job.ended():
+            raise
+        where = job.stop(str(savepoints.resolve()))
+        job.wait_ended()
+        _say(as_json, {"job": job.id, "savepoint": where}, f"stopped; `--from-savepoint {where}` goes on from here")
+        return
+    job.wait()
+    _say(as_json, {"job": job.id, "state": "FINISHED"}, "done: the end of ticks.raw is reached")
+
+
+def _say(as_json: bool, answer: dict[str, str], text: str) -> None:
+    click.echo(json.dumps(answer) if as_json else text)
