@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 FOLDER = Path(".tickproof/demo")
 """Where the report stands if nothing else is kept."""
 REPORT = "report.html"
+LOGS = "log"
 CHECKPOINT_MS = 500
 """Scored ticks are seen when a checkpoint commits them."""
 
@@ -55,7 +57,7 @@ def command(*, seed: int, minutes: float, keep: Path | None, as_json: bool) -> N
       tickproof demo --keep out --json
     """
     status = Status()
-    with _scratch() as folder, View(status, to_stderr=as_json) as view:
+    with _scratch((keep or FOLDER) / LOGS) as folder, View(status, to_stderr=as_json) as view:
         demo = Demo(seed, minutes, _settings(), folder)
         played = play(demo, view)
         view.show("measuring")
@@ -88,10 +90,18 @@ def command(*, seed: int, minutes: float, keep: Path | None, as_json: bool) -> N
 
 
 @contextmanager
-def _scratch() -> Iterator[Path]:
-    """A folder that is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="tickproof-demo-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+def _scratch(logs: Path) -> Iterator[Path]:
+    """A folder that is gone afterwards; what the services said stays in `logs` if they are why it failed."""
+    with tempfile.TemporaryDirectory(prefix="tickproof-demo-", ignore_cleanup_errors=True) as name:
+        try:
+            yield Path(name)
+        except ServiceError as error:
+            said = str(error)
+            # Not all that ends so: Kafka calls its data logs too.
+            for log in sorted(path for pattern in ("*.log", "*/*.log", "job/log/*.log") for path in Path(name).glob(pattern)):
+                logs.mkdir(parents=True, exist_ok=True)
+                said = said.replace(str(log), str(shutil.copy(log, logs)))
+            raise ServiceError(said) from error
 
 
 def _settings() -> Settings:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from commands.demo_view import View
 from jobs import processes, topics
 from jobs.broker import Broker
-from jobs.embedded import EmbeddedJob
+from jobs.embedded import SHORT_LIVED, EmbeddedJob
 from jobs.java import environment
 from tickproof.errors import ServiceError
 from tickproof.settings import Settings
@@ -86,7 +86,8 @@ def play(demo: Demo, view: View) -> Played:
         view.show("starting broker and job")
         job = EmbeddedJob.start(demo.settings, demo.folder / "job")
         pipeline.callback(job.stop)
-        broker = pipeline.enter_context(Broker.start(demo.folder / "broker", int(demo.settings.brokers.rpartition(":")[2])))
+        port = int(demo.settings.brokers.rpartition(":")[2])
+        broker = pipeline.enter_context(Broker.start(demo.folder / "broker", port, java_options=[SHORT_LIVED]))
         topics.create(broker.brokers, demo.settings.prefix)
         broadcast = _broadcast(demo)
         broadcast.start()

@@ -8,7 +8,7 @@ import json
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +94,15 @@ class Broker:
         self.port = port
 
     @classmethod
-    def start(cls, folder: Path, port: int | None = None, *, heap_mb: int = 512, tied: bool = True) -> Broker:
+    def start(
+        cls,
+        folder: Path,
+        port: int | None = None,
+        *,
+        heap_mb: int = 512,
+        tied: bool = True,
+        java_options: Sequence[str] = (),
+    ) -> Broker:
         """Start a broker over the data in `folder`, which is made if it is not there, and wait until it answers.
 
         Parameters
@@ -107,6 +115,8 @@ class Broker:
             Java's heap.
         tied : bool
             Whether it ends with this process.
+        java_options : sequence of str
+            Further options of its Java.
 
         Raises
         ------
@@ -124,6 +134,7 @@ class Broker:
                 str(java.JAVA),
                 f"-Dlog4j2.configurationFile={folder / 'log4j2.properties'}",
                 "-XX:+UseSerialGC",
+                *java_options,
                 "-cp",
                 class_path,
             ]

@@ -29,6 +29,7 @@ from tickproof.tick import NS_PER_SECOND, Ticks
 TAIL_S = 6.0
 TAIL_SHARE = 0.15
 """The paced end: so many seconds of market, and at most this share of it."""
+GATE_S = 0.1
 SETTLING_NS = 4 * NS_PER_SECOND
 """A reader has caught up when it is so close: a watermark's delay, the lookahead and the second between heartbeats away."""
 
@@ -137,7 +138,8 @@ class Broadcast(threading.Thread):
             batches = iter(simulation)
             first = self._head(batches, tail_ns, heartbeats, publisher)
             self.is_waiting = True
-            self._gate.wait()
+            while not self._gate.wait(GATE_S):
+                publisher.poll()
             framing = Framing(plan.rows, span_ns(1.0))
             tail = self._frames(self._tail(first, batches), heartbeats, framing)
             replay(self._watched(tail), publisher, 1.0, self._clock, self._sent)
