@@ -139,7 +139,8 @@ def rows(message: Message) -> int:
 
 def headers(message: Message) -> dict[str, bytes]:
     """The headers of a message that we wrote."""
-    return {name: value for name, value in message.headers() or () if isinstance(value, bytes)}
+    found = message.headers()
+    return {name: value for name, value in found if isinstance(value, bytes)} if isinstance(found, list) else {}
 
 
 def messages(brokers: str, topic: str, *, committed: bool) -> list[Message]:

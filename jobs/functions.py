@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pyflink.common import Row, Types
@@ -33,19 +33,44 @@ from tickproof.tick import NS_PER_MS
 
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
 HEADERS = Types.MAP(Types.STRING(), BYTES)
-RECORD = Types.ROW_NAMED(["k", "v", "ts", "headers"], [BYTES, BYTES, Types.INSTANT(), HEADERS])
+OUTPUT = Types.ROW_NAMED(["k", "v", "ts", "headers"], [BYTES, BYTES, Types.INSTANT(), HEADERS])
 """A record for a topic."""
+BATCH = Types.ROW_NAMED(["records"], [Types.OBJECT_ARRAY(Types.ROW_NAMED(["k", "v", "ts"], [BYTES, BYTES, Types.LONG()]))])
+"""Many small records for a topic of JSON: a record by itself costs tens of microseconds on its way out of Python."""
 HOP = Types.ROW_NAMED(["shard", "ticks"], [Types.STRING(), BYTES])
-"""Stamped ticks on their way to a shard."""
+"""Stamped ticks on their way to a shard: its key, and they."""
+SINGLE = Types.ROW(
+    [
+        Types.STRING(),
+        Types.ROW_NAMED(
+            ["k", "v", "partition", "offset", "ts", "headers"],
+            [BYTES, BYTES, Types.INT(), Types.LONG(), Types.INSTANT(), HEADERS],
+        ),
+        Types.INSTANT(),
+    ]
+)
+"""A channel, one of its records, and its time."""
+PACKED = Types.ROW([Types.STRING(), BYTES, Types.INSTANT()])
+"""A channel, some of its records, and the first one's time."""
 SINKS = ("scored", "verdicts", "dead_letters", "findings", "statistics")
-TAGS = {name: OutputTag(name, RECORD) for name in SINKS}
+BATCHED = ("findings", "statistics")
+TAGS = {name: OutputTag(name, BATCH if name in BATCHED else OUTPUT) for name in SINKS}
+BATCH_RECORDS = 1_000
 CHANNELS_IN_MEMORY = 2_048
 
 
-def as_row(record: Record) -> tuple[OutputTag, Row]:
-    """A record as Flink takes it, for its sink."""
-    at = Instant.of_epoch_milli(record.timestamp_ms)
-    return TAGS[record.sink], Row(record.key, record.value, at, dict(record.headers))
+def as_rows(records: Sequence[Record]) -> Iterator[tuple[OutputTag, Row]]:
+    """Records as Flink takes them, each for its sink, in the order of each sink."""
+    batches: dict[str, list[Row]] = {name: [] for name in BATCHED}
+    for record in records:
+        if record.sink in BATCHED:
+            batches[record.sink].append(Row(record.key, record.value, record.timestamp_ms))
+        else:
+            at = Instant.of_epoch_milli(record.timestamp_ms)
+            yield TAGS[record.sink], Row(record.key, record.value, at, dict(record.headers))
+    for name, rows in batches.items():
+        for start in range(0, len(rows), BATCH_RECORDS):
+            yield TAGS[name], Row(rows[start : start + BATCH_RECORDS])
 
 
 def _bytes(value: Any) -> bytes | None:
@@ -63,21 +88,22 @@ def raw_records(row: Row, topic: str) -> list[RawRecord]:
 class ChannelStage(KeyedProcessFunction):  # type: ignore[misc]
     """Keyed by channel: decoding, channel integrity, routing."""
 
-    def __init__(self, settings: StageSettings, gathered: bool) -> None:
+    def __init__(self, settings: StageSettings, gathered: bool, shard_keys: list[str]) -> None:
         self._settings = settings
         self._gathered = gathered
+        self._shard_keys = shard_keys
 
     def open(self, runtime_context: RuntimeContext) -> None:
         """Bind the state."""
         self._pages = runtime_context.get_map_state(MapStateDescriptor("channel", Types.INT(), BYTES))
         self._memory: OrderedDict[str, ChannelState | None] = OrderedDict()
 
-    def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
-        """Take one row of the source."""
+    def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
+        """Take one record of the source, or many that were gathered."""
         channel = ctx.get_current_key()
         before = self._recall(channel)
         topic = self._settings.topic
-        records = gathered_records(bytes(value[0]), topic) if self._gathered else raw_records(value, topic)
+        records = gathered_records(bytes(value), topic) if self._gathered else raw_records(value, topic)
         state, output = process_channel(before, channel, records, self._settings)
         if state is not None and state is not before:
             for page, data in channels.pack(state, before).items():
@@ -86,10 +112,9 @@ class ChannelStage(KeyedProcessFunction):  # type: ignore[misc]
         self._memory.move_to_end(channel)
         if len(self._memory) > CHANNELS_IN_MEMORY:
             self._memory.popitem(last=False)
-        for record in output.records:
-            yield as_row(record)
+        yield from as_rows(output.records)
         for shard, data in packed(output.routed):
-            yield Row(str(shard), data)
+            yield Row(self._shard_keys[shard], data)
 
     def _recall(self, channel: str) -> ChannelState | None:
         if channel in self._memory:
@@ -118,11 +143,11 @@ class ShardStage(KeyedProcessFunction):  # type: ignore[misc]
         self._memory: dict[str, ShardMemory] = {}
         self._overtaken = runtime_context.get_metrics_group().counter("ticks_overtaken")
 
-    def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
+    def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
         """Take ticks that came in: they wait for the watermark."""
         key = ctx.get_current_key()
         memory = self._recall(key)
-        data = bytes(value[1])
+        data = bytes(value)
         ticks = unpack(data)
         kept, records = arrive(memory, shard_number(key), ticks, (rules.VERSION, self._version))
         if len(kept):
@@ -132,8 +157,7 @@ class ShardStage(KeyedProcessFunction):  # type: ignore[misc]
             memory.frames += 1
             memory.journal_bytes += len(data)
         self._overtaken.inc(len(ticks) - len(kept))
-        for record in records:
-            yield as_row(record)
+        yield from as_rows(records)
         self._set_timer(memory, ctx)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Any]:
@@ -143,8 +167,7 @@ class ShardStage(KeyedProcessFunction):  # type: ignore[misc]
         memory.timer_ms = None
         watermark = ctx.timer_service().current_watermark()
         before_ns = min(watermark, END_NS // NS_PER_MS) * NS_PER_MS
-        for record in release(memory, shard_number(key), before_ns, self._scoring, self._settings):
-            yield as_row(record)
+        yield from as_rows(release(memory, shard_number(key), before_ns, self._scoring, self._settings))
         self._journal.released(memory.released_ns)
         if memory.journal_bytes > SNAPSHOT_BYTES:
             waiting = memory.waiting.all()

@@ -28,13 +28,8 @@ class _Raw(msgspec.Struct, array_like=True):
     headers: dict[str, bytes]
 
 
-class _Gathered(msgspec.Struct, array_like=True):
-    channel: str
-    records: list[_Raw]
-
-
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(_Gathered)
+_DECODER = msgspec.msgpack.Decoder(list[_Raw])
 
 
 class Gather(ScalarFunction):  # type: ignore[misc]
@@ -48,7 +43,7 @@ class Gather(ScalarFunction):  # type: ignore[misc]
         return False
 
     def eval(self, *columns: pd.Series[Any]) -> pd.Series[Any]:
-        """One packed row a channel, None elsewhere."""
+        """One (channel, packed records) a channel, None elsewhere."""
         keys, values, partitions, offsets, _, names, contents = (column.tolist() for column in columns)
         times = columns[4].dt.as_unit("ms").astype("int64").tolist()
         gathered: dict[str, tuple[int, list[_Raw]]] = {}
@@ -57,9 +52,9 @@ class Gather(ScalarFunction):  # type: ignore[misc]
             channel = channel_of(key, value, known)
             raw = _Raw(partitions[place], offsets[place], times[place], key, value, known)
             gathered.setdefault(channel, (place, []))[1].append(raw)
-        out: list[bytes | None] = [None] * len(values)
+        out: list[list[bytes] | None] = [None] * len(values)
         for channel, (place, records) in gathered.items():
-            out[place] = _ENCODER.encode(_Gathered(channel, records))
+            out[place] = [channel.encode(), _ENCODER.encode(records)]
         return pd.Series(out, dtype=object)
 
 
@@ -71,17 +66,12 @@ def _headers(names: Any, contents: Any) -> dict[str, bytes]:
 
 def gather() -> Any:
     """The function, for SQL."""
-    return udf(Gather(), result_type=DataTypes.BYTES(), func_type="pandas")
-
-
-def gathered_channel(packed: bytes) -> str:
-    """The channel of a gathered row."""
-    return _DECODER.decode(packed).channel
+    return udf(Gather(), result_type=DataTypes.ARRAY(DataTypes.BYTES()), func_type="pandas")
 
 
 def gathered_records(packed: bytes, topic: str) -> list[RawRecord]:
     """The records of a gathered row, in order."""
     return [
         RawRecord(Origin(topic, raw.partition, raw.offset, raw.timestamp_ms, raw.key, raw.headers), raw.value)
-        for raw in _DECODER.decode(packed).records
+        for raw in _DECODER.decode(packed)
     ]

@@ -5,24 +5,38 @@ from __future__ import annotations
 from typing import Any
 
 from pyflink.common import Configuration, Types
-from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.datastream import DataStream, KeyedStream, OutputTag, StreamExecutionEnvironment
 from pyflink.table import DataTypes, Schema, StreamTableEnvironment
+from pyflink.table.udf import udf
 
 from jobs import tables
 from jobs.channel_of import channel_of
-from jobs.functions import HOP, RECORD, TAGS, ChannelStage, ShardStage
-from jobs.gather import gather, gathered_channel
+from jobs.functions import BATCHED, HOP, OUTPUT, PACKED, SINGLE, TAGS, ChannelStage, ShardStage
+from jobs.gather import gather
 from jobs.reference_file import load
 from jobs.stages import StageSettings
 from tickproof.channel import ChannelSettings
 from tickproof.settings import Settings
 from tickproof.tick import NS_PER_MS
 
-PLAIN = "SELECT k, v, `partition`, `offset`, ts, headers FROM raw_ticks"
+NAMED = "COALESCE(k, headers['channel'])"
+TEXT = f"DECODE({NAMED}, 'UTF-8')"
+RECORD = "ROW(k, v, `partition`, `offset`, ts, headers) AS record"
+PLAIN = f"""
+  SELECT {TEXT} AS channel, {RECORD}, ts FROM raw_ticks WHERE ENCODE({TEXT}, 'UTF-8') = {NAMED}
+  UNION ALL
+  SELECT channel_of(k, v, headers) AS channel, {RECORD}, ts FROM raw_ticks
+  WHERE {NAMED} IS NULL OR ENCODE({TEXT}, 'UTF-8') <> {NAMED}"""
+"""Records by channel. Only those whose key does not tell it go through Python for that; such a record may be overtaken by its
+neighbours that have a key, as order is promised for keyed records alone."""
 GATHERED = """
-  SELECT packed, ts FROM (
-    SELECT gather(k, v, `partition`, `offset`, ts, MAP_KEYS(headers), MAP_VALUES(headers)) AS packed, ts FROM raw_ticks)
-  WHERE packed IS NOT NULL"""
+  SELECT DECODE(pair[1], 'UTF-8') AS channel, pair[2] AS record, ts FROM (
+    SELECT gather(k, v, `partition`, `offset`, ts, MAP_KEYS(headers), MAP_VALUES(headers)) AS pair, ts FROM raw_ticks)
+  WHERE pair IS NOT NULL"""
+UNPACKED = """
+  INSERT INTO {name}
+  SELECT k, v, TO_TIMESTAMP_LTZ(ts, 3), MAP['content-type', ENCODE('application/json', 'UTF-8')]
+  FROM {name}_batches CROSS JOIN UNNEST(records) AS record (k, v, ts)"""
 MAX_PARALLELISM = 128
 """Fixed, because keyed state is cut by it: a savepoint of another is refused."""
 
@@ -57,16 +71,13 @@ def build(configuration: dict[str, str], settings: Settings, job: str, *, bounde
     gathered = settings.encoding != "frames"
     if gathered:
         sql.create_temporary_function("gather", gather())
-        rows = sql.to_data_stream(sql.sql_query(GATHERED)).key_by(gathered_key, Types.STRING())
     else:
-        rows = sql.to_data_stream(sql.sql_query(PLAIN)).key_by(channel_key, Types.STRING())
-    channel = rows.process(ChannelStage(stages, gathered), HOP).uid("channel-integrity").name("channel integrity")
-    shard = (
-        channel.key_by(lambda row: keys[int(row[0])], Types.STRING())
-        .process(ShardStage(stages), RECORD)
-        .uid("shard")
-        .name("features, rules, model")
-    )
+        sql.create_temporary_function("channel_of", udf(channel_of_row, result_type=DataTypes.STRING()))
+    rows = sql.to_data_stream(sql.sql_query(GATHERED if gathered else PLAIN))
+    # A table's stream has a type of its own, which keyed Python stages do not take; its values are those of this one.
+    rows._j_data_stream.getTransformation().setOutputType((PACKED if gathered else SINGLE).get_java_type_info())
+    channel = _keyed(rows).process(ChannelStage(stages, gathered, keys), HOP).uid("channel-integrity").name("channel integrity")
+    shard = _keyed(channel).process(ShardStage(stages), OUTPUT).uid("shard").name("features, rules, model")
     outputs = {
         "scored": [shard],
         "verdicts": [shard],
@@ -76,22 +87,37 @@ def build(configuration: dict[str, str], settings: Settings, job: str, *, bounde
     }
     statements = sql.create_statement_set()
     for name, sources in outputs.items():
-        streams = [source.get_side_output(TAGS[name]) for source in sources]
+        streams = [_side_output(source, TAGS[name]) for source in sources]
         stream = streams[0].union(*streams[1:]) if len(streams) > 1 else streams[0]
-        statements.add_insert(name, sql.from_data_stream(stream, _record_schema()))
+        if name in BATCHED:
+            sql.create_temporary_view(f"{name}_batches", sql.from_data_stream(stream, _batch_schema()))
+            statements.add_insert_sql(UNPACKED.format(name=name))
+        else:
+            statements.add_insert(name, sql.from_data_stream(stream, _record_schema()))
     statements.attach_as_datastream()
     return env
 
 
-def gathered_key(row: Any) -> str:
-    """The channel of a gathered row."""
-    return gathered_channel(bytes(row[0]))
+def _keyed(stream: DataStream) -> KeyedStream:
+    """The stream of (key, value) rows keyed by their first field, as values.
+
+    `DataStream.key_by` sends each row to Python and back to have its key; this is what it does with the answer.
+    """
+    from pyflink.java_gateway import get_gateway
+
+    selector = get_gateway().jvm.org.apache.flink.streaming.api.functions.python.KeyByKeySelector()
+    keyed = stream._j_data_stream.keyBy(selector, Types.ROW([Types.STRING()]).get_java_type_info())
+    return KeyedStream(keyed, None, stream)
 
 
-def channel_key(row: Any) -> str:
-    """The channel of a row of the source."""
-    key, value, headers = row[0], row[1], row[5] or {}
-    known = {name: bytes(data) for name, data in headers.items() if data is not None}
+def _side_output(stream: DataStream, tag: OutputTag) -> DataStream:
+    """What `DataStream.get_side_output` gives, without the identity that it sends each record through in Python."""
+    return DataStream(stream._j_data_stream.getSideOutput(tag.get_java_output_tag()))
+
+
+def channel_of_row(key: Any, value: Any, headers: Any) -> str:
+    """The channel of a record whose key does not tell it."""
+    known = {name: bytes(data) for name, data in (headers or {}).items() if data is not None}
     return channel_of(None if key is None else bytes(key), None if value is None else bytes(value), known)
 
 
@@ -112,6 +138,12 @@ def shard_keys(shards: int) -> list[str]:
             suffix += 1
         keys.append(f"{shard}.{suffix}")
     return keys
+
+
+def _batch_schema() -> Schema:
+    record = [("k", DataTypes.BYTES()), ("v", DataTypes.BYTES()), ("ts", DataTypes.BIGINT())]
+    fields = [DataTypes.FIELD(name, kind) for name, kind in record]
+    return Schema.new_builder().column("records", DataTypes.ARRAY(DataTypes.ROW(fields))).build()
 
 
 def _record_schema() -> Schema:

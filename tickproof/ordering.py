@@ -10,11 +10,12 @@ from tickproof.tick import Ticks, concat
 class Waiting:
     """Ticks of many channels that wait for the watermark. Each channel's ticks are added in its arrival order."""
 
-    __slots__ = ("_parts",)
+    __slots__ = ("_first_ns", "_parts")
 
     def __init__(self) -> None:
         # Each with the range of its event times, so that what is not due costs nothing.
         self._parts: list[tuple[int, int, Ticks]] = []
+        self._first_ns: int | None = None
 
     def __len__(self) -> int:
         return sum(len(part) for _, _, part in self._parts)
@@ -23,7 +24,9 @@ class Waiting:
         """Take more ticks, stamped with their event time."""
         if len(ticks):
             times = ticks.rows["event_time"]
-            self._parts.append((int(times.min()), int(times.max()), ticks))
+            first = int(times.min())
+            self._parts.append((first, int(times.max()), ticks))
+            self._first_ns = first if self._first_ns is None else min(first, self._first_ns)
 
     def release(self, before_ns: int) -> Ticks:
         """Take out, in the shard's order, the ticks whose event time is below `before_ns`."""
@@ -37,7 +40,9 @@ class Waiting:
             else:
                 now = part.rows["event_time"] < before_ns
                 due.append(part.take(now))
-                self.add(part.take(~now))
+                rest = part.take(~now)
+                self._parts.append((int(rest.rows["event_time"].min()), last, rest))
+        self._first_ns = min((first for first, _, _ in self._parts), default=None)
         return in_order(concat(due))
 
     def all(self) -> Ticks:
@@ -46,7 +51,7 @@ class Waiting:
 
     def first_ns(self) -> int | None:
         """Event time of the earliest waiting tick."""
-        return min((first for first, _, _ in self._parts), default=None)
+        return self._first_ns
 
 
 def in_order(ticks: Ticks) -> Ticks:
