@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-import models
 from commands import configuration
 from commands.demo_run import Demo, Played, play
 from commands.demo_view import Status, View
 from jobs import processes
+from models import registry
 from tickproof.errors import ServiceError, SettingsError
 from tickproof.settings import Settings
 
@@ -109,12 +109,8 @@ def _settings() -> Settings:
     address = f"127.0.0.1:{processes.free_ports(1)[0]}"
     effective = configuration.read({"brokers": address, "encoding": "frames", "checkpoint_interval_ms": CHECKPOINT_MS})
     settings = effective.settings
-    # Asked of the folder, because the registry imports scikit-learn, which takes longer than all else that starts here.
-    if (
-        effective.sources["model"] == "default"
-        and not (Path(models.__file__).parent / settings.model / "manifest.json").is_file()
-    ):
-        settings = settings.model_copy(update={"model": "none"})
+    if effective.sources["model"] == "default" and settings.model not in registry.aliases():
+        settings = settings.model_copy(update={"model": registry.NONE})
     return settings
 
 
@@ -194,7 +190,7 @@ def _print(summary: dict[str, Any], result: Evaluation) -> None:
     )
     show(result, console)
     macro = result.macro()
-    if summary["model"] == "none":
+    if summary["model"] == registry.NONE:
         console.print("\nno model ships with this version: rules only")
     elif macro["recall"] is not None and macro["rules"] is not None:
         false = result.false_alarms

@@ -24,12 +24,13 @@ from models.card import render
 from models.detector import Detector
 from models.forest import Forest
 from models.probes import check_probes
+from models.registry import MANIFEST as MANIFEST
 from models.skops_file import dump, load_estimator
 from models.train import Fitted
 from tickproof.errors import ModelError
 
 FORMAT = 1
-TREES, PROBES, MANIFEST, CARD = "model.skops", "probes.npy", "manifest.json", "README.md"
+TREES, PROBES, CARD = "model.skops", "probes.npy", "README.md"
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,14 +1,18 @@
-"""Where models are: an alias, a folder, or none."""
+"""Where models are: an alias, a folder, or none. Cheap to import: scikit-learn comes in when a model is opened."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from models.artifact import MANIFEST, load
-from models.detector import Detector
 from tickproof.errors import ModelError
 
+if TYPE_CHECKING:
+    from models.detector import Detector
+
 SHIPPED = Path(__file__).parent
+MANIFEST = "manifest.json"
+"""The file that makes a folder a model."""
 DEFAULT = "default"
 NONE = "none"
 
@@ -38,4 +42,8 @@ def find(name: str) -> Path:
 
 def open_model(name: str, feature_names: tuple[str, ...]) -> Detector | None:
     """The model of an alias or path, ready to score; nothing for `none`. Raises ModelError."""
-    return None if name == NONE else load(find(name), feature_names)
+    if name == NONE:
+        return None
+    from models.artifact import load
+
+    return load(find(name), feature_names)
