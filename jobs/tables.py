@@ -19,9 +19,11 @@ class Sink:
     topic: str
     exactly_once: bool
     request_bytes: int = RAW_REQUEST_BYTES
+    compression: str = "lz4"
 
 
-SCORED = Sink("scored", "ticks.scored", True)
+SCORED = Sink("scored", "ticks.scored", True, compression="none")
+"""The bodies of its frames are compressed already."""
 VERDICTS = Sink("verdicts", "ticks.verdicts", False)
 DEAD = Sink("dead_letters", "ticks.dead-letters", True, DEAD_LETTER_REQUEST_BYTES)
 FINDINGS = Sink("findings", "feed.findings", False)
@@ -72,7 +74,7 @@ def sink(one: Sink, settings: Settings, job: str) -> str:
         "topic": settings.prefix + one.topic,
         "properties.bootstrap.servers": settings.brokers,
         "properties.max.request.size": str(one.request_bytes),
-        "properties.compression.type": "lz4",
+        "properties.compression.type": one.compression,
         "properties.linger.ms": "5",
         "key.format": "raw",
         "key.fields": "k",

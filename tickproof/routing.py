@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
 
-from tickproof.shard import as_life
-from tickproof.tick import Kind, Ticks, concat, is_scored
+from tickproof.shard import LIFE
+from tickproof.tick import Kind, Ticks, is_scored
 
 
+@lru_cache(maxsize=1 << 17)
 def shard_of(name: str, shards: int) -> int:
     """The shard of a symbol, or of a channel; a property of the results, the same everywhere."""
     return zlib.crc32(name.encode()) % shards
@@ -28,25 +30,22 @@ def route(ticks: Ticks, shards: int, groups: Mapping[str, str] | None = None) ->
     together = groups or {}
     table = np.array([*(shard_of(together.get(name, name), shards) for name in ticks.names), -1], np.int64)
     shard = table[np.where(rows["symbol"] >= 0, rows["symbol"], rows["channel"])]
-    beats = wanted & (rows["kind"] == Kind.HEARTBEAT)
-    if not beats.any():
-        # Sorted by shard in one pass; what no shard wants stands in front.
-        place = np.where(wanted, shard, -1).astype(np.int16)
-        ordered = ticks.take(np.argsort(place, kind="stable"))
-        ends = np.cumsum(np.bincount(place + 1, minlength=shards + 1)).tolist()
-        spans = enumerate(pairwise(ends))
-        return [(index, ordered.take(slice(start, end))) for index, (start, end) in spans if start < end]
-    out = []
-    for index in range(shards):
-        mine = wanted & (shard == index)
-        chosen = mine | beats
-        if not chosen.any():
-            continue
-        if not (beats & ~mine).any():
-            out.append((index, ticks.take(mine)))
-            continue
-        # In arrival order, the heartbeats of other shards as signs of life.
-        order = np.argsort(np.concatenate([np.flatnonzero(mine), np.flatnonzero(beats & ~mine)]), kind="stable")
-        both = concat([ticks.take(mine), as_life(ticks.take(beats & ~mine))])
-        out.append((index, both.take(order)))
-    return out
+    # Small integers: numpy sorts them by counting. What no shard wants stands in front.
+    place = np.where(wanted, shard, -1).astype(np.int16)
+    index = np.arange(len(rows))
+    beats = np.flatnonzero(wanted & (rows["kind"] == Kind.HEARTBEAT))
+    if len(beats):
+        copies, targets = np.repeat(beats, shards), np.tile(np.arange(shards, dtype=np.int16), len(beats))
+        elsewhere = targets != place[copies]
+        index, place = np.append(index, copies[elsewhere]), np.append(place, targets[elsewhere])
+        # By arrival first, so that the stable sort by shard keeps it.
+        arrival = np.argsort(index, kind="stable")
+        order = arrival[np.argsort(place[arrival], kind="stable")]
+    else:
+        order = np.argsort(place, kind="stable")
+    ordered = ticks.take(index[order])
+    if len(beats):
+        ordered.rows["reasons"][order >= len(rows)] |= LIFE
+    ends = np.cumsum(np.bincount(place + 1, minlength=shards + 1)).tolist()
+    spans = enumerate(pairwise(ends))
+    return [(number, ordered.take(slice(start, end))) for number, (start, end) in spans if start < end]

@@ -85,7 +85,7 @@ class ShardResult:
 def step(state: ShardState, ticks: Ticks, horizon_ns: int, settings: ShardSettings) -> ShardResult:
     """Walk the next ticks of the shard, which are in its order, and make final what no tick below `horizon_ns` can change.
 
-    Rows of `shard.as_life` show that their channel lives and nothing else. How the input is cut does not matter.
+    Rows with the bit `LIFE` show that their channel lives and nothing else. How the input is cut does not matter.
     """
     work = state.copy()
     block = concat([state.block, ticks])

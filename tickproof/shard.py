@@ -122,13 +122,6 @@ class ShardState:
         return self.instruments[:known], self.heads, self.venues, self.clocks, self.shard, scratch
 
 
-def as_life(ticks: Ticks) -> Ticks:
-    """Copies of venue heartbeats for the shards that do not score them: they show that the channel lives."""
-    rows = copied(ticks.rows)
-    rows["reasons"] |= LIFE
-    return Ticks(rows, ticks.names)
-
-
 def tag(state: ShardState, block: Ticks) -> tuple[Array, Array, Array, Array]:
     """(instrument of each row, channel of each row, is it a sign of life only, channel by instrument); registers new names."""
     rows, names, registry = block.rows, block.names, state.registry

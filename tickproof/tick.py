@@ -234,7 +234,10 @@ def concat(parts: Sequence[Ticks]) -> Ticks:
     for part in filled:
         if part.names not in tables:
             tables[part.names] = len(mapping) + 1
-            mapping += [-1, *(codes.setdefault(name, len(codes)) for name in part.names)]
+            for name in part.names:
+                if name not in codes:
+                    codes[name] = len(codes)
+            mapping += [-1, *map(codes.__getitem__, part.names)]
     starts = np.repeat([tables[part.names] for part in filled], [len(part) for part in filled])
     table = np.array(mapping, np.int32)
     for column in NAMES:
