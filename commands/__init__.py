@@ -23,7 +23,7 @@ TERMINATED = 143
 """Exit status after SIGTERM."""
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "demo": ("commands.demo", "everything at once: broker, job, a market with faults, and what was found"),
+    "demo": ("commands.demo", "broker, job, a market with faults, what was found"),
     "simulate": ("commands.simulate", "a simulated market with labelled faults"),
     "recordings": ("commands.recordings", "what is in recorded feeds"),
     "replay": ("commands.replay", "recorded feeds to Kafka, at their own pace or another"),
