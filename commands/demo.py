@@ -177,7 +177,7 @@ def _print(summary: dict[str, Any], result: Evaluation) -> None:
     lost = "every tick once" if summary["complete"] else "NOT every tick once"
     console.print(
         f"{summary['ticks']:,} ticks scored in {summary['seconds']:.1f} s, the first after {summary['first_scored_s']:.1f} s; "
-        f"{summary['ticks_per_s']:,} a second while the job caught up"
+        f"{summary['ticks_per_s']:,} a second while they were made and sent at speed"
     )
     if summary["latency_p50_ms"] is not None:
         console.print(

@@ -87,13 +87,12 @@ def play(demo: Demo, view: View) -> Played:
         job = EmbeddedJob.start(demo.settings, demo.folder / "job")
         pipeline.callback(job.stop)
         port = int(demo.settings.brokers.rpartition(":")[2])
-        broker = pipeline.enter_context(Broker.start(demo.folder / "broker", port, java_options=[SHORT_LIVED]))
+        broker = pipeline.enter_context(Broker.start(demo.folder / "broker", port, java_options=SHORT_LIVED))
         topics.create(broker.brokers, demo.settings.prefix)
         broadcast = _broadcast(demo)
         broadcast.start()
         pipeline.callback(broadcast.stop)
         view.show("starting the job")
-        from jobs.audit import audit
         from jobs.following import Follower
 
         follower = pipeline.enter_context(Follower(broker.brokers, demo.settings.prefix))
@@ -108,6 +107,8 @@ def play(demo: Demo, view: View) -> Played:
         seconds = view.status.elapsed_s
         job.stop()
         view.show("auditing")
+        from jobs.audit import audit
+
         found = audit(broker.brokers, demo.settings.prefix)
         pipeline.close()
         view.show("judging the same market without faults")
@@ -142,10 +143,11 @@ class _Pace:
         status.dead, status.by_code = self._follower.dead, self._follower.by_code
         status.count(self._follower.ticks)
         if new:
+            self._broadcast.send_rest()
             self._moved_s, self._allowed_s = begun_s, STALLED_S
         if self._broadcast.is_waiting and self._follower.ticks >= self._broadcast.settled:
             status.caught_up()
-            self._broadcast.go_on()
+            self._broadcast.send_end()
         self._view.show(self._stage())
         if begun_s - self._moved_s > self._allowed_s:
             raise ServiceError(

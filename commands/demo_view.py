@@ -82,7 +82,10 @@ class Status:
 
     @property
     def speed(self) -> float:
-        """Ticks a second from the first that were seen scored until the job had caught up: its speed when input waits."""
+        """Ticks a second from the first that were seen scored until the job had caught up.
+
+        On a small machine the simulator takes as much of it as the job: `make bench` measures the job.
+        """
         if self._caught_up is None or self._first is None or self._caught_up[0] <= self._first[0]:
             return 0.0
         return (self._caught_up[1] - self._first[1]) / (self._caught_up[0] - self._first[0])

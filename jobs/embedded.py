@@ -7,8 +7,9 @@ time, are got ready meanwhile.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
-import os
 import sys
 import threading
 import time
@@ -17,15 +18,17 @@ from pathlib import Path
 
 from jobs import java, processes, topics
 from jobs.rest import Rest
-from tickproof.errors import ServiceError
+from tickproof.errors import ModelError, ServiceError
 from tickproof.settings import Settings
 
 ANNOUNCEMENT = "job.json"
 """Written by the process when its job is submitted: where its REST interface is, and the job's id."""
 TOPICS_S = 120.0
-SHORT_LIVED = "-XX:TieredStopAtLevel=1"
-"""For a JVM of minutes: its second compiler costs more than it gives; a broker is ready with half the processor time."""
-JVM_ARGUMENTS = f"-Xmx1g -XX:+UseSerialGC {SHORT_LIVED}"
+SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-XX:+UnlockDiagnosticVMOptions", "-XX:-BytecodeVerificationRemote")
+"""For a JVM of minutes: its second compiler, and proving again what javac made of jars whose hashes are locked, cost more than
+they give. A broker is ready with half the processor time."""
+SWITCH_S = 0.0002
+JVM_ARGUMENTS = " ".join(("-Xms512m", "-Xmx1g", "-XX:+UseSerialGC", "-XX:-UsePerfData", *SHORT_LIVED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class EmbeddedJob:
             # Flink would write its log into its own package, and Java and Beam their files into the machine's scratch folder.
             "FLINK_LOG_DIR": str(logs.resolve()),
             "TMPDIR": str(scratch.resolve()),
-            "JVM_ARGS": f"{JVM_ARGUMENTS} -XX:-UsePerfData -Djava.io.tmpdir={scratch.resolve()}",
+            "JVM_ARGS": f"{JVM_ARGUMENTS} -Djava.io.tmpdir={scratch.resolve()}",
         }
         command = [sys.executable, "-m", "jobs.embedded", settings.model_dump_json(), str(folder)]
         return cls(processes.Service.start("the job", command, folder / "job.log", environment=environment), folder)
@@ -92,24 +95,39 @@ class EmbeddedJob:
 
 
 def main(settings: Settings, folder: Path) -> None:
-    """Get ready, wait for the topics, run the job."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    """Plan the job, wait for the topics, run it."""
+    # Planning is many short calls to Java: each would wait for the other thread to let go, by default up to 5 ms. They have to
+    # come by one connection, because the planner remembers things by Java's thread; a collection of garbage in the other thread
+    # would take that connection to tell Java what is gone.
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
+    gc.disable()
+    kernels = threading.Thread(target=_warm, args=[settings.model], daemon=True)
+    kernels.start()
     from pyflink.java_gateway import get_gateway
 
-    # While the JVM starts, and the broker does, this process imports and compiles.
-    gateway = threading.Thread(target=get_gateway)
-    gateway.start()
-    from jobs import submit, topology  # noqa: F401
-    from jobs.warm import warm
+    get_gateway()
+    from jobs.submit import start_embedded
 
-    warm(settings.model)
-    gateway.join()
-    _await_topics(settings)
-    job = submit.start_embedded(settings, folder)
+    job = start_embedded(settings, folder, ready=lambda: _await_topics(settings))
+    kernels.join()
+    gc.enable()
+    sys.setswitchinterval(usual_s)
     part = folder / f".{ANNOUNCEMENT}.part"
     part.write_text(json.dumps({"rest": job.rest.address, "job": job.id}), encoding="utf-8")
     part.replace(folder / ANNOUNCEMENT)
     job.wait()
+
+
+def _warm(model: str) -> None:
+    """Load kernels and model while Java plans the job: the stages, which are threads of this process, find them there.
+
+    A model that does not fit is an error of the stages, which say so.
+    """
+    from jobs.warm import warm
+
+    with contextlib.suppress(ModelError):
+        warm(model)
 
 
 def _await_topics(settings: Settings) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from jobs import flink, java
@@ -24,6 +25,7 @@ def start_embedded(
     bounded: bool = False,
     savepoint: str | None = None,
     tuning: flink.Tuning | None = None,
+    ready: Callable[[], None] = lambda: None,
 ) -> RunningJob:
     """Start the job in a mini-cluster inside this process's own JVM.
 
@@ -39,11 +41,14 @@ def start_embedded(
         Go on from here.
     tuning : Tuning, optional
         Latency against throughput.
+    ready : callable, optional
+        Called when the job is planned, which takes seconds and needs no broker, and comes back when it may start.
     """
     tuning = tuning or flink.Tuning(checkpoint_ms=settings.checkpoint_interval_ms)
     options = flink.embedded_options(folder, settings.parallelism, tuning=tuning)
     _log_to(folder / "log")
-    return _start(settings, options, f"127.0.0.1:{options['rest.port']}", bounded=bounded, savepoint=savepoint)
+    where = f"127.0.0.1:{options['rest.port']}"
+    return _start(settings, options, where, bounded=bounded, savepoint=savepoint, ready=ready)
 
 
 def start_session(
@@ -68,7 +73,15 @@ def start_session(
     return _start(settings, options, cluster, bounded=bounded, savepoint=savepoint)
 
 
-def _start(settings: Settings, options: dict[str, str], rest: str, *, bounded: bool, savepoint: str | None) -> RunningJob:
+def _start(
+    settings: Settings,
+    options: dict[str, str],
+    rest: str,
+    *,
+    bounded: bool,
+    savepoint: str | None,
+    ready: Callable[[], None] = lambda: None,
+) -> RunningJob:
     # One thread a worker, and our own Java, both read when pyflink is imported.
     os.environ.update(java.environment())
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -86,6 +99,7 @@ def _start(settings: Settings, options: dict[str, str], rest: str, *, bounded: b
     if embedded and threading.excepthook is not _leave_readers_alone:
         global _excepthook
         _excepthook, threading.excepthook = threading.excepthook, _leave_readers_alone
+    ready()
     client = env.execute_async(NAME)
     return RunningJob(Rest(rest), str(client.get_job_id()), client if embedded else None)
 

@@ -1,8 +1,8 @@
-"""A simulated market on its way to a topic, in a thread of its own: most of it as fast as the broker takes it, its end at its
-own pace.
+"""A simulated market on its way to a topic, in a thread of its own: its beginning, most of it at speed, its end at its own pace.
 
-What is sent at speed waits in the topic until somebody reads, so only the end, sent when the reader has caught up, tells how long
-a tick takes. A few broken payloads go along.
+The beginning is there for a reader to start with; the rest is made when the reader does not need the processor for starting any
+more. What is sent at speed waits in the topic until somebody reads, so only the end, sent when the reader has caught up, tells
+how long a tick takes. A few broken payloads go along.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ TAIL_S = 6.0
 TAIL_SHARE = 0.15
 """The paced end: so many seconds of market, and at most this share of it."""
 GATE_S = 0.1
+BEGINNING_NS = 10 * NS_PER_SECOND
 SETTLING_NS = 4 * NS_PER_SECOND
 """A reader has caught up when it is so close: a watermark's delay, the lookahead and the second between heartbeats away."""
 
@@ -56,7 +57,8 @@ class Broadcast(threading.Thread):
         super().__init__(name="broadcast", daemon=True)
         self._where = brokers, topic
         self._programme = programme
-        self._gate = threading.Event()
+        self._speed = threading.Event()
+        self._end = threading.Event()
         self._stopped = threading.Event()
         self._publisher: BreakingPublisher | None = None
         self._clock = WallClock()
@@ -65,7 +67,7 @@ class Broadcast(threading.Thread):
         self._error: BaseException | None = None
         self._settled = 0
         self.is_waiting = False
-        """Whether all but the paced end is published; `go_on` sends that."""
+        """Whether all but the paced end is published; `send_end` sends that."""
         self.has_paced = False
         """Whether the paced end has begun."""
         self.is_complete = False
@@ -87,16 +89,21 @@ class Broadcast(threading.Thread):
         if self._error is not None:
             raise self._error
 
-    def go_on(self) -> None:
+    def send_rest(self) -> None:
+        """Send what follows the beginning, at speed."""
+        self._speed.set()
+
+    def send_end(self) -> None:
         """Send the end."""
         self.is_waiting = False
         self.has_paced = True
-        self._gate.set()
+        self._end.set()
 
     def stop(self) -> None:
         """End it, wherever it is, and wait until it has."""
         self._stopped.set()
-        self._gate.set()
+        self._speed.set()
+        self._end.set()
         if self.is_alive():
             self.join()
 
@@ -138,8 +145,7 @@ class Broadcast(threading.Thread):
             batches = iter(simulation)
             first = self._head(batches, tail_ns, heartbeats, publisher)
             self.is_waiting = True
-            while not self._gate.wait(GATE_S):
-                publisher.poll()
+            self._await(self._end, publisher)
             framing = Framing(plan.rows, span_ns(1.0))
             tail = self._frames(self._tail(first, batches), heartbeats, framing)
             replay(self._watched(tail), publisher, 1.0, self._clock, self._sent)
@@ -158,11 +164,18 @@ class Broadcast(threading.Thread):
             last_ns = int(batch.rows["ts_recv"][-1]) if len(batch) else 0
             if last_ns >= tail_ns:
                 return batch
+            if last_ns >= self._programme.market.start_ns + BEGINNING_NS:
+                self._await(self._speed, publisher)
             replay(self._watched(self._frames([batch], heartbeats, framing)), publisher, None, self._clock)
             count += len(batch)
             ends.append((last_ns, count))
             self._settled = max((ticks for end_ns, ticks in ends if end_ns <= last_ns - SETTLING_NS), default=0)
         return None
+
+    @staticmethod
+    def _await(gate: threading.Event, publisher: BreakingPublisher) -> None:
+        while not gate.wait(GATE_S):
+            publisher.poll()
 
     def _tail(self, first: Ticks | None, batches: Iterator[Ticks]) -> Iterator[Ticks]:
         if first is not None:

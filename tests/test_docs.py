@@ -1,4 +1,5 @@
-"""The README is true: its commands parse, its consumer reads what the job writes, every verb is mentioned."""
+"""The documents are true: README's commands parse and the cheap ones run, its consumer reads what the job writes, every verb is
+mentioned, and what CONTRIBUTING and the decisions name is there."""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ from jobs.broker import Broker
 from tickproof.finding import VERDICT
 from tickproof.tick import ROW, Ticks
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```([^\n]*)\n(.*?)```", README, re.DOTALL)
 CALLS = [line for kind, text in BLOCKS if kind == "console" for line in text.splitlines() if line.startswith("tickproof ")]
 
@@ -37,6 +40,55 @@ def test_commands_parse(line: str) -> None:
     parser = command.make_parser(context)
     options, _, _ = parser.parse_args(args=list(arguments))
     assert {parameter.name for parameter in command.params} >= {name for name in options if name != "help"}
+
+
+def test_the_first_steps_run_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    section = README[README.index("## Without any service") : README.index("In a notebook")]
+    (text,) = [text for kind, text in re.findall(r"```([^\n]*)\n(.*?)```", section, re.DOTALL) if kind == "console"]
+    for line in text.splitlines():
+        # A shorter market; all else as it stands there.
+        program.main(shlex.split(line.replace("--minutes 2", "--minutes 0.2"))[1:], standalone_mode=False)
+    assert {path.name for path in (tmp_path / "out").iterdir()} >= {
+        "scored.parquet",
+        "findings.jsonl",
+        "statistics.parquet",
+        "report.html",
+    }
+
+
+def test_make_targets_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert set(re.findall(r"make ([a-z]+)\b", README + CONTRIBUTING)) <= targets
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/decisions.md"])
+def test_what_is_named_is_there(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    linked = [target for target in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in target]
+    named = re.findall(r"`((?:tickproof|producers|models|jobs|reports|commands|tests|docs|bench)/[\w/.-]*)`", text)
+    for path in [*((ROOT / name).parent / target for target in linked), *(ROOT / target for target in named)]:
+        assert path.exists(), path
+
+
+def test_each_extension_has_one_place_and_a_test() -> None:
+    rows = re.findall(r"^\| an? ([^|]*) \| ([^|]*) \| ([^|]*) \|$", CONTRIBUTING, re.MULTILINE)
+    assert {what for what, _, _ in rows} >= {
+        "feature",
+        "rule",
+        "fault",
+        "recording format",
+        "model",
+        "report",
+        "command",
+        "topic",
+    }
+    for what, place, test in rows:
+        module = next(ROOT / path for path in re.findall(r"`([\w/]+\.(?:py|j2))`", place))
+        source = module.read_text(encoding="utf-8")
+        for table in re.findall(r"`([A-Z]+)`", place):
+            assert re.search(rf"^{table}\b", source, re.MULTILINE), f"{what}: {table} in {module}"
+        assert re.findall(r"`(tests/\w+\.py)`", test), what
 
 
 @pytest.mark.parametrize("verb", sorted(COMMANDS))
