@@ -205,7 +205,9 @@ class Cluster:
                 if name in self._members and not service.running():
                     why = _why(service, self.folder / "log" / f"{name}.log")
                     raise ServiceError(f"{name} ended at start: {why}; its log is {service.log}")
-            if rest.answers() and set(self.task_managers()) <= set(rest.task_managers()):
+            wanted = set(self.task_managers())
+            # A TaskManager is listed a moment before its slots are.
+            if rest.answers() and wanted <= set(rest.task_managers()) and rest.slots()[1] >= len(wanted) * self.slots:
                 return
             time.sleep(processes.POLL_S)
         raise ServiceError(f"the cluster was not there within {timeout_s:.0f} s; its logs are in {self.folder / 'log'}")
