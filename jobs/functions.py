@@ -11,7 +11,7 @@ from pyflink.common.time import Instant
 from pyflink.datastream import KeyedProcessFunction, OutputTag, RuntimeContext
 from pyflink.datastream.state import MapStateDescriptor
 
-from jobs.gather import gathered_records
+from jobs.gather import gathered_parts
 from jobs.hop import pack, unpack
 from jobs.outputs import Origin, Record
 from jobs.stages import (
@@ -20,6 +20,7 @@ from jobs.stages import (
     ShardMemory,
     StageSettings,
     arrive,
+    decoded,
     packed,
     process_channel,
     release,
@@ -103,8 +104,8 @@ class ChannelStage(KeyedProcessFunction):  # type: ignore[misc]
         channel = ctx.get_current_key()
         before = self._recall(channel)
         topic = self._settings.topic
-        records = gathered_records(bytes(value), topic) if self._gathered else raw_records(value, topic)
-        state, output = process_channel(before, channel, records, self._settings)
+        parts = gathered_parts(bytes(value), topic) if self._gathered else decoded(raw_records(value, topic))
+        state, output = process_channel(before, channel, parts, self._settings)
         if state is not None and state is not before:
             for page, data in channels.pack(state, before).items():
                 self._pages.put(page, data)

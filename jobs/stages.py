@@ -57,6 +57,10 @@ class RawRecord:
     value: bytes | None
 
 
+Decoded = tuple[Ticks, list[tuple[RawRecord, WireError]]]
+"""Ticks of some records, and the records that are none with the reason."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChannelOutput:
     """What a channel's stage gives: ticks by shard, and records for topics."""
@@ -66,15 +70,15 @@ class ChannelOutput:
 
 
 def process_channel(
-    state: ChannelState | None, channel: str, records: Sequence[RawRecord], settings: StageSettings
+    state: ChannelState | None, channel: str, parts: Sequence[Decoded], settings: StageSettings
 ) -> tuple[ChannelState | None, ChannelOutput]:
-    """Decode the next records of one channel, check its integrity, and route its ticks.
+    """Check the integrity of what the next records of one channel gave, and route its ticks.
 
     A state of None is a channel of which no tick was seen yet; payloads that cannot be decoded do not make one.
     """
     routed: list[tuple[int, Ticks]] = []
     out: list[Record] = []
-    for ticks, rejected in decoded(records):
+    for ticks, rejected in parts:
         for record, error in rejected:
             out.append(outputs.dead_letter(record.origin, record.value, "VALUE_CONVERTER", error))
             state, findings = _reject(state, error, channel, record.origin)
@@ -96,9 +100,9 @@ def process_channel(
     return state, ChannelOutput(routed, out)
 
 
-def decoded(records: Sequence[RawRecord]) -> list[tuple[Ticks, list[tuple[RawRecord, WireError]]]]:
+def decoded(records: Sequence[RawRecord]) -> list[Decoded]:
     """Ticks of the records in order, a run of JSON ticks at once, with what is no tick."""
-    parts: list[tuple[Ticks, list[tuple[RawRecord, WireError]]]] = []
+    parts: list[Decoded] = []
     run: list[RawRecord] = []
     empty = concat([])
     for record in records:
@@ -126,7 +130,7 @@ def decoded(records: Sequence[RawRecord]) -> list[tuple[Ticks, list[tuple[RawRec
     return parts
 
 
-def _decode_json(run: list[RawRecord]) -> tuple[Ticks, list[tuple[RawRecord, WireError]]]:
+def _decode_json(run: list[RawRecord]) -> Decoded:
     batch = decode_json(
         [record.value for record in run],
         headers=[record.origin.headers for record in run],

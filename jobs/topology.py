@@ -31,7 +31,13 @@ PLAIN = f"""
 neighbours that have a key, as order is promised for keyed records alone."""
 GATHERED = """
   SELECT DECODE(pair[1], 'UTF-8') AS channel, pair[2] AS record, ts FROM (
-    SELECT gather(k, v, `partition`, `offset`, ts, MAP_KEYS(headers), MAP_VALUES(headers)) AS pair, ts FROM raw_ticks)
+    SELECT gather(k, v, `partition`, `offset`, ts, ordinary,
+      CASE WHEN ordinary THEN NULL ELSE MAP_KEYS(headers) END,
+      CASE WHEN ordinary THEN NULL ELSE MAP_VALUES(headers) END) AS pair, ts
+    FROM (
+      SELECT *, COALESCE(
+        CARDINALITY(headers) = 1 AND headers['content-type'] = ENCODE('application/json', 'UTF-8'), FALSE) AS ordinary
+      FROM raw_ticks))
   WHERE pair IS NOT NULL"""
 UNPACKED = """
   INSERT INTO {name}
@@ -59,7 +65,7 @@ def build(configuration: dict[str, str], settings: Settings, job: str, *, bounde
     conf = Configuration()
     for name, value in configuration.items():
         conf.set_string(name, value)
-    env = StreamExecutionEnvironment.get_execution_environment(conf)
+    env = _environment(conf)
     env.set_parallelism(settings.parallelism)
     env.set_max_parallelism(MAX_PARALLELISM)
     sql = StreamTableEnvironment.create(env)
@@ -96,6 +102,16 @@ def build(configuration: dict[str, str], settings: Settings, job: str, *, bounde
             statements.add_insert(name, sql.from_data_stream(stream, _record_schema()))
     statements.attach_as_datastream()
     return env
+
+
+def _environment(conf: Configuration) -> StreamExecutionEnvironment:
+    """An environment for where `execution.target` says: by itself pyflink makes a mini-cluster outside `flink run`."""
+    if not conf.contains_key("execution.target"):
+        return StreamExecutionEnvironment.get_execution_environment(conf)
+    from pyflink.java_gateway import get_gateway
+
+    java = get_gateway().jvm.org.apache.flink.streaming.api.environment.StreamExecutionEnvironment
+    return StreamExecutionEnvironment(java(conf._j_configuration))
 
 
 def _keyed(stream: DataStream) -> KeyedStream:

@@ -245,6 +245,23 @@ def concat(parts: Sequence[Ticks]) -> Ticks:
     return Ticks(rows, tuple(codes))
 
 
+def pruned(ticks: Ticks) -> Ticks:
+    """The same ticks over those of their names that they use, in the same order."""
+    # One slot more than there are names, for -1 (null).
+    used = np.zeros(len(ticks.names) + 1, np.bool_)
+    for column in NAMES:
+        used[ticks.rows[column]] = True
+    if used[:-1].all():
+        return ticks
+    kept = np.flatnonzero(used[:-1])
+    moved = np.full(len(used), -1, np.int32)
+    moved[kept] = np.arange(len(kept), dtype=np.int32)
+    rows = copied(ticks.rows)
+    for column in NAMES:
+        rows[column] = moved[rows[column]]
+    return Ticks(rows, tuple(ticks.names[code] for code in kept.tolist()))
+
+
 def from_arrow(table: pa.Table | pa.RecordBatch) -> Ticks:
     """Ticks of an Arrow table or batch in the canonical schema; columns may come in any order.
 

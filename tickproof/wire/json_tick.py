@@ -23,6 +23,7 @@ from tickproof.errors import WireError
 from tickproof.tick import NAMES, NULLABLE, ROW, SCHEMA, UNITS_PER_ONE, Present, Ticks
 from tickproof.wire.headers import (
     CHANNEL,
+    CONTENT_TYPE,
     FIRST_SEQUENCE,
     JSON_CONTENT_TYPE,
     ROWS,
@@ -34,6 +35,8 @@ from tickproof.wire.headers import (
 )
 from tickproof.wire.json_fields import FORMS, Fields, read
 from tickproof.wire.json_text import Form
+
+_ORDINARY = {CONTENT_TYPE: JSON_CONTENT_TYPE.encode()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,8 @@ def decode_json(
     fields, places = read(payloads, errors)
     ticks = _ticks(fields)
     if headers is not None or keys is not None:
-        for row, place in enumerate(places):
+        for row in _odd(ticks, places, headers, keys):
+            place = places[row]
             key = None if keys is None else keys[place]
             try:
                 _check_outside(
@@ -82,9 +86,22 @@ def decode_json(
                 )
             except WireError as error:
                 errors[place] = error
-        good = np.array([place not in errors for place in places], np.bool_)
-        ticks, places = ticks.take(good), [place for place in places if place not in errors]
+        if errors:
+            good = np.array([place not in errors for place in places], np.bool_)
+            ticks, places = ticks.take(good), [place for place in places if place not in errors]
     return JsonBatch(ticks, np.array(places, np.int64), sorted(errors.items()))
+
+
+def _odd(ticks: Ticks, places: list[int], headers: Sequence[Headers] | None, keys: Sequence[bytes | None] | None) -> list[int]:
+    """The rows whose key or headers have to be looked at: nearly all have the channel as key and nothing else to say."""
+    odd = np.zeros(len(places), np.bool_)
+    if keys is not None:
+        codes: dict[bytes | None, int] = {name.encode(): code for code, name in enumerate(ticks.names)}
+        said = np.fromiter((codes.get(keys[place], -1) for place in places), np.int32, len(places))
+        odd |= said != ticks.rows["channel"]
+    if headers is not None:
+        odd |= np.fromiter((headers[place] != _ORDINARY for place in places), np.bool_, len(places))
+    return [int(row) for row in np.flatnonzero(odd)]
 
 
 def _ticks(fields: Fields) -> Ticks:
