@@ -30,6 +30,14 @@ def version() -> str:
     return found[-1].stem.removeprefix("flink-dist-")
 
 
+def python_jar() -> Path:
+    """The operators that run Python. A cluster does not have them by itself; `flink run` sends them with a job, and so do we."""
+    found = sorted((home() / "opt").glob("flink-python-*.jar"))
+    if not found:
+        raise ServiceError(f"{home() / 'opt'} has no flink-python jar; delete .venv and run `make setup`")
+    return found[-1]
+
+
 def java_options() -> str:
     """What the JVM has to open for Flink: `env.java.opts.all` of the wheel, and the security manager that Java 21 shuts."""
     text = (home() / "conf" / "config.yaml").read_text(encoding="utf-8")

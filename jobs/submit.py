@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from jobs import flink, java
+from jobs import flink, jars, java
 from jobs.rest import Rest
 from jobs.running import RunningJob
 from tickproof.settings import Settings
@@ -62,12 +62,14 @@ def start_session(
     """Submit the job to the session cluster at `HOST:PORT`."""
     host, _, port = cluster.rpartition(":")
     tuning = tuning or flink.Tuning(checkpoint_ms=settings.checkpoint_interval_ms)
-    options = flink.job_options(settings.checkpoint_folder, tuning) | {
+    options = flink.job_options(settings.checkpoint_folder, tuning, [jars.connector(), flink.python_jar()]) | {
         "execution.target": "remote",
         "execution.attached": "false",
         "rest.address": host,
         "rest.port": port,
         "parallelism.default": str(settings.parallelism),
+        # Where our packages are, for workers on this machine whose Python does not have them installed.
+        "python.pythonpath": str(Path(__file__).resolve().parent.parent),
     }
     _log_to(settings.checkpoint_folder / "log")
     return _start(settings, options, cluster, bounded=bounded, savepoint=savepoint)

@@ -125,7 +125,7 @@ def wait_until(condition: Callable[[], bool], timeout_s: float = 120.0) -> None:
 
 
 @cache
-def _keep_gateways() -> None:
+def keep_gateways() -> None:
     """pyflink drops the process object of its JVM, which Python warns of when it is collected: it is kept, and ended at exit."""
     from pyflink import java_gateway
 
@@ -137,6 +137,8 @@ def _keep_gateways() -> None:
         return process
 
     def end(process: Any) -> None:
+        if java_gateway._gateway is not None:
+            java_gateway._gateway.shutdown()
         process.kill()
         process.communicate()
 
@@ -146,7 +148,7 @@ def _keep_gateways() -> None:
 @contextmanager
 def running(settings: Settings, folder: Path, **options: Any) -> Iterator[RunningJob]:
     """An embedded job that runs, and is cancelled at the end if it still does."""
-    _keep_gateways()
+    keep_gateways()
     job = start_embedded(settings, folder, **options)
     try:
         job.wait_running()

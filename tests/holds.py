@@ -6,24 +6,30 @@ The tests run them on small streams, `make acceptance` runs them in full.
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import flow
 import numpy as np
 import pytest
-from confluent_kafka import Message, Producer
+from confluent_kafka import IsolationLevel, Message, Producer, TopicPartition
+from confluent_kafka.admin import OffsetSpec
 from flow import Flow
 from hostile import Hostile, hostile_payloads
 
 from jobs import topics
 from jobs.account import Audit
 from jobs.audit import audit
+from jobs.broker import client
+from jobs.cluster import Cluster
 from jobs.reading import headers_of
 from jobs.running import RunningJob
+from jobs.submit import start_session
 from producers.faults import Faults
 from producers.framing import Frame
 from producers.market import START_NS, Market
@@ -344,3 +350,113 @@ def rare_codes(found: Flow, least: int) -> dict[str, int]:
         for code in SHIPPED
         if counts.get(code, 0) < least and (flow.MODEL != "none" or code not in BY_MODEL)
     }
+
+
+# --- 4: a TaskManager that is killed ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """What came of a job whose TaskManagers were killed: outages in seconds, and the repeats that only dirty readers saw."""
+
+    flow: Flow
+    audit: Audit
+    outages_s: list[float]
+    uncommitted: list[int]
+
+
+def killed(brokers: str, prefix: str, folder: Path, sent: Sequence[Frame], kills: int) -> Killed:
+    """Kill a session cluster's TaskManager again and again while the producer writes, then let the job end what is left."""
+    flow.keep_gateways()
+    settings = flow.settings_of(brokers, prefix, checkpoint_folder=folder / "state", checkpoint_interval_ms=1_000)
+    topics.create(brokers, prefix)
+    outages_s, uncommitted = [], []
+    with (
+        Cluster.start(folder / "cluster", task_managers=1, slots=2) as cluster,
+        _Trickle(brokers, prefix, sent, kills) as producer,
+    ):
+        job = start_session(settings, cluster.rest)
+        job.wait_running()
+        producer.start()
+        for number in range(kills):
+            done = job.rest.completed_checkpoints(job.id)
+            # Output that a checkpoint has committed, and output that none has.
+            flow.wait_until(lambda done=done: job.rest.completed_checkpoints(job.id) > done and pending(brokers, prefix) > 0)
+            uncommitted.append(pending(brokers, prefix))
+            sent_before, begun = producer.sent, monotonic()
+            cluster.kill_task_manager()
+            cluster.start_task_manager()
+            cluster.wait_ready()
+            flow.wait_until(lambda number=number: job.failures() > number and job.rest.running(job.id))
+            again = job.rest.completed_checkpoints(job.id)
+            flow.wait_until(lambda again=again: job.rest.completed_checkpoints(job.id) > again)
+            outages_s.append(monotonic() - begun)
+            assert producer.sent > sent_before, "the producer did not write while the job was away"
+        producer.finish()
+        account = audit(brokers, prefix, wait_s=300)
+        drain(job, folder)
+    return Killed(flow.collect(brokers, prefix), account, outages_s, uncommitted)
+
+
+def pending(brokers: str, prefix: str) -> int:
+    """Records of ticks.scored that readers of committed records do not see yet."""
+    return sum(_ends(brokers, prefix, IsolationLevel.READ_UNCOMMITTED)) - sum(
+        _ends(brokers, prefix, IsolationLevel.READ_COMMITTED)
+    )
+
+
+def _ends(brokers: str, prefix: str, isolation: IsolationLevel) -> list[int]:
+    asked = {
+        TopicPartition(topic, partition): OffsetSpec.latest()
+        for topic, count in topics.partitions(brokers, prefix, ["ticks.scored"]).items()
+        for partition in range(count)
+    }
+    # Held, because the answers come only as long as there is the client.
+    admin = client(brokers)
+    found = admin.list_offsets(asked, isolation_level=isolation, request_timeout=10)
+    return [future.result().offset for future in found.values()]
+
+
+class _Trickle:
+    """A producer that writes a few frames at a time as long as it is asked to, and the rest at once. A context manager."""
+
+    def __init__(self, brokers: str, prefix: str, sent: Sequence[Frame], kills: int) -> None:
+        self._publisher = Publisher(brokers, prefix + "ticks.raw")
+        self._frames = list(sent)
+        # As long as a few restarts of a busy machine take; the job is killed well before the end.
+        self._pause_s = 60.0 * kills / len(sent)
+        self._hurry = threading.Event()
+        self._thread = threading.Thread(target=self._write, name="producer")
+        self._error: BaseException | None = None
+        self.sent = 0
+
+    def __enter__(self) -> _Trickle:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._hurry.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def finish(self) -> None:
+        """Write the rest at once, and wait until the broker has confirmed all."""
+        self._hurry.set()
+        self._thread.join()
+        assert self._error is None, self._error
+        assert self.sent == len(self._frames)
+
+    def _write(self) -> None:
+        try:
+            for frame in self._frames:
+                self._publisher.send(frame)
+                self.sent += 1
+                # The last tenth is kept back until the killing is over.
+                while not self._hurry.wait(self._pause_s) and self.sent >= 0.9 * len(self._frames):
+                    pass
+            self._publisher.close()
+        except BaseException as error:
+            self._error = error
