@@ -69,6 +69,7 @@ def command(*, seed: int, minutes: float, keep: Path | None, as_json: bool) -> N
         "ticks": played.follower.ticks,
         "seconds": round(status.elapsed_s, 1),
         "first_scored_s": round(status.first_scored_s or 0.0, 1),
+        "first_committed_s": round(status.first_committed_s or 0.0, 1),
         "ticks_per_s": round(status.speed),
         "latency_p50_ms": _rounded(status.delay_ms(0.5)),
         "latency_p99_ms": _rounded(status.delay_ms(0.99)),
@@ -176,7 +177,8 @@ def _print(summary: dict[str, Any], result: Evaluation) -> None:
         console = Console(width=160, no_color=True, highlight=False)
     lost = "every tick once" if summary["complete"] else "NOT every tick once"
     console.print(
-        f"{summary['ticks']:,} ticks scored in {summary['seconds']:.1f} s, the first after {summary['first_scored_s']:.1f} s; "
+        f"{summary['ticks']:,} ticks scored in {summary['seconds']:.1f} s, the first after {summary['first_scored_s']:.1f} s "
+        f"and committed after {summary['first_committed_s']:.1f} s; "
         f"{summary['ticks_per_s']:,} a second while they were made and sent at speed"
     )
     if summary["latency_p50_ms"] is not None:

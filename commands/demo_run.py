@@ -100,7 +100,7 @@ def play(demo: Demo, view: View) -> Played:
         pace = _Pace(job, broadcast, follower, view)
         while not pace.is_over:
             pace.step()
-            if clean is None and follower.ticks:
+            if clean is None and follower.has_scored:
                 clean = _clean_run(demo)
                 services.callback(clean.kill)
         restarts = pace.restarts()
@@ -141,9 +141,10 @@ class _Pace:
             status.delays_ns.append(self._broadcast.delays_ns(ticks.rows["ts_recv"]))
         status.published, status.broken = self._broadcast.ticks, self._broadcast.broken
         status.dead, status.by_code = self._follower.dead, self._follower.by_code
-        status.count(self._follower.ticks)
-        if new:
+        status.count(self._follower.ticks, has_scored=self._follower.has_scored)
+        if self._follower.has_scored:
             self._broadcast.send_rest()
+        if new:
             self._moved_s, self._allowed_s = begun_s, STALLED_S
         if self._broadcast.is_waiting and self._follower.ticks >= self._broadcast.settled:
             status.caught_up()
@@ -161,7 +162,7 @@ class _Pace:
         return rest[0].failures(rest[1]) if rest else 0
 
     def _stage(self) -> str:
-        if not self._follower.ticks:
+        if not self._follower.has_scored:
             return "starting the job"
         if self._broadcast.is_waiting or not self._broadcast.has_paced:
             return "streaming at speed"

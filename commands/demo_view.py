@@ -36,6 +36,8 @@ class Status:
         Broken payloads sent, dead letters received.
     by_code : Counter
         Findings.
+    first_scored_s : float or None
+        When the first tick was seen scored.
     delays_ns : list of int64 arrays
         From publishing to scored and committed, of ticks published at the market's own pace.
     """
@@ -48,6 +50,7 @@ class Status:
     dead: int = 0
     by_code: Counter[str] = field(default_factory=Counter)
     delays_ns: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    first_scored_s: float | None = None
     _first: tuple[float, int] | None = None
     _caught_up: tuple[float, int] | None = None
     _history: list[tuple[float, int]] = field(default_factory=list)
@@ -58,17 +61,19 @@ class Status:
         return time.monotonic() - self.begun_s
 
     @property
-    def first_scored_s(self) -> float | None:
-        """When the first tick was seen scored and committed."""
+    def first_committed_s(self) -> float | None:
+        """When the first scored tick was seen committed."""
         return None if self._first is None else self._first[0]
 
-    def count(self, scored: int) -> None:
-        """Take note of the ticks scored so far."""
+    def count(self, committed: int, *, has_scored: bool = False) -> None:
+        """Take note of the ticks scored and committed so far, and of a first one that is scored and not committed yet."""
         now_s = self.elapsed_s
-        if scored and self._first is None:
-            self._first = now_s, scored
-        self.scored = scored
-        self._history = [(at_s, ticks) for at_s, ticks in self._history if at_s > now_s - RATE_OVER_S] + [(now_s, scored)]
+        if self.first_scored_s is None and (committed or has_scored):
+            self.first_scored_s = now_s
+        if committed and self._first is None:
+            self._first = now_s, committed
+        self.scored = committed
+        self._history = [(at_s, ticks) for at_s, ticks in self._history if at_s > now_s - RATE_OVER_S] + [(now_s, committed)]
 
     @property
     def rate(self) -> float:

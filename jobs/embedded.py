@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import json
 import sys
 import threading
@@ -96,6 +97,16 @@ class EmbeddedJob:
 
 def main(settings: Settings, folder: Path) -> None:
     """Plan the job, wait for the topics, run it."""
+    from pyflink.java_gateway import get_gateway
+
+    java_starts = threading.Thread(target=get_gateway)
+    java_starts.start()
+    from jobs.submit import start_embedded
+
+    # Planning would import them. After these this thread mostly waits for Java, and the other one has Python to itself.
+    importlib.import_module("jobs.topology")
+    importlib.import_module("pyflink.fn_execution.beam.beam_worker_pool_service")
+    java_starts.join()
     # Planning is many short calls to Java: each would wait for the other thread to let go, by default up to 5 ms. They have to
     # come by one connection, because the planner remembers things by Java's thread; a collection of garbage in the other thread
     # would take that connection to tell Java what is gone.
@@ -104,11 +115,6 @@ def main(settings: Settings, folder: Path) -> None:
     gc.disable()
     kernels = threading.Thread(target=_warm, args=[settings.model], daemon=True)
     kernels.start()
-    from pyflink.java_gateway import get_gateway
-
-    get_gateway()
-    from jobs.submit import start_embedded
-
     job = start_embedded(settings, folder, ready=lambda: _await_topics(settings))
     kernels.join()
     gc.enable()

@@ -46,7 +46,9 @@ class Follower:
         self.dead_by_reason: Counter[str] = Counter()
         """Of them, how many have which reason, in short."""
         self.ticks = 0
-        """Ticks scored."""
+        """Ticks scored and committed."""
+        self.has_scored = False
+        """Whether anything says that a tick was scored: statistics of a symbol count verdicts, and wait for no commit."""
         self.model_version = ""
         """The model that the last of them were scored by."""
         self.overtaken = 0
@@ -88,6 +90,7 @@ class Follower:
         if topic == SCORED:
             ticks, verdicts = decode_scored(value, headers)
             self.ticks += len(ticks)
+            self.has_scored = True
             self.overtaken += int(headers.get("tickproof.overtaken", b"0"))
             self.model_version = headers.get("tickproof.model.version", b"").decode()
             self._scored.append((ticks, verdicts))
@@ -102,3 +105,4 @@ class Follower:
         else:
             row = msgspec.json.decode(value, type=Row)
             self._statistics[row.scope, row.ts] = row
+            self.has_scored |= row.symbol is not None

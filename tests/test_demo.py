@@ -54,7 +54,7 @@ def test_a_short_demo_scores_every_tick_once_and_leaves_only_the_report(tmp_path
     assert answer["complete"]
     assert (answer["overtaken"], answer["restarts"]) == (0, 0)
     assert answer["dead_letters"] == len(WAYS)
-    assert answer["first_scored_s"] <= answer["seconds"]
+    assert 0 < answer["first_scored_s"] <= answer["first_committed_s"] <= answer["seconds"]
     assert 0 < answer["latency_p50_ms"] <= answer["latency_p99_ms"]
     evaluation = answer["evaluation"]
     assert evaluation["chance_by"] == "clean run"
@@ -120,10 +120,14 @@ def test_the_rate_is_that_of_the_last_seconds_and_first_and_speed_are_kept() -> 
     assert (status.rate, status.speed, status.first_scored_s, status.delay_ms(0.5)) == (0.0, 0.0, None, None)
     status.count(0)
     assert status.first_scored_s is None
-    status.count(500)
+    status.count(0, has_scored=True)
     first_s = status.first_scored_s
+    assert first_s is not None
+    assert status.first_committed_s is None
+    status.count(500)
+    committed_s = status.first_committed_s
     status.count(1500)
-    assert status.first_scored_s == first_s
+    assert (status.first_scored_s, status.first_committed_s) == (first_s, committed_s)
     status.caught_up()
     status.count(9000)
     status.caught_up()
