@@ -9,7 +9,7 @@ import click
 import numpy as np
 from rich.console import Console
 
-from jobs.training import dataset, judge, lowered
+from jobs.training import dataset, judge, lowered, poorer
 from models import artifact, train
 from models.artifact import Provenance
 from models.detector import Detector
@@ -47,7 +47,8 @@ def command(
     """Train a model on labelled simulated streams of the `train` family and write it to a folder.
 
     The same command gives the same model, byte for byte, on one machine type. Streams of the `evaluate` family, whose parameters
-    come from other ranges, are never learnt from: they are for `tickproof evaluate`.
+    come from other ranges, are never learnt from: they are for `tickproof evaluate`. Each stream is learnt from four times:
+    whole, its trades alone, its quotes one side a message, and one of its venues alone.
 
     \b
     Examples:
@@ -65,8 +66,10 @@ def command(
     for place in range(seeds):
         console.print(f"stream {place + 1} of {seeds}: {minutes:g} minutes with faults", highlight=False)
         simulation = stream(first_seed + place, True)
-        judged = judge(simulation)
-        parts.append(dataset(judged, simulation.labels, held_out=place % HELD_OUT_EVERY == HELD_OUT_EVERY - 1))
+        batches = list(simulation)
+        for version in (batches, *poorer(batches)):
+            held_out = place % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
+            parts.append(dataset(judge(version), simulation.labels, held_out=held_out))
     rows = train.concat(parts)
     console.print(f"training {trees} trees on {int((~rows.held_out).sum()):,} ticks", highlight=False)
     fitted = train.train(rows, train.Parameters(trees=trees), first_seed)
@@ -76,7 +79,8 @@ def command(
     }  # fmt: skip
     provenance = Provenance(
         command="tickproof train " + " ".join(f"--{name} {value}" for name, value in arguments.items()),
-        data=f"{seeds} simulated streams with faults and {clean_seeds} without, family train, seeds from {first_seed}",
+        data=f"{seeds} simulated streams with faults and {clean_seeds} without, family train, seeds from {first_seed}, "
+        "each whole and as three poorer feeds",
         rules_version=rules.VERSION,
     )
     # A first calibration says what corroboration will lower; those rows raise no alarm and must not set the tail.
@@ -84,9 +88,11 @@ def command(
     features, down = [], []
     for place in range(clean_seeds):
         console.print(f"calibrating on stream {place + 1} of {clean_seeds}: {minutes:g} minutes without faults", highlight=False)
-        market = judge(stream(first_seed + seeds + place, False), first)
-        features.append(market.features)
-        down.append(lowered(market))
+        batches = list(stream(first_seed + seeds + place, False))
+        for version in (batches, *poorer(batches)):
+            market = judge(version, first)
+            features.append(market.features)
+            down.append(lowered(market))
     fitted = train.recalibrate(fitted, rows, np.concatenate(features), np.concatenate(down))
     manifest = artifact.save(out, fitted, provenance)
     artifact.load(out, NAMES)

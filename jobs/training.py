@@ -13,10 +13,10 @@ from jobs.local import Engine, EngineSettings
 from models.detector import Detector as Model
 from models.episodes import row_kinds
 from models.train import LEARNT, Dataset
-from tickproof.features import NAMES
+from tickproof.features import INDEX, NAMES
 from tickproof.label import Label
 from tickproof.scoring import Detector, ShardSettings
-from tickproof.tick import Array, Kind, Ticks, concat
+from tickproof.tick import Array, Kind, Present, Ticks, concat
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,33 @@ def judge(batches: Iterable[Ticks], detector: Model | None = None) -> Judged:
     outputs = [engine.feed(batch) for batch in batches]
     results = [result for output in (*outputs, engine.finish()) for _, result in output.scored]
     ticks = concat([result.final for result in results])
-    wanted = ticks.rows["kind"] <= Kind.TRADE_CORRECTION
+    features = np.concatenate([result.features for result in results])
+    # Others have no price that could be held against anything, and no model is asked about them.
+    wanted = ~np.isnan(features[:, INDEX["sources"]])
     return Judged(
         ticks.take(wanted),
-        np.concatenate([result.features for result in results])[wanted],
+        features[wanted],
         np.concatenate([result.verdicts for result in results])[wanted],
     )
+
+
+def poorer(batches: Sequence[Ticks]) -> list[list[Ticks]]:
+    """The same stream as poorer feeds carry it: trades alone, quotes by one side a message, and one venue alone.
+
+    A model that has only seen whole markets takes what is missing for a sign of corruption.
+    """
+    venue = int(batches[0].rows["venue"][0]) if batches else 0
+    parts: list[list[Ticks]] = [[], [], []]
+    for batch in batches:
+        rows = batch.rows
+        parts[0].append(batch.take(rows["kind"] != Kind.QUOTE))
+        sided = rows.copy()
+        quotes = np.flatnonzero(rows["kind"] == Kind.QUOTE)
+        for start, sides in ((0, Present.BID_PX | Present.BID_SZ), (1, Present.ASK_PX | Present.ASK_SZ)):
+            sided["present"][quotes[start::2]] &= np.uint16(0xFFFF ^ int(sides))
+        parts[1].append(Ticks(sided, batch.names))
+        parts[2].append(batch.take(rows["venue"] == venue))
+    return parts
 
 
 def dataset(judged: Judged, labels: Sequence[Label], *, held_out: bool) -> Dataset:
