@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from jobs.rest import ENDED, Rest
+from jobs.rest import ENDED, Rest, deepest_cause
 from tickproof.errors import ServiceError
 
 START_S = 120.0
@@ -65,13 +65,11 @@ class RunningJob:
                 raise ServiceError(f"job {self.id} is {state}: {self.rest.cause(self.id) or 'no cause reported'}")
             return
         from py4j.protocol import Py4JJavaError
-        from pyflink.util.exceptions import TableException
+        from pyflink.util.exceptions import JavaException
 
         try:
             self._client.get_job_execution_result().result()
-        except (Py4JJavaError, TableException) as error:
-            from jobs.rest import deepest_cause
-
+        except (Py4JJavaError, JavaException) as error:
             raise ServiceError(f"job {self.id} failed: {deepest_cause(str(error))}") from error
 
     def stop(self, folder: str, *, drain: bool = False) -> str:

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jobs import flink, jars, java
-from jobs.rest import Rest
+from jobs.rest import Rest, deepest_cause
 from jobs.running import RunningJob
+from tickproof.errors import ServiceError
 from tickproof.settings import Settings
 
 NAME = "tickproof"
@@ -87,6 +88,9 @@ def _start(
     # One thread a worker, and our own Java, both read when pyflink is imported.
     os.environ.update(java.environment())
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    from py4j.protocol import Py4JJavaError
+    from pyflink.util.exceptions import JavaException
+
     from jobs.topology import build
 
     if savepoint is not None:
@@ -102,7 +106,10 @@ def _start(
         global _excepthook
         _excepthook, threading.excepthook = threading.excepthook, _leave_readers_alone
     ready()
-    client = env.execute_async(NAME)
+    try:
+        client = env.execute_async(NAME)
+    except (Py4JJavaError, JavaException) as error:
+        raise ServiceError(f"the job was not started: {deepest_cause(str(error))}") from error
     return RunningJob(Rest(rest), str(client.get_job_id()), client if embedded else None)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ import numpy as np
 from confluent_kafka import Message
 
 from jobs import topics
+from jobs.embedded import JVM_ARGUMENTS
 from jobs.local import Engine
 from jobs.reading import Reader, headers_of
 from jobs.running import RunningJob
@@ -126,7 +128,11 @@ def wait_until(condition: Callable[[], bool], timeout_s: float = 120.0) -> None:
 
 @cache
 def keep_gateways() -> None:
-    """pyflink drops the process object of its JVM, which Python warns of when it is collected: it is kept, and ended at exit."""
+    """pyflink drops the process object of its JVM, which Python warns of when it is collected: it is kept, and ended at exit.
+
+    The JVM is one that starts fast.
+    """
+    os.environ.setdefault("JVM_ARGS", JVM_ARGUMENTS)
     from pyflink import java_gateway
 
     launch = java_gateway.launch_gateway_server_process

@@ -29,7 +29,6 @@ from jobs.broker import client
 from jobs.cluster import Cluster
 from jobs.reading import headers_of
 from jobs.running import RunningJob
-from jobs.submit import start_session
 from producers.faults import Faults
 from producers.framing import Frame
 from producers.market import START_NS, Market
@@ -48,6 +47,8 @@ SHIPPED = tuple(code.name for code in CODES if code.bit in UNITS)
 """The codes that this version can find."""
 BY_MODEL = ("digit_error", "size_outlier", "frozen")
 """Those that only a model finds."""
+Run = tuple[str, str]
+"""Brokers and prefix."""
 PAYLOAD = ("payload_unreadable", "schema_changed")
 """Those of bytes that are no ticks, which the engine never sees."""
 
@@ -206,6 +207,7 @@ def swapped(ticks: Ticks, row: int) -> Ticks:
 
 
 Place = tuple[int, int]
+"""Partition and offset."""
 
 
 def publish_among(
@@ -357,32 +359,30 @@ def rare_codes(found: Flow, least: int) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class Killed:
-    """What came of a job whose TaskManagers were killed: outages in seconds, and the repeats that only dirty readers saw."""
+    """What came of a job whose TaskManagers were killed.
 
-    flow: Flow
+    Parameters
+    ----------
+    outages_s : list of float
+        How long each time until a checkpoint was completed again.
+    uncommitted : list of int
+        Records that each time were written and not committed.
+    """
+
     audit: Audit
     outages_s: list[float]
     uncommitted: list[int]
 
 
-def killed(brokers: str, prefix: str, folder: Path, sent: Sequence[Frame], kills: int) -> Killed:
-    """Kill a session cluster's TaskManager again and again while the producer writes, then let the job end what is left."""
-    flow.keep_gateways()
-    settings = flow.settings_of(brokers, prefix, checkpoint_folder=folder / "state", checkpoint_interval_ms=1_000)
-    topics.create(brokers, prefix)
+def killed(run: Run, cluster: Cluster, job: RunningJob, sent: Sequence[Frame], kills: int) -> Killed:
+    """Kill the TaskManager of a job on a cluster again and again while the producer writes, then let the job score the rest."""
     outages_s, uncommitted = [], []
-    with (
-        Cluster.start(folder / "cluster", task_managers=1, slots=2) as cluster,
-        _Trickle(brokers, prefix, sent, kills) as producer,
-    ):
-        job = start_session(settings, cluster.rest)
-        job.wait_running()
-        producer.start()
+    with _Trickle(*run, sent, kills) as producer:
         for number in range(kills):
             done = job.rest.completed_checkpoints(job.id)
             # Output that a checkpoint has committed, and output that none has.
-            flow.wait_until(lambda done=done: job.rest.completed_checkpoints(job.id) > done and pending(brokers, prefix) > 0)
-            uncommitted.append(pending(brokers, prefix))
+            flow.wait_until(lambda done=done: job.rest.completed_checkpoints(job.id) > done and pending(*run) > 0)
+            uncommitted.append(pending(*run))
             sent_before, begun = producer.sent, monotonic()
             cluster.kill_task_manager()
             cluster.start_task_manager()
@@ -393,9 +393,7 @@ def killed(brokers: str, prefix: str, folder: Path, sent: Sequence[Frame], kills
             outages_s.append(monotonic() - begun)
             assert producer.sent > sent_before, "the producer did not write while the job was away"
         producer.finish()
-        account = audit(brokers, prefix, wait_s=300)
-        drain(job, folder)
-    return Killed(flow.collect(brokers, prefix), account, outages_s, uncommitted)
+    return Killed(audit(*run, wait_s=300), outages_s, uncommitted)
 
 
 def pending(brokers: str, prefix: str) -> int:
@@ -431,16 +429,12 @@ class _Trickle:
         self.sent = 0
 
     def __enter__(self) -> _Trickle:
+        self._thread.start()
         return self
 
     def __exit__(self, *_error: object) -> None:
         self._hurry.set()
-        if self._thread.ident is not None:
-            self._thread.join()
-
-    def start(self) -> None:
-        """Begin to write."""
-        self._thread.start()
+        self._thread.join()
 
     def finish(self) -> None:
         """Write the rest at once, and wait until the broker has confirmed all."""
