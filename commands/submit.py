@@ -16,6 +16,8 @@ from jobs import preflight
 from jobs.check import Subject
 from jobs.running import POLL_S, RunningJob
 from jobs.submit import start_embedded, start_session
+from models import registry
+from models.artifact import read_manifest
 from tickproof.errors import ServiceError, SettingsError
 from tickproof.settings import Settings
 
@@ -62,6 +64,9 @@ def command(*, cluster: str | None, embedded: bool, bounded: bool, savepoint: st
     effective = read(options)
     preflight.require(Subject(effective, cluster))
     settings = effective.settings
+    if effective.sources["threshold"] == "default" and settings.model != registry.NONE:
+        # The model's own, as for `scan`.
+        settings = settings.model_copy(update={"threshold": read_manifest(registry.find(settings.model)).threshold})
     if cluster is not None:
         job = start_session(settings, cluster, bounded=bounded, savepoint=savepoint)
     else:

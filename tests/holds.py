@@ -109,10 +109,12 @@ class Audited:
     places: dict[tuple[int, int], Hostile]
 
 
-def audited(brokers: str, prefix: str, folder: Path, sent: Sequence[Frame], hostile: Sequence[Hostile] = ()) -> Audited:
+def audited(
+    brokers: str, prefix: str, folder: Path, sent: Sequence[Frame], hostile: Sequence[Hostile] = (), **settings: Any
+) -> Audited:
     """Publish to a job that runs, wait until every tick is there, and stop it."""
     topics.create(brokers, prefix)
-    with flow.running(flow.settings_of(brokers, prefix), folder) as job:
+    with flow.running(flow.settings_of(brokers, prefix, **settings), folder) as job:
         places = publish_among(brokers, prefix, sent, hostile)
         account = audit(brokers, prefix, wait_s=300)
         failures = job.failures()
