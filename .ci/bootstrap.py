@@ -134,7 +134,8 @@ def main() -> None:
     started = time.monotonic()
     python = VENV / "bin" / "python"
     wanted = stamp_text()
-    if not STAMP.exists() or STAMP.read_text() != wanted:
+    fresh = not STAMP.exists() or STAMP.read_text() != wanted
+    if fresh:
         install(python)
         check_names(next((VENV / "lib").glob("python3.*")) / "site-packages")
         STAMP.write_text(wanted)
@@ -145,6 +146,10 @@ def main() -> None:
     status = subprocess.run([str(python), "-m", "jobs.jars"], cwd=str(ROOT), stdin=subprocess.DEVNULL).returncode
     if status:
         sys.exit(status)
+    if fresh:
+        # Not needed, only waited for later: so whether it works is not asked here.
+        print("tickproof: compiling kernels", flush=True)
+        subprocess.run([str(python), "-m", "jobs.warm"], cwd=str(ROOT), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def install(python: pathlib.Path) -> None:

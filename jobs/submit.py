@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from collections.abc import Callable
@@ -100,16 +101,22 @@ def _start(
     transactions = f"{settings.prefix}{settings.group}"
     if settings.encoding != "frames":
         options = options | GATHERING
-    env = build(options | WATERMARK_INTERVAL, settings, transactions, bounded=bounded)
     embedded = "execution.target" not in options
     if embedded and threading.excepthook is not _leave_readers_alone:
         global _excepthook
         _excepthook, threading.excepthook = threading.excepthook, _leave_readers_alone
-    ready()
+    # Collection frees objects of the JVM in whatever thread it happens to run; in another than the planner's, planning fails.
+    collects = gc.isenabled()
+    gc.disable()
     try:
+        env = build(options | WATERMARK_INTERVAL, settings, transactions, bounded=bounded)
+        ready()
         client = env.execute_async(NAME)
     except (Py4JJavaError, JavaException) as error:
         raise ServiceError(f"the job was not started: {deepest_cause(str(error))}") from error
+    finally:
+        if collects:
+            gc.enable()
     return RunningJob(Rest(rest), str(client.get_job_id()), client if embedded else None)
 
 
