@@ -127,11 +127,12 @@ def _log_to(folder: Path) -> None:
         os.environ["FLINK_LOG_DIR"] = str(folder.resolve())
 
 
+BEAM_READERS = ("read_grpc_client_inputs", "read_state")
 _excepthook = threading.excepthook
 
 
 def _leave_readers_alone(args: threading.ExceptHookArgs) -> None:
     """In a mini-cluster the Python stages are threads of this process. Beam's readers of their connections, when the job has
     ended and the connections with it, would print a trace as if that were an error; errors of stages come through Flink."""
-    if args.thread is None or not args.thread.name.startswith("read_grpc_client_inputs"):
+    if args.thread is None or not args.thread.name.startswith(BEAM_READERS):
         _excepthook(args)
