@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 from bench.context import Context
 from bench.progress import Progress, messages, rows
 from jobs import topics
+from jobs.embedded import JVM_ARGUMENTS
 from jobs.flink import Tuning
 from jobs.submit import start_embedded
 from models.registry import DEFAULT, aliases
@@ -40,6 +42,8 @@ def _run(context: Context, name: str, encoding: str) -> dict[str, object]:
     fixed = {"brokers": context.brokers, "prefix": prefix, "group": "bench", "encoding": encoding, "model": model()}
     settings = Settings.model_validate(fixed | context.settings)
     tuning = Tuning(**{"checkpoint_ms": settings.checkpoint_interval_ms} | context.tuning) if context.tuning else None
+    # Java as the demo has it.
+    os.environ.setdefault("JVM_ARGS", JVM_ARGUMENTS)
     with Progress(context.brokers, prefix + "ticks.scored", context.broker_pid) as progress:
         job = start_embedded(settings, folder, bounded=True, tuning=tuning)
         job.wait()
