@@ -170,10 +170,10 @@ class ShardStage(KeyedProcessFunction):  # type: ignore[misc]
         before_ns = min(watermark, END_NS // NS_PER_MS) * NS_PER_MS
         yield from as_rows(release(memory, shard_number(key), before_ns, self._scoring, self._settings))
         self._journal.released(memory.released_ns)
-        if memory.journal_bytes > SNAPSHOT_BYTES:
-            waiting = memory.waiting.all()
-            data = pack_shard(memory.state, waiting)
-            if memory.journal_bytes > SNAPSHOT_FACTOR * len(data):
+        if memory.journal_bytes > memory.snapshot_at:
+            data = pack_shard(memory.state, memory.waiting.all())
+            memory.snapshot_at = max(SNAPSHOT_BYTES, SNAPSHOT_FACTOR * len(data))
+            if memory.journal_bytes > memory.snapshot_at:
                 self._journal.snapshot(data, memory.released_ns)
                 memory.frames = memory.journal_bytes = 0
         self._set_timer(memory, ctx)

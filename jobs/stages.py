@@ -14,6 +14,7 @@ from jobs import outputs
 from jobs.guard import guarded
 from jobs.hop import pack
 from jobs.outputs import Origin, Record
+from jobs.state import SNAPSHOT_BYTES
 from tickproof import channel as channels
 from tickproof import rules, scoring
 from tickproof.channel import ChannelResult, ChannelSettings, ChannelState
@@ -163,13 +164,18 @@ def _reject(
 
 @dataclass(slots=True)
 class ShardMemory:
-    """One shard between calls. `journal_bytes` and `frames` say how much the state store holds since the last snapshot."""
+    """One shard between calls. `journal_bytes` and `frames` say how much the state store holds since the last snapshot.
+
+    `snapshot_at` is the length of the journal at which a snapshot may be worth its bytes: how many those are is only known by
+    packing one, which must not happen at each release.
+    """
 
     state: ShardState
     waiting: Waiting
     released_ns: int = -END_NS
     frames: int = 0
     journal_bytes: int = 0
+    snapshot_at: int = SNAPSHOT_BYTES
     timer_ms: int | None = None
 
     def next_timer_ms(self, settings: StageSettings) -> int | None:
