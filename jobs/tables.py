@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from tickproof.settings import Settings
 
 FETCH_BYTES = 256 * 1024
-"""Of one partition at once. A consumer empties one partition's fetch before it turns to the next, and what runs ahead waits for the
-watermark: small fetches keep that short. A longer record comes all the same."""
+"""Of one partition at once. A consumer empties one partition's fetch before it turns to the next, and what runs ahead waits for
+the watermark: small fetches keep that short. A longer record comes all the same."""
 RAW_REQUEST_BYTES = 8 * 1024 * 1024
 DEAD_LETTER_REQUEST_BYTES = 17 * 1024 * 1024
 TRANSACTION_TIMEOUT_MS = 900_000
