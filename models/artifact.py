@@ -19,7 +19,7 @@ import numpy as np
 import sklearn
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from models.calibration import Calibration
+from models.calibration import ByKind, Calibration
 from models.card import render
 from models.detector import Detector
 from models.forest import Forest
@@ -29,8 +29,9 @@ from models.skops_file import dump, load_estimator
 from models.train import Fitted
 from tickproof.errors import ModelError
 
-FORMAT = 1
+FORMAT = 2
 TREES, PROBES, CARD = "model.skops", "probes.npy", "README.md"
+KINDS = ("quotes", "trades")
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,7 +60,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     feature_names: list[str]
     threshold: float
     rules_version: str
-    calibration: dict[str, list[float]]
+    calibration: dict[str, dict[str, list[float]]]
     libraries: dict[str, str]
     parameters: dict[str, Any]
     seed: int
@@ -95,7 +96,7 @@ def save(folder: Path, fitted: Fitted, provenance: Provenance) -> Manifest:
         feature_names=list(fitted.feature_names),
         threshold=fitted.parameters.threshold,
         rules_version=provenance.rules_version,
-        calibration={"margins": list(fitted.calibration.margins), "scores": list(fitted.calibration.scores)},
+        calibration={kind: _table(getattr(fitted.calibration, kind)) for kind in KINDS},
         libraries={"python": platform.python_version(), "numpy": np.__version__, "scikit-learn": sklearn.__version__},
         parameters=asdict(fitted.parameters),
         seed=fitted.seed,
@@ -139,7 +140,8 @@ def load(folder: Path, feature_names: tuple[str, ...]) -> Detector:
     try:
         forest = Forest.of(classifier)
         table = np.load(io.BytesIO(contents[PROBES]), allow_pickle=False)
-        calibration = Calibration(tuple(manifest.calibration["margins"]), tuple(manifest.calibration["scores"]))
+        tables = (manifest.calibration[kind] for kind in KINDS)
+        calibration = ByKind(*(Calibration(tuple(table["margins"]), tuple(table["scores"])) for table in tables))
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{folder}: not a whole model ({error}); train it again") from error
     if forest.n_features != len(feature_names) or table.dtype != np.float64 or table.shape[1:] != (len(feature_names) + 1,):
@@ -162,6 +164,10 @@ def read_manifest(folder: Path) -> Manifest:
         edited = f"found version {manifest.version}, its content hashes to {_version(manifest)}"
         raise ModelError(f"{path}: {edited}; it was edited after training: train the model again")
     return manifest
+
+
+def _table(calibration: Calibration) -> dict[str, list[float]]:
+    return {"margins": list(calibration.margins), "scores": list(calibration.scores)}
 
 
 def _check_features(folder: Path, manifest: Manifest, feature_names: tuple[str, ...]) -> None:

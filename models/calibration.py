@@ -60,6 +60,56 @@ class Calibration:
         return np.interp(margins, self._table[0], self._table[1]).astype(np.float32)
 
 
+@dataclass(frozen=True, slots=True)
+class ByKind:
+    """Calibrations of quotes and of trades apart, so that a feed of trades alone has no more false alarms than a whole one.
+
+    With one for both, the ticks of which there are more set the tail: quotes are nine in ten of a whole feed, and a hundred in a
+    million of a recorded day's trades were called corrupt.
+    """
+
+    quotes: Calibration
+    trades: Calibration
+
+    def apply(self, margins: npt.NDArray[np.float64], trades: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+        """Scores of margins, shape (n,); `trades` says which are a trade's."""
+        if not trades.any():
+            return self.quotes.apply(margins)
+        scores = self.trades.apply(margins)
+        if not trades.all():
+            scores[~trades] = self.quotes.apply(margins[~trades])
+        return scores
+
+
+def trades_among(features: npt.NDArray[np.float64], names: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+    """Which rows are trades, as the feature `is_trade` says; none where a model does not know it."""
+    if "is_trade" not in names:
+        return np.zeros(len(features), bool)
+    return np.asarray(features[:, names.index("is_trade")] == 1.0)
+
+
+def calibrate_by_kind(
+    margins: npt.NDArray[np.float64],
+    trades: npt.NDArray[np.bool_],
+    share: float = SUPERVISED_SHARE,
+    lowered: npt.NDArray[np.bool_] | None = None,
+) -> ByKind:
+    """As `calibrate`, for each kind; one of too few margins takes the calibration of both together.
+
+    Raises
+    ------
+    ModelError
+        Too few margins even together.
+    """
+    lowered = np.zeros(len(margins), bool) if lowered is None else lowered
+    whole = calibrate(margins, share, lowered)
+    quotes, traded = (
+        calibrate(margins[kind], share, lowered[kind]) if int((kind & ~lowered).sum()) >= MINIMUM_MARGINS else whole
+        for kind in (~trades, trades)
+    )
+    return ByKind(quotes, traded)
+
+
 def calibrate(
     margins: npt.NDArray[np.float64], share: float = SUPERVISED_SHARE, lowered: npt.NDArray[np.bool_] | None = None
 ) -> Calibration:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.calibration import Calibration
+from models.calibration import ByKind, trades_among
 from models.forest import Forest
 
 Floats = npt.NDArray[np.float64]
@@ -31,7 +31,7 @@ class Detector:
     feature_names: tuple[str, ...]
     threshold: float
     forest: Forest
-    calibration: Calibration
+    calibration: ByKind
 
     def score(self, features: Floats) -> npt.NDArray[np.float32]:
         """Scores on the scale of −log10 of the clean traffic that scores as high.
@@ -53,7 +53,7 @@ class Detector:
         ModelError
             Another shape.
         """
-        return self.calibration.apply(self.forest.margins(features))
+        return self.calibration.apply(self.forest.margins(features), trades_among(features, self.feature_names))
 
     def contributions(self, row: Floats) -> Floats:
         """What each feature adds to the margin of one row, in log-odds; above 0 speaks for corrupt. See `Forest`."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
-from models.calibration import SUPERVISED_SHARE, Calibration, calibrate
+from models.calibration import SUPERVISED_SHARE, ByKind, calibrate_by_kind, trades_among
 from models.forest import Floats, Forest
 from models.probes import check_probes, make_probes
 from tickproof.errors import ModelError
@@ -103,7 +103,7 @@ class Parameters:
         This part's share of the false-alarm budget; the score from which a tick counts as corrupt.
     """
 
-    trees: int = 60
+    trees: int = 120
     leaves: int = 15
     learning_rate: float = 0.15
     l2: float = 1.0
@@ -122,7 +122,7 @@ class Fitted:
     classifier : HistGradientBoostingClassifier
     forest : Forest
         The same trees, compiled.
-    calibration : Calibration
+    calibration : ByKind
     feature_names : tuple of str
     probes, margins : float64 arrays, shapes (m, n_features) and (m,)
         Rows that every loader scores, and what must come out.
@@ -134,7 +134,7 @@ class Fitted:
 
     classifier: Any
     forest: Forest
-    calibration: Calibration
+    calibration: ByKind
     feature_names: tuple[str, ...]
     probes: Floats
     margins: Floats
@@ -190,8 +190,11 @@ def train(dataset: Dataset, parameters: Parameters, seed: int) -> Fitted:
         forest = Forest.of(classifier)
         probes = make_probes(forest, dataset.features[rows], seed)
         margins = check_probes(forest, classifier, probes)
-    calibration = calibrate(forest.margins(dataset.features[dataset.held_out & dataset.clean]), parameters.share)
-    metrics = _metrics(dataset, calibration.apply(forest.margins(dataset.features)), parameters.threshold)
+    names = dataset.feature_names
+    clean = dataset.features[dataset.held_out & dataset.clean]
+    calibration = calibrate_by_kind(forest.margins(clean), trades_among(clean, names), parameters.share)
+    scores = calibration.apply(forest.margins(dataset.features), trades_among(dataset.features, names))
+    metrics = _metrics(dataset, scores, parameters.threshold)
     return Fitted(classifier, forest, calibration, dataset.feature_names, probes, margins, parameters, seed, metrics)
 
 
@@ -212,8 +215,10 @@ def recalibrate(fitted: Fitted, dataset: Dataset, features: Floats, lowered: npt
     ModelError
         Too few rows.
     """
-    calibration = calibrate(fitted.forest.margins(features), fitted.parameters.share, lowered)
-    metrics = _metrics(dataset, calibration.apply(fitted.forest.margins(dataset.features)), fitted.parameters.threshold)
+    forest, names = fitted.forest, fitted.feature_names
+    calibration = calibrate_by_kind(forest.margins(features), trades_among(features, names), fitted.parameters.share, lowered)
+    scores = calibration.apply(forest.margins(dataset.features), trades_among(dataset.features, names))
+    metrics = _metrics(dataset, scores, fitted.parameters.threshold)
     counts = {"clean_calibrated": len(features), "clean_lowered": int(lowered.sum())}
     return replace(fitted, calibration=calibration, metrics=metrics | counts)
 

@@ -147,9 +147,9 @@ LIMITS: dict[str, tuple[float, float]] = {
 """What a parameter may be."""
 
 RANGES: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
-    "volatility": ((0.15, 0.50), (0.20, 0.65)),
-    "spread_bp": ((2.0, 6.0), (2.5, 8.0)),
-    "peak_rate": ((80.0, 180.0), (100.0, 220.0)),
+    "volatility": ((0.08, 0.50), (0.06, 0.65)),
+    "spread_bp": ((0.8, 6.0), (0.6, 8.0)),
+    "peak_rate": ((40.0, 180.0), (30.0, 220.0)),
     "branching": ((0.65, 0.80), (0.70, 0.85)),
     "trade_share": ((0.06, 0.14), (0.08, 0.18)),
     "illiquid_share": ((0.08, 0.25), (0.10, 0.30)),

@@ -196,6 +196,16 @@ def _write_quote(row: Any, book: Any, lot: int, missing: int) -> None:
 
 
 @njit(cache=True)
+def _traded_lots(draw: float) -> int:
+    """Lots of a trade: two in three are of one lot, and the tail is a power law of exponent 1.5.
+
+    Gopikrishnan, Plerou, Gabaix, Stanley: "Statistical properties of share volume traded in financial markets", Physical Review
+    E 62 (2000) R4493.
+    """
+    return int((1.0 - 0.999999 * draw) ** (-1.0 / 1.5))
+
+
+@njit(cache=True)
 def _trade(row: Any, book: Any, tape: Any, about: Any, draw: Any) -> bool:
     """Write one trade into `row` and take it from the book; whether the book changed."""
     away, lot, odd, habits = about
@@ -211,7 +221,7 @@ def _trade(row: Any, book: Any, tape: Any, about: Any, draw: Any) -> bool:
         share = draw[1] / habits.explained
         distance = 0.02 * draw[3] * draw[3] * (1.0 if draw[8] < 0.5 else -1.0)
         row.price = max(1, int(np.rint(middle * (1.0 + distance)))) * TICK
-        row.size = (1 + int(40 * draw[9] * draw[9] * draw[9])) * lot * UNITS_PER_ONE
+        row.size = _traded_lots(draw[9]) * lot * UNITS_PER_ONE
         row.conditions = EXPLAINING[min(int(share * len(EXPLAINING)), len(EXPLAINING) - 1)]
         return False
     if width > 1 and draw[8] < habits.inside:
@@ -221,7 +231,8 @@ def _trade(row: Any, book: Any, tape: Any, about: Any, draw: Any) -> bool:
         row.size = (1 + int(draw[9] / odd * draw[2] * (lot - 1))) * UNITS_PER_ONE
         row.conditions = _ODD_LOT
         return False
-    taken = min(shown, 1 + int((1.0 - 0.999 * draw[2]) ** -0.7 - 0.9))
+    # More than the book shows comes from orders that hide.
+    taken = _traded_lots(draw[2])
     row.size = taken * lot * UNITS_PER_ONE
     if draw[1] > 1.0 - habits.sweep:
         row.conditions = _SWEEP

@@ -17,9 +17,7 @@ class Feature(NamedTuple):
 FEATURES: tuple[Feature, ...] = (
     Feature("is_trade", "0 or 1", "the tick is a trade"),
     Feature("deviation", "scales", "log price against the venue's own accepted level", "before 20 accepted ticks"),
-    Feature("deviation_bp", "bp", "the same, not scaled", "before 20 accepted ticks"),
     Feature("residual", "scales", "log price against the median of the other venues' levels", "no other venue within 30 s"),
-    Feature("residual_bp", "bp", "the same, not scaled", "no other venue within 30 s"),
     Feature("sources", "venues", "how many other venues gave a level within 30 s"),
     Feature("outside", "spreads", "how far a trade lies outside its venue's quotes", "quotes, or no fresh quotes"),
     Feature("quote_age", "log10 s", "age of the venue's quotes at a trade", "quotes"),

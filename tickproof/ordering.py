@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
+from operator import itemgetter
+
 import numpy as np
 
 from tickproof.tick import Ticks, concat
@@ -10,12 +13,12 @@ from tickproof.tick import Ticks, concat
 class Waiting:
     """Ticks of many channels that wait for the watermark. Each channel's ticks are added in its arrival order."""
 
-    __slots__ = ("_first_ns", "_parts")
+    __slots__ = ("_count", "_parts")
 
     def __init__(self) -> None:
-        # Each with the range of its event times, so that what is not due costs nothing.
+        # A heap by the earliest event time, so that what is not due costs nothing; the number keeps the order of arrival.
         self._parts: list[tuple[int, int, Ticks]] = []
-        self._first_ns: int | None = None
+        self._count = 0
 
     def __len__(self) -> int:
         return sum(len(part) for _, _, part in self._parts)
@@ -23,35 +26,33 @@ class Waiting:
     def add(self, ticks: Ticks) -> None:
         """Take more ticks, stamped with their event time."""
         if len(ticks):
-            times = ticks.rows["event_time"]
-            first = int(times.min())
-            self._parts.append((first, int(times.max()), ticks))
-            self._first_ns = first if self._first_ns is None else min(first, self._first_ns)
+            heapq.heappush(self._parts, (int(ticks.rows["event_time"].min()), self._count, ticks))
+            self._count += 1
 
     def release(self, before_ns: int) -> Ticks:
         """Take out, in the shard's order, the ticks whose event time is below `before_ns`."""
-        waiting, self._parts = self._parts, []
-        due: list[Ticks] = []
-        for first, last, part in waiting:
-            if last < before_ns:
-                due.append(part)
-            elif first >= before_ns:
-                self._parts.append((first, last, part))
+        due: list[tuple[int, Ticks]] = []
+        rests: list[tuple[int, int, Ticks]] = []
+        while self._parts and self._parts[0][0] < before_ns:
+            _, number, part = heapq.heappop(self._parts)
+            times = part.rows["event_time"]
+            now = times < before_ns
+            if now.all():
+                due.append((number, part))
             else:
-                now = part.rows["event_time"] < before_ns
-                due.append(part.take(now))
-                rest = part.take(~now)
-                self._parts.append((int(rest.rows["event_time"].min()), last, rest))
-        self._first_ns = min((first for first, _, _ in self._parts), default=None)
-        return in_order(concat(due))
+                due.append((number, part.take(now)))
+                rests.append((int(times[~now].min()), number, part.take(~now)))
+        for rest in rests:
+            heapq.heappush(self._parts, rest)
+        return in_order(concat([part for _, part in sorted(due, key=itemgetter(0))]))
 
     def all(self) -> Ticks:
         """The waiting ticks, as they were added."""
-        return concat([part for _, _, part in self._parts])
+        return concat([part for _, _, part in sorted(self._parts, key=itemgetter(1))])
 
     def first_ns(self) -> int | None:
         """Event time of the earliest waiting tick."""
-        return self._first_ns
+        return self._parts[0][0] if self._parts else None
 
 
 def in_order(ticks: Ticks) -> Ticks:

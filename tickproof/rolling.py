@@ -1,7 +1,7 @@
 """Rolling state of one (venue, symbol), compiled: gated robust level and scale, spread, sizes, rates, runs.
 
 Level and scale are *gated*: a price that is rejected moves neither, and a new level is accepted once it holds (`settle`).
-All averages are exponential, so that the state has a fixed size: 400 bytes an instrument.
+All averages are exponential, so that the state has a fixed size: 456 bytes an instrument.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ INSTRUMENT = np.dtype(
         ("shifted_time", "<i8"),
         ("spread_log", "<f8"),
         ("spreads", "<i8"),
+        ("step_log", "<f8"),
+        ("steps", "<i8"),
         ("size_level", "<f8", (2,)),
         ("size_scale", "<f8", (2,)),
         ("sizes", "<i8", (2,)),
@@ -51,6 +53,7 @@ INSTRUMENT = np.dtype(
         ("run_others", "<f8"),
         ("last_deviation", "<f8"),
         ("last_price", "<f8"),
+        ("last_accepted", "<f8"),
         ("residual_scale", "<f8"),
         ("flagged_run", "<i8"),
         ("volume_fast", "<f8"),
@@ -76,23 +79,35 @@ CROSSING_LEARNT, NEVER_CROSSES, MAY_CROSS = 0, 1, 2
 SCALE_WEIGHT = 0.03
 SCALE_CLIP = 4.0
 FAST_WEIGHT, SLOW_WEIGHT = 0.1, 0.01
-MEDIAN_STEP = 0.02
+MEDIAN_STEP, MEDIAN_START = 0.02, 50
 SLOW_LEVEL_NS = 1.0e9
 MAX_OTHERS = 32
 FRESH_NS = 30_000_000_000
 WARM = 20
 """Accepted ticks before a level means anything."""
 FLOOR = 0.3e-4
-"""No scale is below 0.3 bp: a price that stood still must not make the next step of one tick an outlier."""
+"""No scale is below 0.3 bp."""
+WANDER = 0.25e-4
+"""A level older than `FRESH_NS` says less: the scale grows by so much per root of a second, which makes the 12 scales of a spike
+three times what a price goes that goes 2 % in a day of 6.5 hours."""
+SIZE_FLOOR = 0.67
+"""No scale of log sizes is below this: their tail is a power law of exponent 1.5, however many trades are of one lot
+(Gopikrishnan et al., Physical Review E 62 (2000) R4493)."""
+STEP_SHARE = 0.25
+"""Nor below so much of the median spread or of the median step between different prices: a price that stood still must not make
+its next step of one tick an outlier, and where only trades are known nothing else tells how wide a tick is."""
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
-def effective_scale(state):  # type: ignore[no-untyped-def]
-    """The scale that deviations are measured in: never below a quarter of the median spread, nor below `FLOOR`."""
+def effective_scale(state, now):  # type: ignore[no-untyped-def]
+    """The scale that deviations are measured in at `now`: never below `FLOOR` and `STEP_SHARE`, and wider for an old level."""
     floor = FLOOR
     if state.spreads > 0:
-        floor = max(floor, 0.25 * math.exp(state.spread_log))
-    return max(state.scale, floor)
+        floor = max(floor, STEP_SHARE * math.exp(state.spread_log))
+    if state.steps >= WARM:
+        floor = max(floor, STEP_SHARE * math.exp(state.step_log))
+    unseen = float(max(now - state.level_time - FRESH_NS, 0))
+    return max(state.scale, floor) + WANDER * math.sqrt(1e-9 * unseen)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -169,6 +184,9 @@ def accept(state, x, now, quote):  # type: ignore[no-untyped-def]
         state.level = x
         state.slow_level = x
         state.scale = FLOOR
+    elif x != state.last_accepted:
+        learn_step(state, abs(x - state.last_accepted))
+    state.last_accepted = x
     deviation = abs(x - state.level)
     state.scale += SCALE_WEIGHT * (min(deviation, SCALE_CLIP * max(state.scale, FLOOR)) - state.scale)
     decay = math.exp(-float(max(now - state.level_time, 0)) / SLOW_LEVEL_NS)
@@ -212,16 +230,29 @@ def arrive(state, now):  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True)
 def learn_spread(state, spread):  # type: ignore[no-untyped-def]
-    """Streaming median of the relative spread: steps of fixed size in its logarithm towards the new value."""
-    x = math.log(max(spread, 1e-7))
+    """Streaming median of the relative spread."""
     state.spreads += 1
-    if state.spreads <= 50:
-        # The mean of the first logarithms is a start near the median.
-        state.spread_log += (x - state.spread_log) / state.spreads
-    elif x > state.spread_log:
-        state.spread_log += MEDIAN_STEP
-    elif x < state.spread_log:
-        state.spread_log -= MEDIAN_STEP
+    state.spread_log = _median(state.spread_log, math.log(max(spread, 1e-7)), state.spreads)
+
+
+@nb.njit(cache=True, nogil=True)
+def learn_step(state, step):  # type: ignore[no-untyped-def]
+    """Streaming median of the steps between different accepted prices."""
+    state.steps += 1
+    state.step_log = _median(state.step_log, math.log(max(step, 1e-7)), state.steps)
+
+
+@nb.njit(cache=True, nogil=True)
+def _median(middle, x, count):  # type: ignore[no-untyped-def]
+    """The streaming median `middle` after its `count`-th value x: steps of fixed size towards the new value."""
+    if count <= MEDIAN_START:
+        # The mean of the first values is a start near the median.
+        return middle + (x - middle) / count
+    if x > middle:
+        return middle + MEDIAN_STEP
+    if x < middle:
+        return middle - MEDIAN_STEP
+    return middle
 
 
 @nb.njit(cache=True, nogil=True)
@@ -231,7 +262,7 @@ def learn_size(state, which, size):  # type: ignore[no-untyped-def]
     n = state.sizes[which]
     deviation = np.nan
     if n >= WARM:
-        deviation = (x - state.size_level[which]) / max(state.size_scale[which], 0.2)
+        deviation = (x - state.size_level[which]) / max(state.size_scale[which], SIZE_FLOOR)
     if n < WARM:
         weight = 1.0 / (n + 1)
         state.size_level[which] += weight * (x - state.size_level[which])

@@ -240,7 +240,7 @@ def settle_verdict(context, row, state, view):  # type: ignore[no-untyped-def]
     moved_on = state.accepted > context.accepted
     held = moved_on and _follows(state.level, context, SHARED)
     returned = moved_on and not held
-    scale = rolling.effective_scale(state)
+    scale = rolling.effective_scale(state, row.event_time)
     shared = split or (sources > 0 and shares(middle, context, state, scale))
     shared = shared or (newer_sources > 0 and shares(newer, context, state, scale))
     refused = newer_sources > 0 and not shared

@@ -140,9 +140,9 @@ def _model_scores(detector: Detector | None, context: Array, features: npt.NDArr
     """The model's scores; 0 for what is no priced tick, for copies, and for what a condition explains."""
     scores = np.zeros(len(context), np.float32)
     excluded = np.uint64(rules.COPY | rules.EXPLAINED | rules.GENUINE)
-    # Crossing is the rule's to judge: where it is a venue's habit, no training stream has shown it to the model.
-    crossed = features[:, INDEX["spread_bp"]] < 0.0
-    judged = np.flatnonzero(~np.isnan(context["x"]) & ((context["bits"] & excluded) == 0) & ~crossed)
+    # Crossed and locked quotes are the rules' to judge: where they are a venue's habit, no training stream has shown it.
+    narrow = features[:, INDEX["spread_bp"]] <= 0.0
+    judged = np.flatnonzero(~np.isnan(context["x"]) & ((context["bits"] & excluded) == 0) & ~narrow)
     if detector is not None and len(judged):
         scores[judged] = np.maximum(detector.score(np.ascontiguousarray(features[judged])), 0.0)
     return scores

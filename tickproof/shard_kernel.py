@@ -22,8 +22,7 @@ _BID_SZ, _ASK_SZ, _SIZE = int(Present.BID_SZ), int(Present.ASK_SZ), int(Present.
 _STOPPED = int(Condition.HALTED | Condition.SESSION_CLOSED)
 _GOES_ON = int(Condition.RESUMED | Condition.SESSION_OPENED)
 
-_F_TRADE, _F_DEVIATION, _F_DEVIATION_BP = INDEX["is_trade"], INDEX["deviation"], INDEX["deviation_bp"]
-_F_RESIDUAL, _F_RESIDUAL_BP, _F_SOURCES = INDEX["residual"], INDEX["residual_bp"], INDEX["sources"]
+_F_TRADE, _F_DEVIATION, _F_RESIDUAL, _F_SOURCES = INDEX["is_trade"], INDEX["deviation"], INDEX["residual"], INDEX["sources"]
 _F_OUTSIDE, _F_QUOTE_AGE = INDEX["outside"], INDEX["quote_age"]
 _F_SPREAD_BP, _F_SPREAD_RATIO = INDEX["spread_bp"], INDEX["spread_ratio"]
 _F_BID_MOVE, _F_ASK_MOVE = INDEX["bid_move"], INDEX["ask_move"]
@@ -120,7 +119,7 @@ def _priced(i, row, now, context, features, state, shared_state):  # type: ignor
     instruments, heads, venues, scratch = shared_state
     x = context.x
     context.base = context.rule
-    scale = effective_scale(state)
+    scale = effective_scale(state, now)
     since = now - rolling.FRESH_NS
     middle, sources, width, move = others(instruments, heads[state.symbol], context.instrument, since, scratch)
     context.others = middle
@@ -132,9 +131,7 @@ def _priced(i, row, now, context, features, state, shared_state):  # type: ignor
     extended = (row.conditions & rules.EXTENDED) != 0
     deviation = x - state.level if warm else np.nan
     features[_F_DEVIATION] = deviation / scale
-    features[_F_DEVIATION_BP] = 1e4 * deviation
     features[_F_RESIDUAL] = (x - middle) / max(scale, state.residual_scale)
-    features[_F_RESIDUAL_BP] = 1e4 * (x - middle)
     features[_F_SOURCES] = sources
     features[_F_MOVE] = move / scale
     features[_F_WIDTH] = width / scale
