@@ -63,7 +63,7 @@ def test_a_loaded_model_scores_as_the_fitted_one(fitted, folder):
     detector = load(folder, NAMES)
     scores = detector.score(features)
     assert scores.dtype == np.float32
-    np.testing.assert_array_equal(scores, trained.calibration.apply(trained.forest.margins(features)))
+    np.testing.assert_array_equal(scores, trained.calibration.apply(trained.forest.margins(features), features[:, 0] == 1.0))
     np.testing.assert_array_equal(detector.contributions(features[0]), trained.forest.contributions(features[0]))
     assert (detector.feature_names, detector.threshold) == (NAMES, 4.0)
     assert re.fullmatch("[0-9a-f]{12}", detector.version)
@@ -124,7 +124,7 @@ def edit_threshold(folder):
 
 def later_format(folder):
     manifest = json.loads((folder / MANIFEST).read_text())
-    (folder / MANIFEST).write_text(json.dumps(manifest | {"format": 2}))
+    (folder / MANIFEST).write_text(json.dumps(manifest | {"format": 3}))
 
 
 def other_estimator(folder):
@@ -177,10 +177,10 @@ def no_calibration(folder):
         (flip, "probes.npy: found SHA-256"),
         (lambda folder: (folder / TREES).unlink(), "model.skops: No such file"),
         (lambda folder: (folder / MANIFEST).unlink(), "manifest.json: No such file"),
-        (lambda folder: (folder / MANIFEST).write_text("{}"), "not a manifest of format 1"),
-        (lambda folder: (folder / MANIFEST).write_bytes(b"\xff"), "not a manifest of format 1"),
+        (lambda folder: (folder / MANIFEST).write_text("{}"), "not a manifest of format 2"),
+        (lambda folder: (folder / MANIFEST).write_bytes(b"\xff"), "not a manifest of format 2"),
         (edit_threshold, "edited after training"),
-        (later_format, "found format 2, expected 1"),
+        (later_format, "found format 3, expected 2"),
         (other_estimator, "LogisticRegression, which a model may not hold"),
         (not_an_archive, "not a model in the skops format"),
         (archive_of_nothing, "not a model in the skops format"),

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from models.calibration import HIGHEST_SCORE, MINIMUM_MARGINS, Calibration, calibrate
+from models.calibration import (
+    HIGHEST_SCORE,
+    MINIMUM_MARGINS,
+    SUPERVISED_SHARE,
+    Calibration,
+    calibrate,
+    calibrate_by_kind,
+)
 from tickproof.errors import ModelError
 
 CLEAN = {
@@ -83,3 +92,28 @@ def test_too_few_margins_are_an_error():
 def test_a_table_that_is_no_map_is_an_error(margins, scores):
     with pytest.raises(ModelError, match="ascending"):
         Calibration(margins, scores)
+
+
+def test_quotes_and_trades_have_a_calibration_each() -> None:
+    """Trades whose margins run two higher than those of nine times as many quotes: each kind keeps the promise by itself."""
+    rng = np.random.default_rng(7)
+
+    def sample(quotes: int, trades: int) -> tuple[Any, Any]:
+        margins = np.concatenate([rng.logistic(size=quotes), 2.0 + rng.logistic(size=trades)])
+        return margins, np.arange(quotes + trades) >= quotes
+
+    calibration = calibrate_by_kind(*sample(90_000, 10_000))
+    margins, trades = sample(1_000_000, 1_000_000)
+    scores = calibration.apply(margins, trades)
+    for kind in (trades, ~trades):
+        assert 0.4e-2 * SUPERVISED_SHARE < float((scores[kind] >= 2).mean()) < 1.3e-2 * SUPERVISED_SHARE
+    together = calibrate(sample(90_000, 10_000)[0]).apply(margins)
+    assert float((together[trades] >= 2).mean()) > 2e-2
+
+
+def test_a_kind_of_too_few_margins_takes_the_calibration_of_both() -> None:
+    margins = np.random.default_rng(8).logistic(size=5_000)
+    trades = np.arange(5_000) < MINIMUM_MARGINS - 1
+    calibration = calibrate_by_kind(margins, trades)
+    assert calibration.trades == calibrate(margins)
+    assert calibration.quotes == calibrate(margins[~trades])

@@ -32,7 +32,7 @@ def small_spike(price: float) -> Scored:
     market = Market()
     market.first.quote(12.02, price - 0.01, price + 0.01)
     market.go_on(12.05, 14)
-    return with_model(market, lambda features: column(features, "deviation_bp") > 10)
+    return with_model(market, lambda features: column(features, "deviation") > 20)
 
 
 def odd_size(size: float) -> Scored:

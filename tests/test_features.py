@@ -139,9 +139,7 @@ def test_columns_are_in_the_order_of_the_table(scored: Scored) -> None:
 MISSING: dict[str, Callable[[Seen], bool]] = {
     "is_trade": lambda s: False,
     "deviation": lambda s: s.priced < WARM,
-    "deviation_bp": lambda s: s.priced < WARM,
     "residual": lambda s: not s.others,
-    "residual_bp": lambda s: not s.others,
     "sources": lambda s: False,
     "outside": lambda s: s.quote or s.quote_ages is None or s.quote_ages == 0 or s.quote_ages > QUOTE_FRESH_NS,
     "quote_age": lambda s: s.quote or s.quote_ages is None,
@@ -183,8 +181,6 @@ def test_a_feature_is_null_exactly_where_it_says(name: str, scored: Scored, seen
 
 VALUES: dict[str, Callable[[Seen], float]] = {
     "is_trade": lambda s: 0.0 if s.quote else 1.0,
-    "deviation_bp": lambda s: 1e4 * (s.x - s.level),
-    "residual_bp": lambda s: 1e4 * (s.x - float(np.median(s.others))),
     "sources": lambda s: float(len(s.others)),
     "quote_age": lambda s: math.log10((s.quote_ages or 0) / NS_PER_SECOND + 1e-6),
     "spread_bp": lambda s: 1e4 * (s.ask - s.bid) / math.sqrt(s.bid * s.ask),
@@ -204,9 +200,10 @@ def test_a_feature_is_what_it_says(name: str, scored: Scored, seen: list[Seen]) 
 
 
 def test_scaled_features_share_one_scale(scored: Scored, seen: list[Seen]) -> None:
-    """deviation · scale = deviation_bp / 1e4, and so step and width: the scale is what they have in common."""
+    """deviation · scale = x − level, and so step and width: the scale is what they have in common."""
     column = {name: scored.features[:, INDEX[name]] for name in NAMES}
-    scale = column["deviation_bp"] / 1e4 / np.where(column["deviation"] == 0, np.nan, column["deviation"])
+    away = np.array([one.x - one.level for one in seen])
+    scale = away / np.where(column["deviation"] == 0, np.nan, column["deviation"])
     usable = np.isfinite(scale)
     assert usable.sum() > 100
     assert (scale[usable] >= 0.3e-4 * (1 - 1e-9)).all()

@@ -101,13 +101,36 @@ def test_trades_move_the_level_only_where_quotes_do_not() -> None:
     assert alone["level"] == pytest.approx(10.4)
 
 
-def test_the_effective_scale_has_two_floors() -> None:
+def test_the_effective_scale_has_three_floors() -> None:
     state = instrument()
-    assert rolling.effective_scale(state) == rolling.FLOOR
+    assert rolling.effective_scale(state, 0) == rolling.FLOOR
+    state["steps"], state["step_log"] = rolling.WARM, math.log(20e-4)
+    assert rolling.effective_scale(state, 0) == pytest.approx(5e-4)
     state["spreads"], state["spread_log"] = 1, math.log(40e-4)
-    assert rolling.effective_scale(state) == pytest.approx(10e-4)
+    assert rolling.effective_scale(state, 0) == pytest.approx(10e-4)
     state["scale"] = 50e-4
-    assert rolling.effective_scale(state) == 50e-4
+    assert rolling.effective_scale(state, 0) == 50e-4
+
+
+def test_the_scale_of_an_old_level_grows_with_the_root_of_time() -> None:
+    """A quarter of a basis point per root of a second, from 30 s on: 12 scales are 3 bp √t, 180 bp in an hour."""
+    state = instrument()
+    rolling.accept(state, 25.0, START, True)
+    fresh = rolling.effective_scale(state, START)
+    assert rolling.effective_scale(state, START + 30 * SECOND) == fresh
+    assert rolling.effective_scale(state, START + 34 * SECOND) - fresh == pytest.approx(0.5e-4)
+    assert 12 * (rolling.effective_scale(state, START + 3630 * SECOND) - fresh) == pytest.approx(180e-4)
+    assert rolling.effective_scale(state, START - SECOND) == fresh
+
+
+def test_the_median_step_counts_only_prices_that_differ() -> None:
+    """A price that mostly stands still, and moves by 0.5 % else: standing still says nothing of how wide a tick is."""
+    state, x = instrument(), 1.0
+    for k in range(600):
+        x += 0.005 * ((k % 10 == 0) - (k % 10 == 5))
+        rolling.accept(state, x, START + k, False)
+    assert state["steps"] == 119
+    assert math.exp(state["step_log"]) == pytest.approx(0.005, rel=0.03)
 
 
 # --- arrivals ---------------------------------------------------------------------------------------------------------------
@@ -177,7 +200,7 @@ def test_no_spread_breaks_the_median(spread: float) -> None:
 
 def size_deviations(sizes: list[int]) -> list[float]:
     """Plain definition: running mean and mean absolute deviation over the first 20 log sizes, exponential (1 %) afterwards from
-    sizes within 8 deviations; the deviation of a size is taken before it is learnt, in deviations of at least 0.2."""
+    sizes within 8 deviations; the deviation of a size is taken before it is learnt, in deviations of at least 0.67."""
     logs: list[float] = []
     level = spread = 0.0
     out = []
@@ -190,7 +213,7 @@ def size_deviations(sizes: list[int]) -> list[float]:
             out.append(math.nan)
             assert n > 0 or before == 0.0
             continue
-        deviation = (x - level) / max(spread, 0.2)
+        deviation = (x - level) / max(spread, 0.67)
         out.append(deviation)
         if abs(deviation) < 8.0:
             level = 0.99 * level + 0.01 * x

@@ -20,9 +20,9 @@ GOOD, SUSPECT, CORRUPT, MARKET = 0, 1, 2, 3
 VENUES = ("XNAS", "ARCX", "BATS")
 
 
-def away(bp: float) -> Callable[[Features], npt.NDArray[np.bool_]]:
+def away(scales: float) -> Callable[[Features], npt.NDArray[np.bool_]]:
     """Ticks that lie so far from their level."""
-    return lambda features: np.nan_to_num(np.abs(features[:, INDEX["deviation_bp"]])) > bp
+    return lambda features: np.nan_to_num(np.abs(features[:, INDEX["deviation"]])) > scales
 
 
 def quotes(*prices: float, start: float = 10.0, tape: Tape | None = None, step: float = 0.01) -> Tape:
@@ -41,11 +41,11 @@ def judged(tape: Tape, model: Scripted | None, threshold: float = 4.0) -> Scored
 
 
 SMALL = (100.15, *[100.0] * 50)
-"""15 bp away and back: below every rule's limit."""
+"""15 bp away and back, 30 scales, which are a quarter of the spread: below every rule's limit."""
 
 
 def test_a_model_alone_makes_a_tick_corrupt() -> None:
-    scored = judged(quotes(*SMALL), Scripted(away(10)))
+    scored = judged(quotes(*SMALL), Scripted(away(20)))
     verdict = scored.verdict(10.0)
     assert (verdict["quality"], verdict["score"]) == (CORRUPT, 6.0)
     assert (verdict["final_quality"], verdict["final_score"]) == (CORRUPT, 6.0)
@@ -60,13 +60,13 @@ def test_a_model_alone_makes_a_tick_corrupt() -> None:
     ("answer", "quality"), [(4.0, CORRUPT), (3.99, SUSPECT), (3.0, SUSPECT), (2.99, GOOD), (0.0, GOOD), (-1.0, GOOD)]
 )
 def test_the_threshold_is_inclusive_and_a_tenth_of_it_is_suspect(answer: float, quality: int) -> None:
-    verdict = judged(quotes(*SMALL), Scripted(away(10), sure=answer)).verdict(10.0)
+    verdict = judged(quotes(*SMALL), Scripted(away(20), sure=answer)).verdict(10.0)
     assert (verdict["quality"], verdict["final_quality"]) == (quality, quality)
     assert verdict["score"] == pytest.approx(max(answer, 0.0))
 
 
 def test_the_threshold_is_a_setting() -> None:
-    assert judged(quotes(*SMALL), Scripted(away(10)), threshold=6.5).verdict(10.0)["final_quality"] == SUSPECT
+    assert judged(quotes(*SMALL), Scripted(away(20)), threshold=6.5).verdict(10.0)["final_quality"] == SUSPECT
 
 
 def test_a_rule_that_says_corrupt_sets_99_whatever_the_model_says() -> None:
@@ -77,7 +77,7 @@ def test_a_rule_that_says_corrupt_sets_99_whatever_the_model_says() -> None:
 
 
 def test_a_level_that_holds_lowers_the_model() -> None:
-    scored = judged(quotes(*[100.15] * 50), Scripted(away(10)))
+    scored = judged(quotes(*[100.15] * 50), Scripted(away(20)))
     verdict = scored.verdict(10.0)
     assert (verdict["quality"], verdict["score"]) == (CORRUPT, 6.0)
     assert (verdict["final_quality"], verdict["final_score"]) == (GOOD, SUPPORTED_SCORE)
@@ -85,7 +85,7 @@ def test_a_level_that_holds_lowers_the_model() -> None:
 
 
 def test_a_score_below_what_support_leaves_is_kept() -> None:
-    verdict = judged(quotes(*[100.15] * 50), Scripted(away(10), sure=1.0)).verdict(10.0)
+    verdict = judged(quotes(*[100.15] * 50), Scripted(away(20), sure=1.0)).verdict(10.0)
     assert verdict["final_score"] == 1.0
 
 
@@ -98,7 +98,7 @@ def market(*moves: float, others: float = 100.0) -> Scored:
     quotes(*moves, tape=tapes[0])
     for j, tape in enumerate(tapes[1:], 1):
         quotes(*[others] * len(moves), start=10 + j * 0.001, tape=tape)
-    return score(merged(*tapes), shard=ShardSettings(detector=Scripted(away(10))))
+    return score(merged(*tapes), shard=ShardSettings(detector=Scripted(away(20))))
 
 
 def test_other_venues_that_follow_lower_the_model_and_others_that_do_not_leave_it() -> None:
@@ -140,7 +140,7 @@ def test_a_copy_is_suspect_and_not_scored() -> None:
     tape = quotes(100.15)
     tape.messages.append(tape.messages[-1] | {"ts_recv": at(10.005)})
     quotes(*[100.0] * 50, start=10.01, tape=tape)
-    verdict = judged(tape, Scripted(away(10))).verdict(10.005)
+    verdict = judged(tape, Scripted(away(20))).verdict(10.005)
     assert (verdict["final_quality"], verdict["final_score"]) == (SUSPECT, 0.0)
     assert names_of(verdict["final_reasons"]) == ["duplicate"]
 

@@ -48,7 +48,7 @@ def test_training_twice_gives_the_same_model():
 def test_faults_score_above_the_clean_rows_of_another_stream():
     fitted = train(labelled(1), Parameters(trees=40, leaves=6), seed=3)
     other = labelled(2)
-    scores = fitted.calibration.apply(fitted.forest.margins(other.features))
+    scores = fitted.calibration.quotes.apply(fitted.forest.margins(other.features))
     usual = np.quantile(scores[other.clean], 0.999)
     assert np.median(scores[other.kinds == "spike"]) > usual
     assert np.median(scores[other.kinds == "wide_spread"]) > usual
@@ -90,7 +90,7 @@ def test_recalibration_changes_scores_and_not_trees():
     first = train(dataset, SMALL, seed=3)
     fresh = np.random.default_rng(9).normal(size=(5000, 3))
     second = recalibrate(first, dataset, fresh, np.zeros(5000, bool))
-    assert second.calibration == calibrate(first.forest.margins(fresh))
+    assert second.calibration.quotes == calibrate(first.forest.margins(fresh))
     assert second.forest is first.forest
     assert second.metrics["clean_calibrated"] == 5000
     with pytest.raises(ModelError, match="found 0 clean margins"):
