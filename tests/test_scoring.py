@@ -217,3 +217,37 @@ def test_a_model_s_version_stands_in_findings() -> None:
     tape.trade(0, -1)
     result = scoring.step(state, check(tape.ticks()).ticks, at(9), ShardSettings())
     assert [(finding.model_version, finding.rules_version) for finding in result.findings] == [("m7", scoring.rules.VERSION)]
+
+
+class Explaining(Scripted):
+    """A scripted model that says what its score is made of."""
+
+    def contributions(self, row: Features) -> Features:
+        """Three parts of the deviation, one against by the spread, none of what is missing."""
+        parts = np.zeros(len(row))
+        parts[INDEX["deviation"]], parts[INDEX["spread_bp"]], parts[INDEX["residual"]] = 3.0, -1.0, 4.0
+        return parts
+
+
+def test_a_finding_of_the_model_says_what_its_score_is_made_of() -> None:
+    """Shares are of all that speaks for or against; `residual` is missing with one venue, so that it has no value to show."""
+    scored = judged(quotes(*SMALL), Explaining(away(20)))
+    (finding,) = scored.last()
+    assert [(part.feature, part.share) for part in finding.contributions] == [("deviation", 0.375), ("spread_bp", -0.125)]
+    assert finding.contributions[0].value == pytest.approx(1e4 * np.log(100.15 / 100.0) / 0.5, rel=1e-3)
+    assert finding.corroboration == []
+
+
+def test_what_a_rule_is_sure_of_needs_no_contributions() -> None:
+    for finding in judged(quotes(110.0, *[100.0] * 50), Explaining(away(20))).last():
+        assert finding.score != 99.0 or finding.contributions == []
+
+
+def test_a_finding_says_whether_other_venues_agree() -> None:
+    tapes = [Tape(venue=venue, channel=f"T.{venue}") for venue in VENUES]
+    for tape in tapes:
+        for k in range(150):
+            tape.quote(k * 0.1)
+    tapes[0].quote(12.02, 109.99, 110.01)
+    said = [finding.corroboration for finding in score(merged(*tapes)).last() if finding.code == "spike"]
+    assert said == [["the median of 2 other venues, 100 before the tick, disagrees"]]

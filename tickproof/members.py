@@ -9,15 +9,20 @@ import numpy as np
 
 from tickproof import rules
 from tickproof.evidence import of_tick, verbatim
-from tickproof.finding import CODES, Finding, Quality, fact_score
+from tickproof.features import INDEX, NAMES
+from tickproof.finding import CODES, RULE_SCORE, Contribution, Finding, Quality, fact_score
 from tickproof.shard import ShardState
 from tickproof.tick import UNITS_PER_ONE, Array, Ticks
-from tickproof.tracking import Member, Scope
+from tickproof.tracking import Member, Scope, Why
 
 if TYPE_CHECKING:
     from tickproof.scoring import ShardSettings
 
 NEIGHBOURS = 3
+CONTRIBUTIONS = 6
+"""Features shown of a score."""
+_SHARED, _HELD = 1, 2
+"""Values of `supported` in `rules.CONTEXT`."""
 REACH_NS = 1_000_000_000
 """Evidence shows the ticks of the instrument within this long before a tick, and within the lookahead after it."""
 FUTURE_NS = 1_000_000_000
@@ -43,10 +48,19 @@ def observe_silences(state: ShardState, events: Array, block: Ticks) -> list[Fin
 
 
 def observe_verdicts(
-    state: ShardState, block: Ticks, context: Array, verdicts: Array, where: tuple[int, ShardSettings]
+    state: ShardState, block: Ticks, seen: tuple[Array, Array], verdicts: Array, where: tuple[int, ShardSettings]
 ) -> list[Finding]:
-    """Findings of ticks that became final; `where` is the row of the first of them, and the settings."""
-    offset, settings = where
+    """Findings of ticks that became final.
+
+    Parameters
+    ----------
+    seen : (array of CONTEXT, float64 array)
+        What was held against each tick of `block`, and its features.
+    verdicts : array of VERDICT
+    where : (int, ShardSettings)
+        The row in `block` of the first verdict.
+    """
+    (context, features), (offset, settings) = seen, where
     findings: list[Finding] = []
     names, rows = block.names, block.rows
     for k in np.flatnonzero(verdicts["final_reasons"] & SYMBOL_BITS).tolist():
@@ -79,6 +93,9 @@ def observe_verdicts(
             findings += state.tracker.observe(
                 member,
                 lambda row=row: _evidence(block, row, settings.lookahead_ns),  # type: ignore[misc]
+                lambda row=row, score=float(verdict["final_score"]): Why(  # type: ignore[misc]
+                    _contributions(settings, score, features[row]), _corroboration(context[row], features[row])
+                ),
             )
     return findings
 
@@ -104,6 +121,31 @@ def _measured(name: str, record: Array, context: Array) -> tuple[float, float, f
         return NAN, NAN, NAN
     bound = level + math.copysign(limit, x - level)
     return tuple(round(math.exp(v) / UNITS_PER_ONE, 9) for v in (x, bound, level))  # type: ignore[return-value]
+
+
+def _contributions(settings: ShardSettings, score: float, features: Array) -> tuple[Contribution, ...]:
+    """What speaks most for or against the tick, as shares of all that does; nothing where no model gave the score."""
+    if settings.detector is None or not 0.0 < score < RULE_SCORE:
+        return ()
+    parts = settings.detector.contributions(features)
+    whole = float(np.abs(parts).sum())
+    # What is missing has no value to show.
+    known = np.flatnonzero((parts != 0.0) & np.isfinite(features))
+    first = sorted(known.tolist(), key=lambda k: (-abs(parts[k]), k))[:CONTRIBUTIONS]
+    return tuple(Contribution(NAMES[k], round(float(features[k]), 6), round(float(parts[k]) / whole, 4)) for k in first)
+
+
+def _corroboration(context: Array, features: Array) -> tuple[str, ...]:
+    """What other sources, or the venue's own later ticks, say of a price."""
+    said = []
+    others, count = float(context["others"]), features[INDEX["sources"]]
+    if context["watch"] and math.isfinite(others) and count > 0:
+        stand = "agrees" if context["supported"] == _SHARED else "disagrees"
+        which = "1 other venue" if count == 1 else f"the median of {count:.0f} other venues"
+        said.append(f"{which}, {math.exp(others) / UNITS_PER_ONE:.7g} before the tick, {stand}")
+    if context["supported"] == _HELD:
+        said.append("the venue's later prices hold the level")
+    return tuple(said)
 
 
 def _evidence(block: Ticks, row: int, lookahead_ns: int) -> dict[str, object]:

@@ -109,7 +109,7 @@ def step(state: ShardState, ticks: Ticks, horizon_ns: int, settings: ShardSettin
         verdicts[name], verdicts["final_" + name] = before[:count], after
 
     findings = observe_silences(work, events[:n], block)
-    findings += observe_verdicts(work, block, context, verdicts, (state.final, settings))
+    findings += observe_verdicts(work, block, (context, features), verdicts, (state.final, settings))
     # Not the time of the last tick walked: a tick that is not final yet may still join a finding.
     findings += work.tracker.expire(int(block.rows["event_time"][final] if final < size else work.shard["time"][0]))
     counted = ~tags[2][done].astype(bool)

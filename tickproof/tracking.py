@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from tickproof.event import ANNOUNCED, CLOSES, OPENS, UNITS
-from tickproof.finding import CODES, Finding, Quality, Severity, feed_of, finding_id
+from tickproof.finding import CODES, Contribution, Finding, Quality, Severity, feed_of, finding_id
 
 CLOSE_AFTER_NS = 5_000_000_000
 REVISE_EVERY_NS = 1_000_000_000
@@ -46,6 +46,13 @@ class Member(NamedTuple):
     """When it was known; 0: at `time`."""
 
 
+class Why(NamedTuple):
+    """Besides evidence: what the model's score is made of, and which other sources agree or disagree, in words."""
+
+    contributions: tuple[Contribution, ...] = ()
+    corroboration: tuple[str, ...] = ()
+
+
 class _Open(msgspec.Struct):
     finding: Finding
     emitted_at: int
@@ -76,8 +83,8 @@ class Tracker:
         twin._open = {key: _Open(item.finding, item.emitted_at, item.lasting) for key, item in self._open.items()}
         return twin
 
-    def observe(self, member: Member, evidence: Callable[[], dict[str, object]]) -> list[Finding]:
-        """Take one member; `evidence` is asked for only when a finding opens. Returns the revisions to publish."""
+    def observe(self, member: Member, evidence: Callable[[], dict[str, object]], why: Callable[[], Why] = Why) -> list[Finding]:
+        """Take one member; `evidence` and `why` are asked for only when a finding opens. Returns the revisions to publish."""
         key = (member.code, *member.scope)
         out: list[Finding] = []
         item = self._open.get(key)
@@ -87,7 +94,7 @@ class Tracker:
         if item is None:
             if member.mode == CLOSES:
                 return out
-            finding = self._new(member, evidence())
+            finding = self._new(member, evidence(), why())
             self._open[key] = _Open(finding, member.time, member.mode == OPENS)
             return [*out, finding]
         old = item.finding
@@ -130,7 +137,7 @@ class Tracker:
         finding = self._open.pop(key).finding
         return msgspec.structs.replace(finding, state="closed", revision=finding.revision + 1)
 
-    def _new(self, member: Member, evidence: dict[str, object]) -> Finding:
+    def _new(self, member: Member, evidence: dict[str, object], why: Why) -> Finding:
         code = CODES[member.code]
         channel, venue, symbol = member.scope
         measured, threshold, reference = member.values
@@ -153,6 +160,8 @@ class Tracker:
             reference=_number(reference),
             unit=UNITS[member.code],
             score=member.score,
+            contributions=list(why.contributions),
+            corroboration=list(why.corroboration),
             rules_version=self._versions[0],
             model_version=self._versions[1],
             evidence=evidence,
