@@ -241,9 +241,9 @@ def symbol_of(prices: list[float], ages: list[int], accepted: list[int], now: in
     """Instruments of one symbol, linked; the first one asks."""
     rows = np.zeros(len(prices) + 1, rolling.INSTRUMENT)
     rows["next"] = np.r_[np.arange(1, len(rows)), -1]
-    rows["seen"][1:], rows["seen_time"][1:], rows["accepted"][1:] = prices, now - np.array(ages, np.int64), accepted
+    rows["seen"][1:], rows["seen_known"][1:], rows["accepted"][1:] = prices, now - np.array(ages, np.int64), accepted
     rows["slow_level"][1:] = 1.0
-    rows["seen"][0], rows["seen_time"][0], rows["accepted"][0] = 1e9, now, 1000
+    rows["seen"][0], rows["seen_known"][0], rows["accepted"][0] = 1e9, now, 1000
     return rows
 
 
@@ -288,14 +288,14 @@ def test_more_venues_than_there_is_room_for() -> None:
 
 def test_trades_are_seen_only_where_quotes_are_not() -> None:
     state = instrument()
-    rolling.see(state, 1.0, START, False)
+    rolling.see(state, 1.0, START, 0, False)
     assert (state["seen"], state["seen_time"]) == (1.0, START)
     state["quotes"], state["quoted_time"] = 5, START
-    rolling.see(state, 2.0, START + rolling.FRESH_NS, False)
+    rolling.see(state, 2.0, START + rolling.FRESH_NS, 0, False)
     assert state["seen"] == 1.0
-    rolling.see(state, 3.0, START + 1, True)
+    rolling.see(state, 3.0, START + 1, 0, True)
     assert state["seen"] == 3.0
-    rolling.see(state, 4.0, START + rolling.FRESH_NS + 1, False)
+    rolling.see(state, 4.0, START + rolling.FRESH_NS + 1, 0, False)
     assert state["seen"] == 4.0
 
 
@@ -333,3 +333,24 @@ def test_an_accepted_price_forgets_what_held() -> None:
     rolling.settle(state, 9.0, START + SECOND, 0.5, PATIENCE)
     rolling.accept(state, 1.0, START + SECOND, True)
     assert not rolling.settle(state, 9.0, START + 3 * SECOND, 0.5, PATIENCE)
+
+
+def test_a_message_is_late_beyond_twice_its_usual_lag_and_five_milliseconds() -> None:
+    state = instrument()
+    assert [rolling.learn_lag(state, 1e6) for _ in range(200)] == [0] * 200
+    assert rolling.learn_lag(state, 6e6) == 0
+    assert rolling.learn_lag(state, 507e6) == pytest.approx(500e6, rel=1e-2)
+
+
+def test_what_came_late_is_not_said_since() -> None:
+    """Two venues; the other one's quote was captured after the moment that is asked about, and sent before it."""
+    instruments = np.zeros(2, rolling.INSTRUMENT)
+    instruments["next"] = [1, -1]
+    other = instruments[1]
+    for k in range(rolling.WARM):
+        rolling.accept(other, 25.0, START + k, True)
+    scratch = np.zeros(rolling.MAX_OTHERS)
+    rolling.see(other, 25.0, START + SECOND, 0, True)
+    assert rolling.others(instruments, 0, 0, START + SECOND // 2, scratch)[1] == 1
+    rolling.see(other, 25.0, START + SECOND, SECOND, True)
+    assert rolling.others(instruments, 0, 0, START + SECOND // 2, scratch)[1] == 0

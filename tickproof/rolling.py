@@ -1,7 +1,7 @@
 """Rolling state of one (venue, symbol), compiled: gated robust level and scale, spread, sizes, rates, runs.
 
 Level and scale are *gated*: a price that is rejected moves neither, and a new level is accepted once it holds (`settle`).
-All averages are exponential, so that the state has a fixed size: 456 bytes an instrument.
+All averages are exponential, so that the state has a fixed size: 480 bytes an instrument.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ INSTRUMENT = np.dtype(
         ("slow_level", "<f8"),
         ("seen", "<f8"),
         ("seen_time", "<i8"),
+        ("seen_known", "<i8"),
+        ("lag_log", "<f8"),
+        ("lags", "<i8"),
         ("held", "<f8"),
         ("held_count", "<i8"),
         ("held_since", "<i8"),
@@ -83,6 +86,7 @@ MEDIAN_STEP, MEDIAN_START = 0.02, 50
 SLOW_LEVEL_NS = 1.0e9
 MAX_OTHERS = 32
 FRESH_NS = 30_000_000_000
+LAG_FLOOR_NS = 5e6
 WARM = 20
 """Accepted ticks before a level means anything."""
 FLOOR = 0.3e-4
@@ -115,6 +119,7 @@ def others(instruments, head, index, since, scratch):  # type: ignore[no-untyped
     """What the symbol's other venues have said from the event time `since` on, accepted or not.
 
     Were only accepted prices asked, then in fast news each venue would wait for the others to be accepted first.
+    What was captured later than usual does not count as said since: it knows of no more than when it was sent.
     Returns the median of their prices (NaN: none), how many they are, how far they disagree (NaN: fewer than two), and their mean
     move over about a second.
     """
@@ -122,7 +127,7 @@ def others(instruments, head, index, since, scratch):  # type: ignore[no-untyped
     j = head
     while j >= 0 and count < MAX_OTHERS:
         other = instruments[j]
-        if j != index and other.accepted >= WARM and other.seen_time >= since:
+        if j != index and other.accepted >= WARM and other.seen_known >= since:
             k = count
             while k > 0 and scratch[k - 1] > other.seen:
                 scratch[k] = scratch[k - 1]
@@ -170,11 +175,26 @@ def share_shift(instruments, head, index, now, x, width):  # type: ignore[no-unt
 
 
 @nb.njit(cache=True, nogil=True)
-def see(state, x, now, quote):  # type: ignore[no-untyped-def]
-    """Remember a price for the other venues. Trades bounce between the sides: they count only where quotes do not."""
+def see(state, x, now, late, quote):  # type: ignore[no-untyped-def]
+    """Remember a price that came `late` ns for the other venues. Trades bounce between the sides: they count only where quotes
+    do not."""
     if quote or state.quotes == 0 or now - state.quoted_time > FRESH_NS:
         state.seen = x
         state.seen_time = now
+        state.seen_known = now - late
+
+
+@nb.njit(cache=True, nogil=True)
+def learn_lag(state, lag):  # type: ignore[no-untyped-def]
+    """How much later than usual a message was captured, ns, by its lag behind the venue's clock; learns what is usual.
+
+    Twice the usual lag and 5 ms are no lateness. A clock that is off is usual.
+    """
+    usual = math.exp(state.lag_log) if state.lags > 0 else 0.0
+    late = max(lag - 2.0 * usual - LAG_FLOOR_NS, 0.0) if state.lags >= WARM else 0.0
+    state.lags += 1
+    state.lag_log = _median(state.lag_log, math.log(max(lag, 1e3)), state.lags)
+    return np.int64(late)
 
 
 @nb.njit(cache=True, nogil=True)

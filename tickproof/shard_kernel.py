@@ -9,7 +9,18 @@ import numpy as np
 
 from tickproof import rolling, rules, silence
 from tickproof.features import INDEX
-from tickproof.rolling import accept, arrive, effective_scale, learn_size, learn_spread, others, see, settle, share_shift
+from tickproof.rolling import (
+    accept,
+    arrive,
+    effective_scale,
+    learn_lag,
+    learn_size,
+    learn_spread,
+    others,
+    see,
+    settle,
+    share_shift,
+)
 from tickproof.tick import Condition, Kind, Present
 
 SHARD = np.dtype([("second", "<i8"), ("time", "<i8")])
@@ -18,7 +29,7 @@ TIMES = np.dtype([("lookahead", "<i8"), ("horizon", "<i8"), ("start", "<i8"), ("
 
 SECOND_NS = 1_000_000_000
 _QUOTE, _TRADE, _STATUS = int(Kind.QUOTE), int(Kind.TRADE), int(Kind.STATUS)
-_BID_SZ, _ASK_SZ, _SIZE = int(Present.BID_SZ), int(Present.ASK_SZ), int(Present.SIZE)
+_TS_EVENT, _BID_SZ, _ASK_SZ, _SIZE = int(Present.TS_EVENT), int(Present.BID_SZ), int(Present.ASK_SZ), int(Present.SIZE)
 _STOPPED = int(Condition.HALTED | Condition.SESSION_CLOSED)
 _GOES_ON = int(Condition.RESUMED | Condition.SESSION_OPENED)
 
@@ -114,7 +125,7 @@ def _equal_run(row, state, middle, scale, features):  # type: ignore[no-untyped-
 
 
 @nb.njit(cache=True, nogil=True)
-def _priced(i, row, now, context, features, state, shared_state):  # type: ignore[no-untyped-def]
+def _priced(i, row, now, late, context, features, state, shared_state):  # type: ignore[no-untyped-def]
     """Judge a tick that has a price, then learn from it: features use only what came before."""
     instruments, heads, venues, scratch = shared_state
     x = context.x
@@ -196,7 +207,7 @@ def _priced(i, row, now, context, features, state, shared_state):  # type: ignor
         if not bad and sources == 0 and settle(state, x, now, max(6.0 * scale, 15.0e-4), rules.NEW_LEVEL_TEN):
             accept(state, x, now, quote)
     elif not bad:
-        _learn(row, now, state, (x, spread, scale, middle, sources, off, shared))
+        _learn(row, now, state, (x, spread, scale, middle, sources, off, shared, late))
     context.accepted = state.accepted
 
 
@@ -228,9 +239,9 @@ def _shared(context, state, seen, shared_state):  # type: ignore[no-untyped-def]
 @nb.njit(cache=True, nogil=True)
 def _learn(row, now, state, seen):  # type: ignore[no-untyped-def]
     """Move the references, if this price may move them."""
-    x, spread, scale, middle, sources, off, shared = seen
+    x, spread, scale, middle, sources, off, shared, late = seen
     quote = row.kind == _QUOTE
-    see(state, x, now, quote)
+    see(state, x, now, late, quote)
     if state.accepted < rolling.WARM:
         off = off or (state.accepted > 2 and abs(x - state.level) > 0.05)
         shared = False
@@ -249,7 +260,7 @@ def _learn(row, now, state, seen):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def _one_sided(row, now, context, state, venue):  # type: ignore[no-untyped-def]
+def _one_sided(row, now, late, context, state, venue):  # type: ignore[no-untyped-def]
     """A message with one side moves that side alone; it is judged against the other only where the channel's sides merge."""
     if (row.present & rules.BID) != 0:
         state.bid, state.bid_time = row.bid_px, now
@@ -273,7 +284,7 @@ def _one_sided(row, now, context, state, venue):  # type: ignore[no-untyped-def]
         learn_spread(state, spread)
         # A stub is no price.
         if spread < 0.005 and (state.accepted < rolling.WARM or abs(x - state.level) < 0.01):
-            see(state, x, now, True)
+            see(state, x, now, late, True)
             accept(state, x, now, True)
 
 
@@ -372,15 +383,18 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
             features[i, _F_INTERVAL] = math.log((gap + 1e3) / (one.gap_slow_ns + 1e3))
             features[i, _F_RATE] = math.log((one.gap_slow_ns + 1e3) / (one.gap_fast_ns + 1e3))
         arrive(one, now)
+        late = np.int64(0)
+        if (row.present & _TS_EVENT) != 0:
+            late = learn_lag(one, float(row.ts_recv - row.ts_event))
         if (mine.bits & np.uint64(rules.MISSING)) != 0 or not_positive:
             # Nothing here can be said of a price that has no logarithm, allowed or not.
             continue
         mine.x = _price(row)
         if math.isnan(mine.x):
             one.quotes += 1
-            _one_sided(row, now, mine, one, venues[one.venue])
+            _one_sided(row, now, late, mine, one, venues[one.venue])
         else:
-            _priced(i, row, now, mine, features[i], one, shared_state)
+            _priced(i, row, now, late, mine, features[i], one, shared_state)
     while final < len(rows) and rows[final].event_time + lookahead < horizon:
         k = instrument_of[final]
         _finish(rows[final], context[final], instruments[max(k, 0)], shared_state, lookahead)
