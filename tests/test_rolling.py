@@ -241,9 +241,9 @@ def symbol_of(prices: list[float], ages: list[int], accepted: list[int], now: in
     """Instruments of one symbol, linked; the first one asks."""
     rows = np.zeros(len(prices) + 1, rolling.INSTRUMENT)
     rows["next"] = np.r_[np.arange(1, len(rows)), -1]
-    rows["seen"][1:], rows["seen_known"][1:], rows["accepted"][1:] = prices, now - np.array(ages, np.int64), accepted
+    rows["seen"][1:], rows["seen_time"][1:], rows["accepted"][1:] = prices, now - np.array(ages, np.int64), accepted
     rows["slow_level"][1:] = 1.0
-    rows["seen"][0], rows["seen_known"][0], rows["accepted"][0] = 1e9, now, 1000
+    rows["seen"][0], rows["seen_time"][0], rows["accepted"][0] = 1e9, now, 1000
     return rows
 
 
@@ -342,8 +342,8 @@ def test_a_message_is_late_beyond_twice_its_usual_lag_and_five_milliseconds() ->
     assert rolling.learn_lag(state, 507e6) == pytest.approx(500e6, rel=1e-2)
 
 
-def test_what_came_late_is_not_said_since() -> None:
-    """Two venues; the other one's quote was captured after the moment that is asked about, and sent before it."""
+def test_who_comes_late_is_no_witness() -> None:
+    """Two venues; the other one's quote was captured after the moment that is asked about, and sent before."""
     instruments = np.zeros(2, rolling.INSTRUMENT)
     instruments["next"] = [1, -1]
     other = instruments[1]

@@ -36,7 +36,7 @@ INSTRUMENT = np.dtype(
         ("slow_level", "<f8"),
         ("seen", "<f8"),
         ("seen_time", "<i8"),
-        ("seen_known", "<i8"),
+        ("seen_late", "<i8"),
         ("lag_log", "<f8"),
         ("lags", "<i8"),
         ("held", "<f8"),
@@ -119,7 +119,7 @@ def others(instruments, head, index, since, scratch):  # type: ignore[no-untyped
     """What the symbol's other venues have said from the event time `since` on, accepted or not.
 
     Were only accepted prices asked, then in fast news each venue would wait for the others to be accepted first.
-    What was captured later than usual does not count as said since: it knows of no more than when it was sent.
+    A venue whose last message was captured later than usual is no witness: it knows of no more than when that was sent.
     Returns the median of their prices (NaN: none), how many they are, how far they disagree (NaN: fewer than two), and their mean
     move over about a second.
     """
@@ -127,7 +127,7 @@ def others(instruments, head, index, since, scratch):  # type: ignore[no-untyped
     j = head
     while j >= 0 and count < MAX_OTHERS:
         other = instruments[j]
-        if j != index and other.accepted >= WARM and other.seen_known >= since:
+        if j != index and other.accepted >= WARM and other.seen_time >= since and not other.seen_late:
             k = count
             while k > 0 and scratch[k - 1] > other.seen:
                 scratch[k] = scratch[k - 1]
@@ -181,7 +181,7 @@ def see(state, x, now, late, quote):  # type: ignore[no-untyped-def]
     if quote or state.quotes == 0 or now - state.quoted_time > FRESH_NS:
         state.seen = x
         state.seen_time = now
-        state.seen_known = now - late
+        state.seen_late = late
 
 
 @nb.njit(cache=True, nogil=True)
