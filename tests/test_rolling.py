@@ -288,14 +288,14 @@ def test_more_venues_than_there_is_room_for() -> None:
 
 def test_trades_are_seen_only_where_quotes_are_not() -> None:
     state = instrument()
-    rolling.see(state, 1.0, START, 0, False)
+    rolling.see(state, 1.0, START, False, False)
     assert (state["seen"], state["seen_time"]) == (1.0, START)
     state["quotes"], state["quoted_time"] = 5, START
-    rolling.see(state, 2.0, START + rolling.FRESH_NS, 0, False)
+    rolling.see(state, 2.0, START + rolling.FRESH_NS, False, False)
     assert state["seen"] == 1.0
-    rolling.see(state, 3.0, START + 1, 0, True)
+    rolling.see(state, 3.0, START + 1, False, True)
     assert state["seen"] == 3.0
-    rolling.see(state, 4.0, START + rolling.FRESH_NS + 1, 0, False)
+    rolling.see(state, 4.0, START + rolling.FRESH_NS + 1, False, False)
     assert state["seen"] == 4.0
 
 
@@ -337,9 +337,10 @@ def test_an_accepted_price_forgets_what_held() -> None:
 
 def test_a_message_is_late_beyond_twice_its_usual_lag_and_five_milliseconds() -> None:
     state = instrument()
-    assert [rolling.learn_lag(state, 1e6) for _ in range(200)] == [0] * 200
-    assert rolling.learn_lag(state, 6e6) == 0
-    assert rolling.learn_lag(state, 507e6) == pytest.approx(500e6, rel=1e-2)
+    assert not any(rolling.learn_lag(state, 1e6) for _ in range(200))
+    assert not rolling.learn_lag(state, 6.9e6)
+    assert rolling.learn_lag(state, 7.2e6)
+    assert not rolling.learn_lag(state, -1e9)
 
 
 def test_who_comes_late_is_no_witness() -> None:
@@ -350,7 +351,7 @@ def test_who_comes_late_is_no_witness() -> None:
     for k in range(rolling.WARM):
         rolling.accept(other, 25.0, START + k, True)
     scratch = np.zeros(rolling.MAX_OTHERS)
-    rolling.see(other, 25.0, START + SECOND, 0, True)
+    rolling.see(other, 25.0, START + SECOND, False, True)
     assert rolling.others(instruments, 0, 0, START + SECOND // 2, scratch)[1] == 1
-    rolling.see(other, 25.0, START + SECOND, SECOND, True)
+    rolling.see(other, 25.0, START + SECOND, True, True)
     assert rolling.others(instruments, 0, 0, START + SECOND // 2, scratch)[1] == 0

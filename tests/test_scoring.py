@@ -239,8 +239,30 @@ def test_a_finding_of_the_model_says_what_its_score_is_made_of() -> None:
 
 
 def test_what_a_rule_is_sure_of_needs_no_contributions() -> None:
-    for finding in judged(quotes(110.0, *[100.0] * 50), Explaining(away(20))).last():
-        assert finding.score != 99.0 or finding.contributions == []
+    (finding,) = judged(quotes(110.0, *[100.0] * 50), Explaining(away(1e9))).last()
+    assert (finding.score, finding.contributions) == (99.0, [])
+
+
+def rising(*after: float, one_sided: bool = False) -> Scored:
+    """A venue jumps by 1 %, while the others, which spoke a second before, say nothing; then its prices are `after`."""
+    tapes = [Tape(channel=f"{venue}.A", venue=venue) for venue in VENUES]
+    for k in range(100):
+        for j, tape in enumerate(tapes):
+            tape.quote(k * 0.1 + j * 0.001)
+    quotes(101.0, start=11.0, tape=tapes[0])
+    for k, price in enumerate(after):
+        tapes[0].quote(11.05 + 0.05 * k, price, None if one_sided else price + 0.02)
+    return score(merged(*tapes), shard=ShardSettings(detector=Scripted(away(20))))
+
+
+def test_a_move_that_goes_on_unrefuted_lowers_the_model() -> None:
+    verdict = rising(101.5, 102.0, 102.5).verdict(11.0)
+    assert (verdict["quality"], verdict["score"]) == (CORRUPT, 99.0)
+    assert (verdict["final_quality"], verdict["final_score"]) == (SUSPECT, SUPPORTED_SCORE)
+
+
+def test_a_message_without_a_price_of_its_own_does_not_say_that_a_move_goes_on() -> None:
+    assert rising(101.0, one_sided=True).verdict(11.0)["final_score"] == 6.0
 
 
 def test_a_finding_says_whether_other_venues_agree() -> None:

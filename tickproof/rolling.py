@@ -1,7 +1,7 @@
 """Rolling state of one (venue, symbol), compiled: gated robust level and scale, spread, sizes, rates, runs.
 
 Level and scale are *gated*: a price that is rejected moves neither, and a new level is accepted once it holds (`settle`).
-All averages are exponential, so that the state has a fixed size: 480 bytes an instrument.
+All averages are exponential, so that the state has a fixed size: 488 bytes an instrument.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ INSTRUMENT = np.dtype(
         ("run_others", "<f8"),
         ("last_deviation", "<f8"),
         ("last_price", "<f8"),
+        ("last_price_time", "<i8"),
         ("last_accepted", "<f8"),
         ("residual_scale", "<f8"),
         ("flagged_run", "<i8"),
@@ -176,8 +177,8 @@ def share_shift(instruments, head, index, now, x, width):  # type: ignore[no-unt
 
 @nb.njit(cache=True, nogil=True)
 def see(state, x, now, late, quote):  # type: ignore[no-untyped-def]
-    """Remember a price that came `late` ns for the other venues. Trades bounce between the sides: they count only where quotes
-    do not."""
+    """Remember a price for the other venues, and whether it came late. Trades bounce between the sides: they count only where
+    quotes do not."""
     if quote or state.quotes == 0 or now - state.quoted_time > FRESH_NS:
         state.seen = x
         state.seen_time = now
@@ -186,15 +187,15 @@ def see(state, x, now, late, quote):  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True)
 def learn_lag(state, lag):  # type: ignore[no-untyped-def]
-    """How much later than usual a message was captured, ns, by its lag behind the venue's clock; learns what is usual.
+    """Whether a message was captured later than usual, by its `lag` in ns behind the venue's clock; learns what is usual.
 
     Twice the usual lag and 5 ms are no lateness. A clock that is off is usual.
     """
     usual = math.exp(state.lag_log) if state.lags > 0 else 0.0
-    late = max(lag - 2.0 * usual - LAG_FLOOR_NS, 0.0) if state.lags >= WARM else 0.0
+    late = state.lags >= WARM and lag > 2.0 * usual + LAG_FLOOR_NS
     state.lags += 1
     state.lag_log = _median(state.lag_log, math.log(max(lag, 1e3)), state.lags)
-    return np.int64(late)
+    return late
 
 
 @nb.njit(cache=True, nogil=True)

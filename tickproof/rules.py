@@ -246,7 +246,7 @@ def settle_verdict(context, row, state, view):  # type: ignore[no-untyped-def]
     refused = newer_sources > 0 and not shared
     was_shared = (context.bits & np.uint64(GENUINE)) != 0
     # In a fast move that no other venue is there to tell of, the level stays behind while the venue's own prices go on.
-    goes_on = state.last_time > row.event_time and _follows(state.last_price, context, SHARED)
+    goes_on = state.last_price_time > row.event_time and _follows(state.last_price, context, SHARED)
     context.supported = 1 if shared or was_shared else (2 if (held or goes_on) and not refused else 0)
     price_bits = np.uint64(SPIKE) | np.uint64(RUN) | np.uint64(TEN) | np.uint64(OUTSIDE)
     if (context.bits & price_bits) == 0:

@@ -9,18 +9,7 @@ import numpy as np
 
 from tickproof import rolling, rules, silence
 from tickproof.features import INDEX
-from tickproof.rolling import (
-    accept,
-    arrive,
-    effective_scale,
-    learn_lag,
-    learn_size,
-    learn_spread,
-    others,
-    see,
-    settle,
-    share_shift,
-)
+from tickproof.rolling import accept, arrive, effective_scale, learn_size, learn_spread, others, see, settle, share_shift
 from tickproof.tick import Condition, Kind, Present
 
 SHARD = np.dtype([("second", "<i8"), ("time", "<i8")])
@@ -199,7 +188,7 @@ def _priced(i, row, now, late, context, features, state, shared_state):  # type:
     context.run = state.flagged_run
     context.watch = context.watch or (context.bits & np.uint64(rules.OUTSIDE)) != 0
     state.last_deviation = deviation / scale if warm else 0.0
-    state.last_price = x
+    state.last_price, state.last_price_time = x, now
     bad = (context.bits & np.uint64(rules.CROSSED | rules.COPY)) != 0 or wide
     if (context.bits & np.uint64(rules.TEN)) != 0:
         # Remembered apart from what is seen, and a new level only after long, where no venue says otherwise.
@@ -383,9 +372,7 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
             features[i, _F_INTERVAL] = math.log((gap + 1e3) / (one.gap_slow_ns + 1e3))
             features[i, _F_RATE] = math.log((one.gap_slow_ns + 1e3) / (one.gap_fast_ns + 1e3))
         arrive(one, now)
-        late = np.int64(0)
-        if (row.present & _TS_EVENT) != 0:
-            late = learn_lag(one, float(row.ts_recv - row.ts_event))
+        late = (row.present & _TS_EVENT) != 0 and rolling.learn_lag(one, float(row.ts_recv - row.ts_event))
         if (mine.bits & np.uint64(rules.MISSING)) != 0 or not_positive:
             # Nothing here can be said of a price that has no logarithm, allowed or not.
             continue
