@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,9 @@ from confluent_kafka import Message
 
 from jobs.account import SHOWN, Audit, ChannelAudit, PartitionRange
 from jobs.channel_of import channel_of
+from jobs.decoding import Batch, RawRecord, decode
 from jobs.multiset import Hashes, Sums, by_channel, difference
-from jobs.outputs import Origin
 from jobs.reading import Reader, headers_of
-from jobs.stages import RawRecord, decoded
 from tickproof.tick import is_scored
 from tickproof.wire import decode_frame, decode_scored
 
@@ -94,16 +93,15 @@ class Auditor:
         for batch in self._reader.read([self._names[DEAD]]):
             for message in batch:
                 self._take_dead_letter(message)
-        for records, parts in self._read_raw(self._reader):
+        for records, decoded in self._read_raw(self._reader):
             for record in records:
-                self._by_partition[record.origin.partition] += 1
-                self._messages[channel_of(record.origin.key, record.value, record.origin.headers)] += 1
-            for ticks, rejected in parts:
-                scored = ticks.take(is_scored(ticks.rows))
-                self._heartbeats += len(ticks) - len(scored)
-                self._raw.add(scored)
-                for record, _ in rejected:
-                    self._unreadable[record.origin.partition, record.origin.offset] = _fingerprint(record.value)
+                self._by_partition[record.partition] += 1
+                self._messages[channel_of(record.key, record.value, record.headers)] += 1
+            scored = decoded.ticks.take(is_scored(decoded.ticks.rows))
+            self._heartbeats += len(decoded.ticks) - len(scored)
+            self._raw.add(scored)
+            for record in (records[place] for place in decoded.errors):
+                self._unreadable[record.partition, record.offset] = _fingerprint(record.value)
 
     @property
     def decoded(self) -> int:
@@ -173,10 +171,10 @@ class Auditor:
         self._dead_messages.setdefault(place, []).append(_fingerprint(message.value()))
         self._dead_by_channel[channel_of(message.key(), message.value(), ours)] += 1
 
-    def _read_raw(self, reader: Reader) -> Any:
+    def _read_raw(self, reader: Reader) -> Iterator[tuple[list[RawRecord], Batch]]:
         for batch in reader.read([self._names[RAW]]):
             records = [_raw_record(message) for message in batch]
-            yield records, decoded(records)
+            yield records, decode(records)
 
     def _wrong_channels(self) -> set[str]:
         wrong = set()
@@ -200,13 +198,12 @@ class Auditor:
                 for name, hashes in by_channel(ticks):
                     if name in wrong:
                         found[name].append(hashes)
-            for _, parts in self._read_raw(reader):
-                for ticks, _ in parts:
-                    scored = ticks.take(is_scored(ticks.rows))
-                    for name, hashes in by_channel(scored):
-                        if name in wrong:
-                            mine = scored.rows[scored.rows["channel"] == scored.names.index(name)]
-                            raw[name].append((hashes, np.stack([mine["partition"].astype(np.int64), mine["offset"]], axis=1)))
+            for _, batch in self._read_raw(reader):
+                scored = batch.ticks.take(is_scored(batch.ticks.rows))
+                for name, hashes in by_channel(scored):
+                    if name in wrong:
+                        mine = scored.rows[scored.rows["channel"] == scored.names.index(name)]
+                        raw[name].append((hashes, np.stack([mine["partition"].astype(np.int64), mine["offset"]], axis=1)))
         for name in sorted(wrong):
             lost, surplus = difference([hashes for hashes, _ in raw[name]], found[name])
             missing[name], duplicated[name] = int(lost[1].sum()), int(surplus[1].sum())
@@ -231,12 +228,12 @@ def _fingerprint(value: bytes | None) -> bytes:
 
 
 def _raw_record(message: Message) -> RawRecord:
-    origin = Origin(
+    return RawRecord(
         str(message.topic()),
         int(message.partition() or 0),
         int(message.offset() or 0),
         message.timestamp()[1],
         message.key(),
+        message.value(),
         headers_of(message),
     )
-    return RawRecord(origin, message.value())

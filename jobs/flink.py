@@ -52,14 +52,15 @@ class Tuning:
     Parameters
     ----------
     bundle_records, bundle_ms : int
-        A Python stage works on up to so many records at once, and waits for them at most so long.
+        A Python stage works on up to so many records at once, and waits for them at most so long. As many as come in that time
+        are gathered, so that it is the time that bounds them.
     buffer_ms : int
         How long records wait in a network buffer.
     checkpoint_ms : int
         Time between checkpoints; exactly-once output appears as much later.
     """
 
-    bundle_records: int = 64
+    bundle_records: int = 20_000
     bundle_ms: int = 20
     buffer_ms: int = 5
     checkpoint_ms: int = 2000
@@ -84,6 +85,7 @@ def job_options(checkpoints: Path, tuning: Tuning | None = None, pipeline_jars: 
         "python.executable": sys.executable,
         "python.client.executable": sys.executable,
         "python.fn-execution.bundle.size": str(tuning.bundle_records),
+        "python.fn-execution.arrow.batch.size": str(tuning.bundle_records),
         "python.fn-execution.bundle.time": str(tuning.bundle_ms),
         "execution.buffer-timeout.interval": f"{tuning.buffer_ms} ms",
         "execution.checkpointing.mode": "EXACTLY_ONCE",

@@ -13,14 +13,12 @@ from pyflink.datastream.state import MapStateDescriptor
 
 from jobs.gather import gathered_parts
 from jobs.hop import pack, unpack
-from jobs.outputs import Origin, Record
+from jobs.outputs import Record
 from jobs.stages import (
     END_NS,
-    RawRecord,
     ShardMemory,
     StageSettings,
     arrive,
-    decoded,
     packed,
     process_channel,
     release,
@@ -40,17 +38,6 @@ BATCH = Types.ROW_NAMED(["records"], [Types.OBJECT_ARRAY(Types.ROW_NAMED(["k", "
 """Many small records for a topic of JSON: a record by itself costs tens of microseconds on its way out of Python."""
 HOP = Types.ROW_NAMED(["shard", "ticks"], [Types.STRING(), BYTES])
 """Stamped ticks on their way to a shard: its key, and they."""
-SINGLE = Types.ROW(
-    [
-        Types.STRING(),
-        Types.ROW_NAMED(
-            ["k", "v", "partition", "offset", "ts", "headers"],
-            [BYTES, BYTES, Types.INT(), Types.LONG(), Types.INSTANT(), HEADERS],
-        ),
-        Types.INSTANT(),
-    ]
-)
-"""A channel, one of its records, and its time."""
 PACKED = Types.ROW([Types.STRING(), BYTES, Types.INSTANT()])
 """A channel, some of its records, and the first one's time."""
 SINKS = ("scored", "verdicts", "dead_letters", "findings", "statistics")
@@ -74,24 +61,11 @@ def as_rows(records: Sequence[Record]) -> Iterator[tuple[OutputTag, Row]]:
             yield TAGS[name], Row(rows[start : start + BATCH_RECORDS])
 
 
-def _bytes(value: Any) -> bytes | None:
-    return None if value is None else bytes(value)
-
-
-def raw_records(row: Row, topic: str) -> list[RawRecord]:
-    """The Kafka records in one row of the source."""
-    key, value, partition, offset, ts, headers = row
-    millis = ts.to_epoch_milli() if ts is not None else 0
-    known = {name: bytes(data) for name, data in (headers or {}).items() if data is not None}
-    return [RawRecord(Origin(topic, partition, offset, millis, _bytes(key), known), _bytes(value))]
-
-
 class ChannelStage(KeyedProcessFunction):  # type: ignore[misc]
     """Keyed by channel: decoding, channel integrity, routing."""
 
-    def __init__(self, settings: StageSettings, gathered: bool, shard_keys: list[str]) -> None:
+    def __init__(self, settings: StageSettings, shard_keys: list[str]) -> None:
         self._settings = settings
-        self._gathered = gathered
         self._shard_keys = shard_keys
 
     def open(self, runtime_context: RuntimeContext) -> None:
@@ -100,12 +74,10 @@ class ChannelStage(KeyedProcessFunction):  # type: ignore[misc]
         self._memory: OrderedDict[str, ChannelState | None] = OrderedDict()
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
-        """Take one record of the source, or many that were gathered."""
+        """Take what was gathered of one channel."""
         channel = ctx.get_current_key()
         before = self._recall(channel)
-        topic = self._settings.topic
-        parts = gathered_parts(bytes(value), topic) if self._gathered else decoded(raw_records(value, topic))
-        state, output = process_channel(before, channel, parts, self._settings)
+        state, output = process_channel(before, channel, gathered_parts(bytes(value)), self._settings)
         if state is not None and state is not before:
             for page, data in channels.pack(state, before).items():
                 self._pages.put(page, data)

@@ -1,9 +1,9 @@
 """Gathering: many small records become one, before the stages see them.
 
-A record costs PyFlink tens of microseconds whatever its size, so that JSON ticks, one a record, are gathered first. A vectorised
-function is given as many records as wait; it decodes those that are JSON ticks, and returns what there is of one channel as one
-row, at the place of the first of its records, and nothing for the others. It holds nothing back: neither the end of the input nor
-a watermark can overtake a record. Ticks go on as records of `tick.ROW`, a fifth of their text.
+A record costs PyFlink tens of microseconds whatever its size, and a stage a thousand, so that JSON ticks, one a record, and live
+frames of a few ticks are gathered first. A vectorised function is given as many records as wait; it decodes them, and returns
+what there is of one channel as one row, at the place of the first of its records, and nothing for the others. It holds nothing
+back: neither the end of the input nor a watermark can overtake a record. Ticks go on as records of `tick.ROW`, packed.
 """
 
 from __future__ import annotations
@@ -14,44 +14,30 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pyflink.table import DataTypes
 from pyflink.table.udf import ScalarFunction, udf
 
 from jobs.channel_of import channel_of
+from jobs.decoding import ORDINARY, Batch, RawRecord, decode
 from jobs.hop import pack, unpack
-from jobs.outputs import Origin
-from jobs.stages import Decoded, RawRecord, decoded
+from jobs.stages import Decoded
 from tickproof.errors import WireError
-from tickproof.tick import Array, Ticks, empty, pruned
-from tickproof.wire import JSON_CONTENT_TYPE, decode_json, detect
-from tickproof.wire.headers import CONTENT_TYPE
-
-ORDINARY = {CONTENT_TYPE: JSON_CONTENT_TYPE.encode()}
-"""The headers of nearly every JSON tick; the function is told of them by a flag."""
-
-
-class _Raw(msgspec.Struct, array_like=True):
-    partition: int
-    offset: int
-    timestamp_ms: int
-    key: bytes | None
-    value: bytes | None
-    headers: dict[str, bytes]
+from tickproof.tick import Array, empty, pruned
 
 
 class _Refused(msgspec.Struct, array_like=True):
-    raw: _Raw
+    record: RawRecord
     reason: str
     schema_changed: bool
 
 
 class _Part(msgspec.Struct, array_like=True):
-    """A run of JSON payloads: its ticks, packed, and those that are none. Or one other record, as it came."""
+    """Payloads that are no ticks, and the ticks of the records behind them, packed."""
 
-    ticks: bytes | None = None
-    refused: list[_Refused] = []
-    raw: _Raw | None = None
+    refused: list[_Refused]
+    ticks: bytes | None
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -64,6 +50,9 @@ class Gather(ScalarFunction):  # type: ignore[misc]
     Headers come as two arrays, because Flink 2.3 writes maps to Arrow in a way that pyarrow refuses.
     """
 
+    def __init__(self, topic: str) -> None:
+        self._topic = topic
+
     def is_deterministic(self) -> bool:
         """No: what a row holds depends on how many records waited. The planner must not evaluate it twice."""
         return False
@@ -73,94 +62,75 @@ class Gather(ScalarFunction):  # type: ignore[misc]
         keys, values, partitions, offsets = (column.tolist() for column in columns[:4])
         times = columns[4].dt.as_unit("ms").astype("int64").tolist()
         headers = [
-            ORDINARY if ordinary else dict(_headers(names, contents))
+            ORDINARY if ordinary else _headers(names, contents)
             for ordinary, names, contents in zip(*(column.tolist() for column in columns[5:]), strict=True)
         ]
-        raws = [_Raw(*fields) for fields in zip(partitions, offsets, times, keys, values, headers, strict=True)]
-        out: list[list[bytes] | None] = [None] * len(raws)
-        for place, channel, parts in gathered(raws):
-            out[place] = [channel.encode(), _ENCODER.encode(parts)]
+        records = [
+            RawRecord(self._topic, *fields) for fields in zip(partitions, offsets, times, keys, values, headers, strict=True)
+        ]
+        out: list[list[bytes] | None] = [None] * len(records)
+        for place, channel, data in gathered(records):
+            out[place] = [channel.encode(), data]
         return pd.Series(out, dtype=object)
 
 
-def gathered(raws: Sequence[_Raw]) -> list[tuple[int, str, list[_Part]]]:
-    """(place of the first record, channel, its records in order) of each channel."""
-    is_json = [raw.headers is ORDINARY or detect(raw.value, raw.headers) == "json" for raw in raws]
-    texts = [place for place, yes in enumerate(is_json) if yes]
-    batch = decode_json(
-        [raws[place].value for place in texts],
-        headers=[raws[place].headers for place in texts],
-        keys=[raws[place].key for place in texts],
-    )
-    places = np.array(texts, np.int64)[batch.row_of]
-    rows = batch.ticks.rows
-    rows["offset"] = np.fromiter((raw.offset for raw in raws), np.int64, len(raws))[places]
-    rows["partition"] = np.fromiter((raw.partition for raw in raws), np.int32, len(raws))[places]
+def gathered(records: Sequence[RawRecord]) -> list[tuple[int, str, bytes]]:
+    """(place of the first record, channel, what its records hold, packed) of each channel."""
+    batch = decode(records)
     # A tick's own channel is that of its record: key and header were held against it.
-    found = {batch.ticks.names[code]: which for code, which in _by_value(rows["channel"])}
-    errors = {texts[index]: error for index, error in batch.errors}
-    others: dict[str, list[int]] = {}
-    for place, raw in enumerate(raws):
-        if place in errors or not is_json[place]:
-            others.setdefault(channel_of(raw.key, raw.value, raw.headers), []).append(place)
+    found = {batch.ticks.names[code]: which for code, which in _by_value(batch.ticks.rows["channel"])}
+    refused: dict[str, list[int]] = {}
+    for place in batch.errors:
+        record = records[place]
+        refused.setdefault(channel_of(record.key, record.value, record.headers), []).append(place)
     out = []
-    for channel in dict.fromkeys([*found, *others]):
-        which, apart = found.get(channel, np.zeros(0, np.int64)), others.get(channel, [])
-        first = min(int(places[which[0]]) if len(which) else len(raws), *apart[:1], len(raws))
-        out.append((first, channel, _parts(raws, (batch.ticks.take(which), places[which]), apart, errors)))
+    for channel in dict.fromkeys([*found, *refused]):
+        which, apart = found.get(channel, np.zeros(0, np.int64)), refused.get(channel, [])
+        first = min([*batch.places[which[:1]].tolist(), *apart[:1]])
+        out.append((first, channel, _ENCODER.encode(_parts(records, batch, which, apart))))
     return out
 
 
-def _by_value(codes: Array) -> list[tuple[int, Array]]:
+def _by_value(codes: Array) -> list[tuple[int, npt.NDArray[np.int64]]]:
     """Each value and where it stands, in order."""
     order = np.argsort(codes, kind="stable")
     ends = [0, *(np.flatnonzero(np.diff(codes[order])) + 1).tolist(), len(codes)] if len(codes) else [0]
     return [(int(codes[order[start]]), order[start:end]) for start, end in pairwise(ends)]
 
 
-def _parts(raws: Sequence[_Raw], good: tuple[Ticks, Array], apart: Sequence[int], errors: dict[int, WireError]) -> list[_Part]:
-    """The records of one channel: its ticks with their places, and the places `apart` of what is none or no JSON."""
-    ticks, places = good
-    if not apart:
-        return [_Part(pack(pruned(ticks)))]
-    parts, refused, start = [], [], 0
-    for place in [*apart, len(raws)]:
-        if place in errors:
-            error = errors[place]
-            refused.append(_Refused(raws[place], str(error), error.schema_changed))
-            continue
-        # Something else than JSON, or the end: the run before it is over.
-        end = int(np.searchsorted(places, place))
-        if start < end or refused:
-            parts.append(_Part(pack(pruned(ticks.take(slice(start, end)))), refused))
-            refused, start = [], end
-        if place < len(raws):
-            parts.append(_Part(raw=raws[place]))
-    return parts
+def _parts(records: Sequence[RawRecord], batch: Batch, which: npt.NDArray[np.int64], apart: Sequence[int]) -> list[_Part]:
+    """What one channel's records hold, in order: its ticks `which` of the batch, and the places `apart` of what is none."""
+    places = batch.places[which]
+    starts = np.searchsorted(places, apart).tolist()
+    parts: list[_Part] = []
+    refused: list[_Refused] = []
+    for start, end, place in zip([0, *starts], [*starts, len(which)], [*apart, None], strict=True):
+        if start < end:
+            parts.append(_Part(refused, pack(pruned(batch.ticks.take(which[start:end])))))
+            refused = []
+        if place is not None:
+            error = batch.errors[place]
+            refused.append(_Refused(records[place], str(error), error.schema_changed))
+    return [*parts, _Part(refused, None)] if refused else parts
 
 
-def _headers(names: Any, contents: Any) -> list[tuple[str, bytes]]:
+def _headers(names: Any, contents: Any) -> dict[str, bytes]:
     if names is None:
-        return []
-    return [(name, data) for name, data in zip(names, contents, strict=True) if data is not None]
+        return {}
+    return {name: data for name, data in zip(names, contents, strict=True) if data is not None}
 
 
-def gather() -> Any:
+def gather(topic: str) -> Any:
     """The function, for SQL."""
-    return udf(Gather(), result_type=DataTypes.ARRAY(DataTypes.BYTES()), func_type="pandas")
+    return udf(Gather(topic), result_type=DataTypes.ARRAY(DataTypes.BYTES()), func_type="pandas")
 
 
-def gathered_parts(packed: bytes, topic: str) -> list[Decoded]:
-    """The ticks of a gathered row and what is none, in order, as `stages.decoded` gives them."""
-    out: list[Decoded] = []
-    for part in _DECODER.decode(packed):
-        if part.raw is not None:
-            out += decoded([_record(part.raw, topic)])
-            continue
-        refused = [(_record(one.raw, topic), WireError(one.reason, schema_changed=one.schema_changed)) for one in part.refused]
-        out.append((empty() if part.ticks is None else unpack(part.ticks), refused))
-    return out
-
-
-def _record(raw: _Raw, topic: str) -> RawRecord:
-    return RawRecord(Origin(topic, raw.partition, raw.offset, raw.timestamp_ms, raw.key, raw.headers), raw.value)
+def gathered_parts(packed: bytes) -> list[Decoded]:
+    """The ticks of a gathered row and what is none, in order."""
+    return [
+        (
+            empty() if part.ticks is None else unpack(part.ticks),
+            [(one.record, WireError(one.reason, schema_changed=one.schema_changed)) for one in part.refused],
+        )
+        for part in _DECODER.decode(packed)
+    ]

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from jobs import outputs
+from jobs.decoding import RawRecord
 from jobs.guard import guarded
 from jobs.hop import pack
 from jobs.outputs import Origin, Record
@@ -29,7 +28,6 @@ from tickproof.shard import LIFE, ShardState
 from tickproof.statistics import SECOND_NS, channel_rows
 from tickproof.tick import NS_PER_MS, Ticks, concat
 from tickproof.tracking import Member, Scope, Tracker
-from tickproof.wire import decode_frame, decode_json, detect, undetected
 
 END_NS = 2**62
 
@@ -48,14 +46,6 @@ class StageSettings:
     reference: Reference = NOTHING
     slice_ms: int = 20
     """Event time that one release covers at least: no input of any verdict."""
-
-
-@dataclass(frozen=True, slots=True)
-class RawRecord:
-    """One record of ticks.raw."""
-
-    origin: Origin
-    value: bytes | None
 
 
 Decoded = tuple[Ticks, list[tuple[RawRecord, WireError]]]
@@ -99,48 +89,6 @@ def process_channel(
             out += outputs.findings(result.findings)
             out += outputs.statistics(channel_rows(result.seconds, channel))
     return state, ChannelOutput(routed, out)
-
-
-def decoded(records: Sequence[RawRecord]) -> list[Decoded]:
-    """Ticks of the records in order, a run of JSON ticks at once, with what is no tick."""
-    parts: list[Decoded] = []
-    run: list[RawRecord] = []
-    empty = concat([])
-    for record in records:
-        encoding = detect(record.value, record.origin.headers)
-        if encoding == "json":
-            run.append(record)
-            continue
-        if run:
-            parts.append(_decode_json(run))
-            run = []
-        if encoding is None:
-            parts.append((empty, [(record, undetected(record.value, record.origin.headers))]))
-            continue
-        try:
-            ticks = decode_frame(record.value, record.origin.headers, record.origin.key)
-        except WireError as error:
-            parts.append((empty, [(record, error)]))
-            continue
-        rows = ticks.rows
-        rows["offset"], rows["partition"] = record.origin.offset, record.origin.partition
-        rows["row"] = np.arange(len(rows))
-        parts.append((ticks, []))
-    if run:
-        parts.append(_decode_json(run))
-    return parts
-
-
-def _decode_json(run: list[RawRecord]) -> Decoded:
-    batch = decode_json(
-        [record.value for record in run],
-        headers=[record.origin.headers for record in run],
-        keys=[record.origin.key for record in run],
-    )
-    rows = batch.ticks.rows
-    rows["offset"] = np.array([record.origin.offset for record in run], np.int64)[batch.row_of]
-    rows["partition"] = np.array([record.origin.partition for record in run], np.int32)[batch.row_of]
-    return batch.ticks, [(run[index], error) for index, error in batch.errors]
 
 
 def _reject(

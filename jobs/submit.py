@@ -16,8 +16,6 @@ from tickproof.settings import Settings
 
 NAME = "tickproof"
 WATERMARK_INTERVAL = {"pipeline.auto-watermark-interval": "50 ms"}
-GATHERING = {"python.fn-execution.bundle.size": "20000", "python.fn-execution.arrow.batch.size": "20000"}
-"""Records that are single ticks: as many as come in a bundle's time are gathered, and the stages are given few rows of them."""
 
 
 def start_embedded(
@@ -99,8 +97,6 @@ def _start(
     # The same for the same topics and group: a job that goes on where another was killed must end that one's open transactions,
     # or readers of committed records would wait for them until they time out.
     transactions = f"{settings.prefix}{settings.group}"
-    if settings.encoding != "frames":
-        options = options | GATHERING
     embedded = "execution.target" not in options
     if embedded and threading.excepthook is not _leave_readers_alone:
         global _excepthook

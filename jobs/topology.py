@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pyflink.common import Configuration, Types
 from pyflink.datastream import DataStream, KeyedStream, OutputTag, StreamExecutionEnvironment
 from pyflink.table import DataTypes, Schema, StreamTableEnvironment
-from pyflink.table.udf import udf
 
 from jobs import tables
-from jobs.channel_of import channel_of
-from jobs.functions import BATCHED, HOP, OUTPUT, PACKED, SINGLE, TAGS, ChannelStage, ShardStage
+from jobs.functions import BATCHED, HOP, OUTPUT, PACKED, TAGS, ChannelStage, ShardStage
 from jobs.gather import gather
 from jobs.reference_file import load
 from jobs.stages import StageSettings
@@ -19,16 +15,6 @@ from tickproof.channel import ChannelSettings
 from tickproof.settings import Settings
 from tickproof.tick import NS_PER_MS
 
-NAMED = "COALESCE(k, headers['channel'])"
-TEXT = f"DECODE({NAMED}, 'UTF-8')"
-RECORD = "ROW(k, v, `partition`, `offset`, ts, headers) AS record"
-PLAIN = f"""
-  SELECT {TEXT} AS channel, {RECORD}, ts FROM raw_ticks WHERE ENCODE({TEXT}, 'UTF-8') = {NAMED}
-  UNION ALL
-  SELECT channel_of(k, v, headers) AS channel, {RECORD}, ts FROM raw_ticks
-  WHERE {NAMED} IS NULL OR ENCODE({TEXT}, 'UTF-8') <> {NAMED}"""
-"""Records by channel. Only those whose key does not tell it go through Python for that; such a record may be overtaken by its
-neighbours that have a key, as order is promised for keyed records alone."""
 GATHERED = """
   SELECT DECODE(pair[1], 'UTF-8') AS channel, pair[2] AS record, ts FROM (
     SELECT gather(k, v, `partition`, `offset`, ts, ordinary,
@@ -74,15 +60,11 @@ def build(configuration: dict[str, str], settings: Settings, job: str, *, bounde
         sql.execute_sql(tables.sink(one, settings, job))
     stages = stage_settings(settings)
     keys = shard_keys(settings.shards)
-    gathered = settings.encoding != "frames"
-    if gathered:
-        sql.create_temporary_function("gather", gather())
-    else:
-        sql.create_temporary_function("channel_of", udf(channel_of_row, result_type=DataTypes.STRING()))
-    rows = sql.to_data_stream(sql.sql_query(GATHERED if gathered else PLAIN))
+    sql.create_temporary_function("gather", gather(stages.topic))
+    rows = sql.to_data_stream(sql.sql_query(GATHERED))
     # A table's stream has a type of its own, which keyed Python stages do not take; its values are those of this one.
-    rows._j_data_stream.getTransformation().setOutputType((PACKED if gathered else SINGLE).get_java_type_info())
-    channel = _keyed(rows).process(ChannelStage(stages, gathered, keys), HOP).uid("channel-integrity").name("channel integrity")
+    rows._j_data_stream.getTransformation().setOutputType(PACKED.get_java_type_info())
+    channel = _keyed(rows).process(ChannelStage(stages, keys), HOP).uid("channel-integrity").name("channel integrity")
     shard = _keyed(channel).process(ShardStage(stages), OUTPUT).uid("shard").name("features, rules, model")
     outputs = {
         "scored": [shard],
@@ -129,12 +111,6 @@ def _keyed(stream: DataStream) -> KeyedStream:
 def _side_output(stream: DataStream, tag: OutputTag) -> DataStream:
     """What `DataStream.get_side_output` gives, without the identity that it sends each record through in Python."""
     return DataStream(stream._j_data_stream.getSideOutput(tag.get_java_output_tag()))
-
-
-def channel_of_row(key: Any, value: Any, headers: Any) -> str:
-    """The channel of a record whose key does not tell it."""
-    known = {name: bytes(data) for name, data in (headers or {}).items() if data is not None}
-    return channel_of(None if key is None else bytes(key), None if value is None else bytes(value), known)
 
 
 def shard_keys(shards: int) -> list[str]:

@@ -33,7 +33,9 @@ class Settings(BaseModel):
         default="", pattern=r"^[a-zA-Z0-9._-]{0,100}$", description="set before every topic's name; sets a run apart"
     )
     group: str = Field(default="tickproof", min_length=1, description="consumer group of the job")
-    encoding: Literal["auto", "frames", "json"] = Field(default="auto", description="what ticks.raw holds")
+    encoding: Literal["auto", "frames", "json"] = Field(
+        default="auto", description="what ticks.raw holds, for whoever reads the settings: each payload is recognised by itself"
+    )
     parallelism: int = Field(default=1, ge=1, le=128, description="subtasks of a stage; results do not depend on it")
     shards: int = Field(default=4, ge=1, le=128, description="groups of symbols that are judged together; results depend on it")
     out_of_orderness_ms: int = Field(
