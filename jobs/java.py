@@ -17,8 +17,9 @@ def environment() -> dict[str, str]:
     found = dict(os.environ)
     found["JAVA_HOME"] = str(JAVA_HOME)
     found["PATH"] = os.pathsep.join([str(JAVA.parent), found.get("PATH", os.defpath)])
-    # Options that somebody set for another Java may stop this one from starting.
-    for name in ("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS"):
+    # Options that somebody set for another Java may stop this one from starting. The last is left behind by a job that ran in
+    # this process, and forbids a process that it starts a job of its own.
+    for name in ("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "PYFLINK_GATEWAY_DISABLED"):
         found.pop(name, None)
     return found
 
