@@ -16,7 +16,7 @@ from commands.evaluate import command
 from models.alerts import settled
 from models.episodes import row_kinds
 from models.evaluate import Run, evaluate
-from models.measures import wilson
+from models.intervals import wilson
 from tickproof.errors import InputError, SettingsError, TickError
 from tickproof.finding import BY_NAME, VERDICTS, Class, Finding, Severity, encode
 from tickproof.label import Label, to_csv

@@ -3,7 +3,7 @@
 Limit up, limit down: "Plan to Address Extraordinary Market Volatility" under Rule 608 of Regulation NMS, section V, appendix A.
 Clearly erroneous: FINRA Rule 11892 (b), and NYSE Rule 7.10 (c). The bands' doubling near the open and the close, and the numbers
 outside regular hours, need a calendar and are left out; the reference of the bands moves with each trade, and not only when it
-has moved by one per cent.
+has moved by one per cent. Nor is it gated: a price ten times too high is in the mean for five minutes.
 """
 
 from __future__ import annotations
