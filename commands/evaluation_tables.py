@@ -76,7 +76,7 @@ def show_beside(beside: Beside, console: Console) -> None:
         console.print(f"\nrecall at {budget} false alarms a million")
         console.print(_by_kind(beside, str(budget), console))
     console.print(
-        "tickproof's verdicts are the final ones, after a lookahead of 250 ms; its findings count in its recall and its false alarms"
+        "tickproof: final verdicts, after a lookahead of 250 ms; its findings count in its recall and in its false alarms"
     )
 
 
