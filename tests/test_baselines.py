@@ -204,6 +204,21 @@ def test_bnhls_is_what_any_of_its_rules_says():
     assert flags("bnhls", messages) == [60, 61, 62, 63]
 
 
+def test_t2_is_a_condition_that_makes_a_trade_no_current_price():
+    messages = [trade(0, 10.0), trade(1, 10.0, Condition.SOLD_LATE), trade(2, 10.0, Condition.ODD_LOT), quote(3, 9.9, 10.1)]
+    assert flags("bnhls_t2", messages) == [1]
+
+
+def test_q2_looks_at_both_sides_of_one_message():
+    assert flags("bnhls_q2", [quote(0, bid=10.0, ask=10.1), quote(1, bid=10.2), quote(2, bid=10.2, ask=10.1)]) == [2]
+
+
+def test_a_price_that_its_condition_explains_is_flagged_where_conditions_are_not_read():
+    messages = [trade(index, 10.0 + 0.01 * (index % 2)) for index in range(80)]
+    messages[40] = trade(40, 12.0, Condition.AVERAGE_PRICE)
+    assert (flags("brownlees_gallo", messages), flags("brownlees_gallo_unread", messages)) == ([], [40])
+
+
 # Bands.
 
 
@@ -336,7 +351,8 @@ def test_each_baseline_flags_something_and_no_quiet_market(baseline):
     ]
     assert flags(baseline.name, calm) == []
     trades, quotes = trade(50, 100.0), quote(50, 11.0, 10.5)
-    spoilt = [*calm, quote(50, 0.0, 100.0), quotes, trades, *((at + 60, *rest) for at, *rest in calm)]
+    late = trade(50, 10.0, Condition.SOLD_LATE)
+    spoilt = [*calm, quote(50, 0.0, 100.0), quotes, trades, late, *((at + 60, *rest) for at, *rest in calm)]
     found = flags(baseline.name, spoilt)
     assert found
     assert min(found) >= 500

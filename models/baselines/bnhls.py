@@ -81,8 +81,8 @@ def zero(columns: Columns) -> Floats:
 
 
 def crossed(columns: Columns) -> Floats:
-    """Q2."""
-    return _yes(is_crossed(columns.best_bid, columns.best_ask))
+    """Q2, on messages that carry both sides: sides that come one by one cross for an instant whenever a price moves."""
+    return _yes(is_crossed(columns.bid, columns.ask))
 
 
 def wide(columns: Columns) -> Floats:
@@ -100,6 +100,11 @@ def off_median_causal(columns: Columns) -> Floats:
     return _off_median(columns, True)
 
 
+def abnormal(columns: Columns) -> Floats:
+    """T2: trades whose sale condition makes them no current price, whatever their price."""
+    return _yes(np.isfinite(columns.price) & ~columns.regular)
+
+
 def outside_quotes(columns: Columns) -> Floats:
     """T4, against the last quote of the day that P2 and Q2 leave."""
     usable = ~is_not_positive(columns.best_bid, columns.best_ask) & (columns.spread >= 0.0)
@@ -111,7 +116,7 @@ def outside_quotes(columns: Columns) -> Floats:
 
 
 def whole(columns: Columns) -> Floats:
-    """All of them: P2, Q2, Q3, Q4 and T4."""
+    """P2, Q2, Q3, Q4 and T4; what T2 leaves out is not flagged."""
     parts = [rule(columns) for rule in (zero, crossed, wide, off_median, outside_quotes)]
     return np.asarray(np.maximum.reduce(parts))
 

@@ -63,6 +63,11 @@ def two_sided(columns: Columns) -> Floats:
     return each_series(columns, lambda part, values: ratio(values, part.day, STEPS * part.step))
 
 
+def unread(columns: Columns) -> Floats:
+    """As published, without reading sale conditions: what those conditions are worth."""
+    return each_series(columns, lambda part, values: ratio(values, part.day, STEPS * part.step), regular=False)
+
+
 def causal(columns: Columns) -> Floats:
     """Against the 60 before."""
     return each_series(columns, lambda part, values: ratio(values, part.day, STEPS * part.step, causal=True))

@@ -85,13 +85,15 @@ def instruments(ticks: Ticks) -> Iterator[tuple[Integers, Columns]]:
             yield indices, _columns(rows[indices])
 
 
-def each_series(columns: Columns, ratio: Callable[[Columns, Floats], Floats]) -> Floats:
+def each_series(columns: Columns, ratio: Callable[[Columns, Floats], Floats], *, regular: bool = True) -> Floats:
     """A ratio of trades' prices among trades, and of quotes' middles among quotes.
 
     Parameters
     ----------
     ratio : callable
         Takes columns without gaps, and their prices, and gives a ratio for each.
+    regular : bool
+        Leave out trades whose sale condition makes them no current price.
 
     Returns
     -------
@@ -99,7 +101,7 @@ def each_series(columns: Columns, ratio: Callable[[Columns, Floats], Floats]) ->
         0 where there is no price.
     """
     out = np.zeros(len(columns.time))
-    for values in (columns.current, columns.mid):
+    for values in (columns.current if regular else columns.price, columns.mid):
         place = np.flatnonzero(np.isfinite(values))
         out[place] = ratio(taken(columns, place), values[place])
     return out
