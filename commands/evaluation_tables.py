@@ -83,14 +83,15 @@ def show_beside(beside: Beside, console: Console) -> None:
 def show_unlabelled(found: Unlabelled, console: Console) -> None:
     """Print what each cleaner flags, and what that is to tickproof."""
     table = _table(console, "cleaner")
-    for name in ("flags", "per million", "corrupt", "market event", "explained", "suspect", "good"):
+    for name in ("flags", "per million", "corrupt", "market event", "explained", "suspect", "good", "in wild minutes"):
         table.add_column(name, justify="right", no_wrap=True)
     for name, flags in found.cleaners.items():
-        parts = (flags.corrupt, flags.market_event, flags.explained, flags.suspect, flags.good)
+        parts = (flags.corrupt, flags.market_event, flags.explained, flags.suspect, flags.good, flags.wild)
         rate = per_million(flags.flags, found.ticks)
         table.add_row(name, f"{flags.flags:,}", f"{rate:,.1f}", *(f"{count:,}" for count in parts))
     console.print(f"flags of published cleaners among {found.ticks:,} ticks, by what the ticks are to tickproof")
     console.print(table)
+    console.print("wild minutes: the widest hundredth of each instrument's minutes, whichever of the parts a flag is in")
 
 
 def _by_kind(beside: Beside, budget: str, console: Console) -> Table:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from models.baselines import BASELINES, ratios
+from models.baselines import BASELINES, in_wild_minutes, ratios
 from models.episodes import Mask, Places
 from models.evaluate import conclude
 from models.measures import Evaluation, per_million
@@ -88,7 +88,7 @@ class Beside:
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """What the ticks that one cleaner flags are to tickproof; the parts add up to `flags`.
+    """What the ticks that one cleaner flags are to tickproof; the parts up to `good` add up to `flags`.
 
     Attributes
     ----------
@@ -100,6 +100,8 @@ class Flags:
         Neither; a print that its sale condition explains.
     suspect, good : int
         The rest, by `final_quality`.
+    wild : int
+        Of all flags, those in the widest hundredth of their instrument's minutes, where a filter takes news for errors.
     """
 
     flags: int
@@ -108,6 +110,7 @@ class Flags:
     explained: int
     suspect: int
     good: int
+    wild: int
 
     def __add__(self, other: Flags) -> Flags:
         mine, others = asdict(self), asdict(other)
@@ -132,7 +135,8 @@ class Unlabelled:
         explained = (reasons & np.uint64(mask(["explained_print"]))) != 0
         flagged = {TICKPROOF: quality == Quality.CORRUPT} | {name: ratio > 1.0 for name, ratio in ratios(ticks).items()}
         parts = (quality == Quality.CORRUPT, events, explained, quality == Quality.SUSPECT)
-        return cls(int(counted.sum()), {name: _flags(counted & flags, parts) for name, flags in flagged.items()})
+        wild = in_wild_minutes(ticks)
+        return cls(int(counted.sum()), {name: _flags(counted & flags, parts, wild) for name, flags in flagged.items()})
 
     def __add__(self, other: Unlabelled) -> Unlabelled:
         both = {name: flags + other.cleaners[name] for name, flags in self.cleaners.items()}
@@ -162,11 +166,12 @@ def _events(findings: Iterable[Finding]) -> list[Label]:
     return out
 
 
-def _flags(flagged: Mask, parts: Sequence[Mask]) -> Flags:
-    """Each flagged tick in the first part that has it, or in the last, `good`."""
+def _flags(flagged: Mask, parts: Sequence[Mask], wild: Mask) -> Flags:
+    """Each flagged tick in the first part that has it, or in the last, `good`; and how many of all are in wild minutes."""
     place = np.select([part[flagged] for part in parts], list(range(len(parts))), len(parts))
     counts = Counter(place.tolist())
-    return Flags(int(flagged.sum()), *(counts[index] for index in range(len(parts) + 1)))
+    corrupt, market_event, explained, suspect, good = (counts[index] for index in range(len(parts) + 1))
+    return Flags(int(flagged.sum()), corrupt, market_event, explained, suspect, good, int((flagged & wild).sum()))
 
 
 __all__ = ["MEANINGS", "TICKPROOF", "TICK_KINDS", "Beside", "Flags", "Unlabelled", "observe_all"]

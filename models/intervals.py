@@ -1,9 +1,9 @@
 """95 % intervals of shares, rates and means of shares, over days and seeds where there are several.
 
 Episodes of one day have more in common than episodes of two. So shares and rates are given by cluster, a day of one stream each:
-what the clusters differ beyond chance reduces the number that counts (E. L. Korn, B. I. Graubard, "Confidence intervals for
-proportions with small expected number of positive counts estimated from survey data", Survey Methodology 24, 1998), with the
-quantile of Student's t for as few clusters as there are. Two clusters say little, and their intervals are wide.
+what the clusters differ beyond chance reduces the number that counts (the design effect of survey sampling; L. Kish, "Survey
+Sampling", 1965, section 8.2). Few clusters tell little of how much days differ: below about ten of them an interval may be nearer
+to that of independent episodes than it should be.
 """
 
 from __future__ import annotations
@@ -68,8 +68,9 @@ def of_rate(clusters: Sequence[Count]) -> Interval:
 def of_mean(kinds: Sequence[Mapping[Hashable, Count]]) -> Interval:
     """The interval of a mean of kinds' shares.
 
-    With several clusters, by leaving each out in turn (the jackknife; Tukey, 1958); with one, as if kinds were independent, each
-    with two found and two missed added (Agresti and Coull, 1998), so that kinds of which all were found do not claim certainty.
+    As if kinds were independent, each with two found and two missed added (Agresti and Coull, 1998), so that kinds of which all
+    were found do not claim certainty. With several clusters, by leaving each out in turn (the jackknife; Tukey, 1958), with the
+    quantile of Student's t for as few as there are, where that is wider.
 
     Parameters
     ----------
@@ -79,20 +80,18 @@ def of_mean(kinds: Sequence[Mapping[Hashable, Count]]) -> Interval:
     if not kinds:
         return 0.0, 1.0
     clusters = {cluster for kind in kinds for cluster in kind}
-    mean = _mean(kinds, None)
-    if len(clusters) > 1:
+    mean, variance = _mean(kinds, None), 0.0
+    for kind in kinds:
+        found, total = _sums(list(kind.values()))
+        share = (found + 2) / (total + 4)
+        variance += share * (1 - share) / (total + 4)
+    half = Z * math.sqrt(variance) / len(kinds)
+    count = len(clusters)
+    if count > 1:
         means = [_mean(kinds, cluster) for cluster in clusters]
-        middle = sum(means) / len(means)
-        count = len(means)
+        middle = sum(means) / count
         deviation = math.sqrt((count - 1) / count * sum((one - middle) ** 2 for one in means))
-        half = float(stdtrit(count - 1, 0.975)) * deviation
-    else:
-        variance = 0.0
-        for kind in kinds:
-            found, total = _sums(list(kind.values()))
-            share = (found + 2) / (total + 4)
-            variance += share * (1 - share) / (total + 4)
-        half = Z * math.sqrt(variance) / len(kinds)
+        half = max(half, float(stdtrit(count - 1, 0.975)) * deviation)
     return max(mean - half, 0.0), min(mean + half, 1.0)
 
 
@@ -118,8 +117,7 @@ def _worth(clusters: Sequence[Count], share: float, variance: float) -> float:
     if count < 2:
         return 1.0
     between = count / (count - 1) * sum((found - share * total) ** 2 for found, total in clusters)
-    few = (float(stdtrit(count - 1, 0.975)) / Z) ** 2
-    return 1.0 / (max(between / variance, 1.0) * few)
+    return 1.0 / max(between / variance, 1.0)
 
 
 def _sums(clusters: Sequence[Count]) -> Count:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.baselines import BASELINES, HIGHEST, bands, bnhls, brownlees_gallo, ratios
-from models.baselines.columns import Columns, instruments, price_step
+from models.baselines.columns import Columns, instruments, is_wild, price_step
 from tickproof.tick import NAMES, ROW, Condition, Kind, Present, Ticks
 
 SECOND = 1_000_000_000
@@ -279,6 +279,14 @@ def test_the_price_step_is_the_change_seen_most_often():
     bids = np.array([1000, 1002, 1003]) * (UNIT // 100)
     assert price_step(trades, bids) == pytest.approx(0.02)
     assert price_step(bids[:1]) == 0.0
+
+
+def test_the_widest_minutes_are_wild_and_one_bad_price_makes_none():
+    # Three minutes of twenty trades: a cent wide, a cent wide with one price of 50, and a dollar wide.
+    messages = [trade(index * 3, 10.00 + 0.01 * (index % 2) + (index >= 40) * (index % 3)) for index in range(60)]
+    messages[25] = trade(75, 50.0)
+    assert np.flatnonzero(is_wild(columns_of(messages))).tolist() == list(range(40, 60))
+    assert not is_wild(columns_of([quote(0, bid=10.0)])).any(), "no price, no minute"
 
 
 # The contract of all.

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.baselines import bands, bnhls, brownlees_gallo
-from models.baselines.columns import Columns, Floats, instruments
+from models.baselines.columns import Columns, Floats, Mask, instruments, is_wild
 from tickproof.tick import Ticks
 
 HIGHEST = 1e30
@@ -66,4 +66,12 @@ def ratios(ticks: Ticks, baselines: tuple[Baseline, ...] = BASELINES) -> dict[st
     return out
 
 
-__all__ = ["BASELINES", "HIGHEST", "Baseline", "ratios"]
+def in_wild_minutes(ticks: Ticks) -> Mask:
+    """Which ticks are in the widest hundredth of their instrument's minutes, shape (n,); see `columns.is_wild`."""
+    out = np.zeros(len(ticks), bool)
+    for indices, columns in instruments(ticks):
+        out[indices] = is_wild(columns)
+    return out
+
+
+__all__ = ["BASELINES", "HIGHEST", "Baseline", "in_wild_minutes", "ratios"]

@@ -15,6 +15,7 @@ Integers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 DAY_NS = 86_400 * NS_PER_SECOND
+MINUTE_NS = 60 * NS_PER_SECOND
 REGULAR = int(Condition.ODD_LOT | Condition.INTERMARKET_SWEEP)
 """Conditions of trades that are current prices all the same; a trade with any other is left out by every published cleaner (T2 of
 Barndorff-Nielsen et al.) before it looks at prices."""
@@ -132,6 +133,23 @@ def _columns(rows: Array) -> Columns:
     regular = ~quote & ((rows["conditions"] & ~np.uint32(REGULAR)) == 0)
     series = (rows["price"][regular & np.isfinite(price)], rows["bid_px"][np.isfinite(bid)])
     return Columns(rows["ts_recv"].astype(np.int64), bid, ask, best_bid, best_ask, price, regular, price_step(*series))
+
+
+def is_wild(columns: Columns, share: float = 0.01) -> Mask:
+    """Rows in the minutes in which prices ranged widest, relative to their median: this share of all minutes, at least one.
+
+    The range is that from the first to the last decile of a minute's prices, so that single bad prices do not make a minute wild.
+    """
+    values = np.where(np.isfinite(columns.mid), columns.mid, columns.current)
+    minutes = columns.time // MINUTE_NS
+    rows = np.flatnonzero(values > 0.0)
+    if not len(rows):
+        return np.zeros(len(values), bool)
+    rows = rows[np.lexsort((values[rows], minutes[rows]))]
+    known, start, count = np.unique(minutes[rows], return_index=True, return_counts=True)
+    low, middle, high = (values[rows[start + (count - 1) * part // 10]] for part in (1, 5, 9))
+    widest = np.argsort(-(high - low) / middle, kind="stable")[: max(round(share * len(known)), 1)]
+    return np.isin(minutes, known[widest])
 
 
 def price_step(*series: Array) -> float:
