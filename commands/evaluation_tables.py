@@ -44,7 +44,8 @@ def show(result: Evaluation, console: Console) -> None:
         f"false alarms: {false.per_million:.1f} per million (95 % {false.low:.1f}–{false.high:.1f}):"
         f" {false.count} in {false.denominator} ticks"
         f" ({false.ticks_by_rules} ticks by rules, {false.ticks_by_model} by the model, {false.findings} findings);"
-        f" ticks calm {false.calm:.1f}, in genuine events {false.volatile:.1f} per million"
+        f" ticks calm {false.calm:.1f}, in genuine events {false.volatile:.1f} per million",
+        soft_wrap=True,
     )
     for twin in result.genuine:
         interval = _interval(twin.low, twin.high)
