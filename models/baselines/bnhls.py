@@ -106,7 +106,11 @@ def abnormal(columns: Columns) -> Floats:
 
 
 def outside_quotes(columns: Columns) -> Floats:
-    """T4, against the last quote of the day that P2 and Q2 leave."""
+    """T4, against the last quote of the day that P2 and Q2 leave.
+
+    Sides that come one by one are merged, and for an instant too narrow or locked whenever a price moves: on such a feed many
+    trades are outside.
+    """
     usable = ~is_not_positive(columns.best_bid, columns.best_ask) & (columns.spread >= 0.0)
     last = last_valid(usable)
     day = columns.day
