@@ -3,94 +3,121 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
+from functools import reduce
+from operator import add
 from pathlib import Path
 
 import click
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
-from models.evaluate import Run, evaluate
-from models.measures import BUDGETS, Evaluation
+from commands.evaluation_tables import console, show, show_beside, show_unlabelled
+from models.evaluate import Run, conclude, observe
 from tickproof.errors import InputError, SettingsError
 from tickproof.finding import VERDICTS, Finding, decode
-from tickproof.label import from_csv
+from tickproof.label import Label, from_csv
 from tickproof.tick import SCHEMA
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+Stream = tuple[pa.Table, list[Finding], list[Label], tuple[pa.Table, Run] | None]
+"""Scored ticks, findings, labels; and the same stream without faults, where it is given."""
 
 
 @click.command()
-@click.option("--scored", required=True, type=FILE, metavar="F", help="Scored ticks (Parquet), as `scan` writes them.")
+@click.option("--scored", required=True, multiple=True, type=FILE, metavar="F", help="Scored ticks (Parquet), as of `scan`.")
 @click.option(
-    "--findings", required=True, type=FILE, metavar="F", help="Findings, a JSON object a line; all revisions or the last."
+    "--findings", required=True, multiple=True, type=FILE, metavar="F", help="Findings, JSON lines; all revisions or the last."
 )
-@click.option("--labels", required=True, type=FILE, metavar="F", help="Labels (CSV), as `simulate` writes them.")
-@click.option("--clean-scored", type=FILE, metavar="F", help="Scored ticks of the same stream without faults.")
-@click.option("--clean-findings", type=FILE, metavar="F", help="Findings of the same stream without faults.")
+@click.option("--labels", multiple=True, type=FILE, metavar="F", help="Labels (CSV), as `simulate` writes them.")
+@click.option("--clean-scored", multiple=True, type=FILE, metavar="F", help="Scored ticks of the same stream without faults.")
+@click.option("--clean-findings", multiple=True, type=FILE, metavar="F", help="Findings of the same stream without faults.")
+@click.option("--baselines", is_flag=True, help="Published cleaners beside; without --labels, what their flags fall on.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
-    scored: Path, findings: Path, labels: Path, clean_scored: Path | None, clean_findings: Path | None, as_json: bool
+    *,
+    scored: tuple[Path, ...],
+    findings: tuple[Path, ...],
+    labels: tuple[Path, ...],
+    clean_scored: tuple[Path, ...],
+    clean_findings: tuple[Path, ...],
+    baselines: bool,
+    as_json: bool,
 ) -> None:
     """Measure verdicts and findings against labels: recall by kind with what chance would find, false alarms per million
     ticks, genuine events called corrupt, and what the model adds to the rules.
+
+    Several streams (days, seeds) are measured together: give each option once a stream, in the same order.
 
     \b
     Examples:
       tickproof evaluate --scored out/scored.parquet --findings out/findings.jsonl --labels sim/labels.csv
       tickproof evaluate --scored out/scored.parquet --findings out/findings.jsonl --labels sim/labels.csv \\
         --clean-scored clean/scored.parquet --clean-findings clean/findings.jsonl --json
+      tickproof evaluate --scored out/scored.parquet --findings out/findings.jsonl --baselines
     """
-    if (clean_scored is None) != (clean_findings is None):
+    _check_counts(len(scored), {"--findings": findings, "--labels": labels}, baselines)
+    if len(clean_scored) != len(clean_findings):
         raise SettingsError("--clean-scored and --clean-findings go together: give both, or neither for shifted windows")
-    episodes = from_csv(_text(labels), str(labels))
-    run = Run.of(_ticks(scored), _findings(findings))
-    clean = Run.of(_ticks(clean_scored), _findings(clean_findings)) if clean_scored and clean_findings else None
-    result = evaluate(run, episodes, clean)
+    if clean_scored and len(clean_scored) != len(scored):
+        raise SettingsError(
+            f"--clean-scored: found {len(clean_scored)}, expected one for each of {len(scored)} --scored, or none"
+        )
+    streams = _streams(list(zip(scored, findings, strict=True)), labels, list(zip(clean_scored, clean_findings, strict=True)))
+    if not labels:
+        _say_unlabelled(streams, as_json)
+    elif baselines:
+        _say_beside(streams, as_json)
+    else:
+        observed = [observe(Run.of(table, found), episodes, clean and clean[1]) for table, found, episodes, clean in streams]
+        result = conclude(observed)
+        if as_json:
+            click.echo(json.dumps(result.to_dict(), indent=1))
+        else:
+            show(result, console())
+
+
+def _say_beside(streams: Iterator[Stream], as_json: bool) -> None:
+    from models.beside import TICKPROOF, Beside, observe_all
+
+    beside = Beside.of([observe_all(table, Run.of(table, found), episodes, clean) for table, found, episodes, clean in streams])
+    result = beside.evaluations[TICKPROOF]
     if as_json:
-        click.echo(json.dumps(result.to_dict(), indent=1))
-        return
-    console = Console()
-    if not console.is_terminal:
-        # A file or a pipe has no width of its own: rows stay whole.
-        console = Console(width=160, no_color=True)
-    show(result, console)
+        click.echo(json.dumps({**result.to_dict(), "baselines": beside.to_dict()}, indent=1))
+    else:
+        show(result, console())
+        show_beside(beside, console())
 
 
-def show(result: Evaluation, console: Console) -> None:
-    """Print an evaluation as tables; without boxes where there is no terminal."""
-    style = box.SIMPLE if console.is_terminal else None
-    false = result.false_alarms
-    table = Table("kind", box=style, pad_edge=False)
-    columns = ("found", "recall", "95 %", "chance", *(f"at {budget}/M" for budget in BUDGETS), "rules", "model", "delay")
-    for name in columns:
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in result.kinds:
-        at = [_share(row.at[str(budget)]) for budget in BUDGETS]
-        interval = f"{row.low:.2f}–{row.high:.2f}"
-        parts = _share(row.rules), _share(row.model), "–" if row.delay_s is None else f"{row.delay_s:.3f} s"
-        table.add_row(row.kind, f"{row.found}/{row.episodes}", _share(row.share), interval, _share(row.chance), *at, *parts)
-    macro = result.macro()
-    names = ("recall", None, "chance", *(f"at_{budget}" for budget in BUDGETS), "rules", "model")
-    table.add_section()
-    table.add_row("macro average", "", *("" if name is None else _share(macro[name]) for name in names), "")
-    console.print(table)
-    console.print(f"chance: {result.chance_by}")
-    console.print(
-        f"false alarms: {false.per_million:.1f} per million: {false.count} in {false.denominator} ticks"
-        f" ({false.ticks_by_rules} ticks by rules, {false.ticks_by_model} by the model, {false.findings} findings);"
-        f" ticks calm {false.calm:.1f}, in genuine events {false.volatile:.1f} per million"
-    )
-    for twin in result.genuine:
-        interval = f"{twin.low:.2f}–{twin.high:.2f}"
-        console.print(f"{twin.kind}: {twin.called} of {twin.episodes} called corrupt or anomalous (95 % {interval})")
+def _say_unlabelled(streams: Iterator[Stream], as_json: bool) -> None:
+    from models.beside import Unlabelled
+
+    found = reduce(add, (Unlabelled.of(table, findings) for table, findings, _, _ in streams))
+    if as_json:
+        click.echo(json.dumps(found.to_dict(), indent=1))
+    else:
+        show_unlabelled(found, console())
 
 
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
+def _check_counts(streams: int, given: dict[str, tuple[Path, ...]], baselines: bool) -> None:
+    if not given["--labels"] and not baselines:
+        raise SettingsError("--labels: found none; give one for each --scored, or --baselines to compare cleaners without labels")
+    for option, paths in given.items():
+        if len(paths) != streams and (paths or option != "--labels"):
+            raise SettingsError(f"{option}: found {len(paths)}, expected one for each of {streams} --scored")
+
+
+def _streams(runs: Sequence[tuple[Path, Path]], labels: Sequence[Path], clean: Sequence[tuple[Path, Path]]) -> Iterator[Stream]:
+    """The streams one by one, so that only one is held at a time."""
+    for place, (scored, findings) in enumerate(runs):
+        episodes = from_csv(_text(labels[place]), str(labels[place])) if labels else []
+        table, found = _ticks(scored), _findings(findings)
+        without = None
+        if clean:
+            other = _ticks(clean[place][0])
+            without = other, Run.of(other, _findings(clean[place][1]))
+        yield table, found, episodes, without
 
 
 def _ticks(path: Path) -> pa.Table:
@@ -120,3 +147,6 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text at byte {error.start}; expected what `tickproof` writes") from error
+
+
+__all__ = ["command", "show"]

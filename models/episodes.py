@@ -107,11 +107,11 @@ class Places:
         """The indices of the ticks of a label's scope in [first, last]; by time within each venue or channel."""
         return np.concatenate([np.zeros(0, np.int64), *(t.order[start:end] for t, start, end in self.ranges(label, first, last))])
 
-    def covered(self, labels: Iterable[Label]) -> Mask:
-        """Which ticks lie in the scope and [onset, effect_end + 1 s] of any of the labels, shape (count,)."""
+    def covered(self, labels: Iterable[Label], grace_ns: int = GRACE_NS) -> Mask:
+        """Which ticks lie in the scope and [onset, effect_end + grace] of any of the labels, shape (count,)."""
         out = np.zeros(self.count, bool)
         for label in labels:
-            for timeline, start, end in self.ranges(label, label.onset, label.effect_end + GRACE_NS):
+            for timeline, start, end in self.ranges(label, label.onset, label.effect_end + grace_ns):
                 out[timeline.order[start:end]] = True
         return out
 

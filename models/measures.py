@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Container
 from dataclasses import asdict, dataclass
 from typing import Any
 
 BUDGETS = (10, 100, 1000)
 """False alarms per million ticks at which recall is compared."""
-
-
-def wilson(found: int, total: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson, "Probable inference", 1927): (0, 1) when there was nothing to find."""
-    if total == 0:
-        return 0.0, 1.0
-    z = 1.959963984540054
-    share = found / total
-    middle = (share + z * z / (2 * total)) / (1 + z * z / total)
-    half = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / (1 + z * z / total)
-    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +19,13 @@ class Recall:
     found, episodes : int
         As deployed: by `final_quality` and findings.
     low, high : float
-        95 % Wilson interval of the share.
+        95 % interval of the share, over days and seeds where there are several.
     chance : float or None
         Share found in the same windows without the fault; None when no window was free.
     at : dict of str to float
         Share found at 10, 100 and 1 000 false alarms a million, by a threshold on scores.
+    chance_at : dict of str to float or None
+        Share found at the same thresholds in windows without the fault.
     rules, model : float
         Share that rules and findings find by themselves; share with a tick that only the model calls corrupt. What the model
         adds is the recall less `rules`.
@@ -49,6 +40,7 @@ class Recall:
     high: float
     chance: float | None
     at: dict[str, float]
+    chance_at: dict[str, float | None]
     rules: float
     model: float
     delay_s: float | None
@@ -73,6 +65,8 @@ class FalseAlarms:
         Ticks of kinds 0 to 3.
     calm, volatile : float
         False ticks a million, outside and inside of genuine episodes.
+    low, high : float
+        95 % interval of `per_million`, over days and seeds where there are several.
     """
 
     ticks_by_rules: int
@@ -81,6 +75,8 @@ class FalseAlarms:
     denominator: int
     calm: float
     volatile: float
+    low: float
+    high: float
 
     @property
     def count(self) -> int:
@@ -106,7 +102,7 @@ class Genuine:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One scored run against its labels.
+    """Scored runs against their labels.
 
     Attributes
     ----------
@@ -117,6 +113,10 @@ class Evaluation:
     calibration : dict of str to float
         Score s -> share of the ticks outside faults whose `final_score` is at least s, times 10^s: at most 1 if scores keep
         their promise. Ticks that a rule called corrupt are left out.
+    streams, days : int
+        How many runs there are, and days of runs: the clusters of the intervals.
+    macro_interval : (float, float)
+        95 % interval of the macro averaged recall.
     """
 
     kinds: list[Recall]
@@ -125,15 +125,25 @@ class Evaluation:
     thresholds: dict[str, float | None]
     chance_by: str
     calibration: dict[str, float]
+    streams: int
+    days: int
+    macro_interval: tuple[float, float]
 
-    def macro(self) -> dict[str, float | None]:
-        """Means over kinds: `recall`, `chance`, `rules`, `model`, and `at_10`, `at_100`, `at_1000`; None without kinds."""
+    def macro(self, among: Container[str] | None = None) -> dict[str, float | None]:
+        """Means over kinds: `recall`, `chance`, `rules`, `model`, and `at_10`, `at_100`, `at_1000`; None without kinds.
+
+        Parameters
+        ----------
+        among : container of str, optional
+            Only these kinds.
+        """
+        kinds = [row for row in self.kinds if among is None or row.kind in among]
         columns: dict[str, list[float]] = {
-            "recall": [row.share for row in self.kinds],
-            "chance": [row.chance for row in self.kinds if row.chance is not None],
-            "rules": [row.rules for row in self.kinds],
-            "model": [row.model for row in self.kinds],
-            **{f"at_{budget}": [row.at[str(budget)] for row in self.kinds] for budget in BUDGETS},
+            "recall": [row.share for row in kinds],
+            "chance": [row.chance for row in kinds if row.chance is not None],
+            "rules": [row.rules for row in kinds],
+            "model": [row.model for row in kinds],
+            **{f"at_{budget}": [row.at[str(budget)] for row in kinds] for budget in BUDGETS},
         }
         return {name: sum(values) / len(values) if values else None for name, values in columns.items()}
 
