@@ -96,7 +96,9 @@ def nice(low: float, high: float, wanted: int = 5) -> list[float]:
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)
     first = math.ceil(low / step - 1e-9)
-    return [k * step for k in range(first, math.floor(high / step + 1e-9) + 1)]
+    values = [k * step for k in range(first, math.floor(high / step + 1e-9) + 1)]
+    # Far from zero, k × step is no closer than the numbers there lie apart.
+    return [value for value in values if low - 1e-9 * size <= value <= high + 1e-9 * size]
 
 
 def decimals_of(values: list[float]) -> int:

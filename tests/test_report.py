@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from commands.report import command, write_report
@@ -324,6 +324,7 @@ def test_spans_use_the_largest_unit_above_one(length: float, text: str) -> None:
 
 
 @given(st.floats(-1e6, 1e6), st.floats(1e-6, 1e6))
+@example(-879609.9999999999, 1e-06)
 def test_ticks_of_an_axis_are_round_and_inside(low: float, size: float) -> None:
     values = canvas.nice(low, low + size)
     assert all(low - 1e-9 * size <= value <= low + size + 1e-9 * size + 1e-9 for value in values)
