@@ -32,14 +32,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from producers.merge import merge
+from producers.recordings.delimited import BLOCK_BYTES, blocks
 from producers.recordings.lean_rows import EQUITY_QUOTE, EQUITY_TRADE, FUTURE_TRADE, TWO_SIDED_QUOTE, Layout, Names, parse
 from producers.recordings.tally import Tally
 from tickproof.errors import InputError
 from tickproof.tick import NS_PER_SECOND, Ticks
 
 MAGIC = b"PK\x03\x04"
-BLOCK_BYTES = 1_250_000
-"""Read at once: about 45 000 rows of the equity files, 60 000 of forex."""
 INFLATE_BYTES = 32 * 1024
 
 
@@ -142,7 +141,7 @@ def _member(archive: zipfile.ZipFile, name: str, file: Address, tally: Tally) ->
     names = Names(file.channel, _symbol(name, file), MARKETS[file.security, file.market].venue)
     row = 0
     with archive.open(name) as stream:
-        for block in _blocks(stream, tally):
+        for block in blocks(_pieces(stream, tally)):
             rows, lines = parse(block, layout, names, tally.undecoded)
             rows["ts_recv"] += file.midnight_ns
             rows["row"] += np.uint32(row)
@@ -157,26 +156,8 @@ def _symbol(member: str, file: Address) -> str:
     return file.symbol + expiry if file.security == "future" and expiry.isdigit() else file.symbol
 
 
-def _blocks(stream: IO[bytes], tally: Tally) -> Iterator[bytes]:
-    """The stream in blocks of whole lines; one that lacks its line end is the last, or is longer than a block."""
-    rest = b""
-    for piece in _pieces(stream, tally):
-        whole, newline, behind = piece.rpartition(b"\n")
-        if newline:
-            yield rest + whole + newline
-            rest = behind
-        elif len(rest) > BLOCK_BYTES:
-            # No line end in sight: it fails as one line, and the file is not gathered in memory.
-            yield rest + piece
-            rest = b""
-        else:
-            rest += piece
-    if rest:
-        yield rest
-
-
 def _pieces(stream: IO[bytes], tally: Tally) -> Iterator[bytes]:
-    """The stream in pieces of about BLOCK_BYTES. A damaged one ends with its last line before the damage, and that is counted."""
+    """The stream in pieces of about BLOCK_BYTES: about 45 000 rows of the equity files, 60 000 of forex. A damaged one ends with its last line before the damage, and that is counted."""
     gathered: list[bytes] = []
     size = 0
     while True:
