@@ -15,7 +15,7 @@ import numpy as np
 
 from producers.event_time import EARLIEST, running
 from producers.merge import merge
-from producers.recordings import compressed, lean, parquet, taq
+from producers.recordings import compressed, dbn, lean, parquet, taq
 from producers.recordings.known import merged
 from producers.recordings.tally import Tally
 from producers.rows import gathered
@@ -71,6 +71,7 @@ RECORDINGS: tuple[Format, ...] = (
     Format("lean", "QuantConnect LEAN tick zips: trades and quotes", lean.recognises, lean.read, lean.starts),
     Format("parquet", "Parquet in the canonical schema", parquet.recognises, parquet.read, parquet.starts),
     Format("taq", "NYSE TAQ trades or quotes, CSV of R's highfrequency", taq.recognises, taq.read, reference=taq.reference),
+    Format("dbn", "Databento's DBN: trades, tops of book, books by order", dbn.recognises, dbn.read, reference=dbn.reference),
 )
 """The formats that are read, in the order in which they are tried."""
 

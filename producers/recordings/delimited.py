@@ -19,6 +19,8 @@ from tickproof.tick import Array
 
 PRICE, SIZE = pa.decimal128(28, 9), pa.decimal128(28, 9)
 """Exact: the integer behind each decimal is units of 1e-9."""
+FLOATED = pa.decimal128(38, 18)
+"""What went through a float and has up to 17 digits: rounded to units of 1e-9."""
 TEXT = pa.dictionary(pa.int32(), pa.string())
 BLOCK_BYTES = 1_250_000
 """A line that is longer than this is none."""

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from producers.merge import BATCH_ROWS
 from producers.recordings.compressed import pieces
 from producers.recordings.delimited import (
+    PRICE,
     TEXT,
     Columns,
     Fits,
@@ -73,6 +74,8 @@ class Block:
     def units(self, column: str, field_: str) -> None:
         """A price or size, from a decimal; null where there is none."""
         array = one_array(self.table, column)
+        if array.type.scale > PRICE.scale:
+            array = pc.round(array, PRICE.scale).cast(PRICE)
         values, fits = integers(array)
         self.require(fits, f"{column}: beyond 64 bits")
         self.put(field_, values, array.is_valid().to_numpy(zero_copy_only=False))

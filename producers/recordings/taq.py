@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from producers.recordings import sheets
 from producers.recordings.compressed import head
-from producers.recordings.delimited import PRICE, SIZE, TEXT, filled, one_array
+from producers.recordings.delimited import FLOATED, SIZE, TEXT, filled, one_array
 from producers.recordings.known import channels
 from producers.recordings.lean_codes import exchange
 from producers.recordings.tally import Tally
@@ -69,10 +69,10 @@ def _source(block: sheets.Block) -> None:
 
 
 TRADE_SHEET = sheets.Sheet(
-    {"DT": _TIME, "EX": TEXT, "SYMBOL": TEXT, "PRICE": PRICE, "SIZE": SIZE}, _trades, {"COND": TEXT, "CORR": pa.uint8()}
+    {"DT": _TIME, "EX": TEXT, "SYMBOL": TEXT, "PRICE": FLOATED, "SIZE": SIZE}, _trades, {"COND": TEXT, "CORR": pa.uint8()}
 )
 QUOTE_SHEET = sheets.Sheet(
-    {"DT": _TIME, "EX": TEXT, "SYMBOL": TEXT, "BID": PRICE, "BIDSIZ": SIZE, "OFR": PRICE, "OFRSIZ": SIZE}, _quotes
+    {"DT": _TIME, "EX": TEXT, "SYMBOL": TEXT, "BID": FLOATED, "BIDSIZ": SIZE, "OFR": FLOATED, "OFRSIZ": SIZE}, _quotes
 )
 
 
