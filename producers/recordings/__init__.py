@@ -15,7 +15,7 @@ import numpy as np
 
 from producers.event_time import EARLIEST, running
 from producers.merge import merge
-from producers.recordings import compressed, dbn, lean, parquet, taq
+from producers.recordings import compressed, dbn, iex, lean, parquet, taq
 from producers.recordings.known import merged
 from producers.recordings.tally import Tally
 from producers.rows import gathered
@@ -72,6 +72,7 @@ RECORDINGS: tuple[Format, ...] = (
     Format("parquet", "Parquet in the canonical schema", parquet.recognises, parquet.read, parquet.starts),
     Format("taq", "NYSE TAQ trades or quotes, CSV of R's highfrequency", taq.recognises, taq.read, reference=taq.reference),
     Format("dbn", "Databento's DBN: trades, tops of book, books by order", dbn.recognises, dbn.read, reference=dbn.reference),
+    Format("iex", "IEX TOPS 1.6 in packet captures", iex.recognises, iex.read, reference=iex.reference),
 )
 """The formats that are read, in the order in which they are tried."""
 

@@ -177,18 +177,17 @@ def _walk(columns, state, out):  # type: ignore[no-untyped-def]
                         order.state = _GONE
                         used[0] -= 1
                         used[1] += 1
-            else:
+            elif side >= 0 and prices[i] != UNDEFINED:
+                order = orders[at]
                 if there:
-                    _change(levels, counts, 2 * book + orders[at].side, orders[at].price, -orders[at].size)
-                if side >= 0 and prices[i] != UNDEFINED:
-                    if not there:
-                        if orders[at].state == _GONE:
-                            used[1] -= 1
-                        used[0] += 1
-                    order = orders[at]
-                    order.id, order.book, order.side, order.state = ids[i], book, side, _USED
-                    order.price, order.size = prices[i], np.int64(sizes[i])
-                    _change(levels, counts, 2 * book + side, prices[i], np.int64(sizes[i]))
+                    _change(levels, counts, 2 * book + order.side, order.price, -order.size)
+                else:
+                    if order.state == _GONE:
+                        used[1] -= 1
+                    used[0] += 1
+                order.id, order.book, order.side, order.state = ids[i], book, side, _USED
+                order.price, order.size = prices[i], np.int64(sizes[i])
+                _change(levels, counts, 2 * book + side, prices[i], np.int64(sizes[i]))
         if (flags[i] & _LAST) != 0:
             top = found[i]
             for line in range(2):
