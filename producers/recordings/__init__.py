@@ -15,7 +15,21 @@ import numpy as np
 
 from producers.event_time import EARLIEST, running
 from producers.merge import merge
-from producers.recordings import compressed, dbn, iex, lean, parquet, taq
+from producers.recordings import (
+    binance_depth,
+    compressed,
+    cryptofeed,
+    dbn,
+    iex,
+    lean,
+    lobster,
+    nautilus,
+    parquet,
+    taq,
+    tardis,
+    text,
+    truefx,
+)
 from producers.recordings.known import merged
 from producers.recordings.tally import Tally
 from producers.rows import gathered
@@ -23,7 +37,19 @@ from tickproof.errors import InputError
 from tickproof.reference import NOTHING, Reference
 from tickproof.tick import Kind, Ticks
 
-__all__ = ["BY_NAME", "RECORDINGS", "Contents", "Format", "Tally", "contents", "find", "known", "merged", "open_recordings", "read"]
+__all__ = [
+    "BY_NAME",
+    "RECORDINGS",
+    "Contents",
+    "Format",
+    "Tally",
+    "contents",
+    "find",
+    "known",
+    "merged",
+    "open_recordings",
+    "read",
+]
 
 HEAD_BYTES = 1024
 """How much of a file's beginning, unpacked, a format is recognised by."""
@@ -68,11 +94,27 @@ class Format:
 
 
 RECORDINGS: tuple[Format, ...] = (
-    Format("lean", "QuantConnect LEAN tick zips: trades and quotes", lean.recognises, lean.read, lean.starts),
+    Format("lean", "QuantConnect LEAN tick zips: trades and quotes", lean.recognises, lean.read, lean.starts, lean.reference),
+    Format("nautilus", "Parquet samples of nautilus_trader", nautilus.recognises, nautilus.read, reference=nautilus.reference),
     Format("parquet", "Parquet in the canonical schema", parquet.recognises, parquet.read, parquet.starts),
+    Format("csv", "CSV in the canonical schema", text.recognises_csv, text.read_csv),
+    Format("jsonl", "JSON ticks, one a line", text.recognises_lines, text.read_lines),
     Format("taq", "NYSE TAQ trades or quotes, CSV of R's highfrequency", taq.recognises, taq.read, reference=taq.reference),
-    Format("dbn", "Databento's DBN: trades, tops of book, books by order", dbn.recognises, dbn.read, reference=dbn.reference),
     Format("iex", "IEX TOPS 1.6 in packet captures", iex.recognises, iex.read, reference=iex.reference),
+    Format(
+        "cryptofeed",
+        "sessions as cryptofeed records them",
+        cryptofeed.recognises,
+        cryptofeed.read,
+        reference=cryptofeed.reference,
+    ),
+    Format("dbn", "Databento's DBN: trades, tops of book, books by order", dbn.recognises, dbn.read, reference=dbn.reference),
+    Format("lobster", "LOBSTER messages and order books", lobster.recognises, lobster.read, lobster.starts, lobster.reference),
+    Format("truefx", "TrueFX quotes, CSV", truefx.recognises, truefx.read, reference=truefx.reference),
+    Format("tardis", "CSV of tardis.dev: trades, quotes, books", tardis.recognises, tardis.read, reference=tardis.reference),
+    Format(
+        "binance-depth", "Binance's depth CSV", binance_depth.recognises, binance_depth.read, reference=binance_depth.reference
+    ),
 )
 """The formats that are read, in the order in which they are tried."""
 

@@ -151,7 +151,8 @@ def _offsets(data: bytes) -> tuple[npt.NDArray[np.int64], int, bool]:
     if count and (whole[: count * size : size] == data[0]).all():
         # All of one length, as in files of one schema.
         return np.arange(count) * size, count * size, False
-    found, at = [], 0
+    found: list[int] = []
+    at = 0
     while at < len(data):
         size = 4 * data[at]
         if size < HEADER.itemsize:

@@ -14,7 +14,7 @@ from tickproof.tick import Array
 
 ORDER = np.dtype([("id", "<u8"), ("price", "<i8"), ("size", "<i8"), ("book", "<i4"), ("side", "<i4"), ("state", "<i8")])
 _FREE, _USED, _GONE = 0, 1, 2
-_LAST, _TOB = 128, 64
+_LAST, _TOB, _SNAPSHOT = 128, 64, 32
 _ADD, _CANCEL, _MODIFY, _CLEAR = ord("A"), ord("C"), ord("M"), ord("R")
 _BID, _ASK = ord("B"), ord("A")
 UNDEFINED = np.iinfo(np.int64).max
@@ -25,14 +25,15 @@ _LEVELS = 64
 class Books:
     """The state of all books of a recording; grows with the books, and not with the length of the recording."""
 
-    __slots__ = ("counts", "levels", "orders", "tops", "used")
+    __slots__ = ("counts", "levels", "orders", "partial", "tops", "used")
 
     def __init__(self) -> None:
         self.orders: Array = np.zeros(1 << 12, ORDER)
-        self.used = np.zeros(2, np.int64)
+        self.used: Array = np.zeros(2, np.int64)
         self.levels = List.empty_list(nb.int64[:, ::1])
         self.counts = np.zeros(0, np.int64)
         self.tops = np.zeros((0, 4), np.int64)
+        self.partial = np.zeros(0, np.bool_)
 
     def step(self, records: Array, books: Array) -> tuple[Array, Array, int]:
         """Apply records in their order.
@@ -59,11 +60,12 @@ class Books:
             self.counts = np.append(self.counts, np.zeros(2 * number - len(self.counts), np.int64))
             fresh = np.tile([UNDEFINED, 0, UNDEFINED, 0], (number - len(self.tops), 1))
             self.tops = np.concatenate([self.tops, fresh])
+            self.partial = np.append(self.partial, np.zeros(number - len(self.partial), np.bool_))
         # Half empty at the end, whatever the records are; places of orders that are gone count until they are cleared away.
-        if 2 * (int(self.used.sum()) + len(records)) > len(self.orders):
-            size = len(self.orders)
+        size = len(self.orders)
+        if 2 * (int(self.used.sum()) + len(records)) > size:
             while size < 4 * (int(self.used[0]) + len(records)):
-                size *= 2
+                size = 2 * size
             self.orders = _rehashed(self.orders, size)
             self.used[1] = 0
         changed, tops = np.zeros(len(records), np.bool_), np.zeros((len(records), 4), np.int64)
@@ -72,7 +74,7 @@ class Books:
         actions, sides = (np.ascontiguousarray(mark.reshape(len(records), -1)[:, 0]) for mark in marks)
         unknown = _walk(
             (*plain, actions, sides, books.astype(np.int32)),
-            (self.orders, self.used, self.levels, self.counts, self.tops),
+            (self.orders, self.used, self.levels, self.counts, self.tops, self.partial, np.full(number, -1, np.int64)),
             (changed, tops),
         )
         rows = np.flatnonzero(changed)
@@ -90,7 +92,7 @@ def _place(orders, book, order_id):  # type: ignore[no-untyped-def]
             free = at if free < 0 else free
         elif orders[at].id == order_id and orders[at].book == book:
             return at
-        at = (at + 1) & mask
+        at = np.int64((at + 1) & mask)
     return at if free < 0 else free
 
 
@@ -136,7 +138,7 @@ def _change(levels, counts, line, price, size):  # type: ignore[no-untyped-def]
 @nb.njit(cache=True, nogil=True)
 def _clear(state, book, side):  # type: ignore[no-untyped-def]
     """Forget a book's orders: of one side, or of both (−1)."""
-    orders, used, levels, counts, tops = state
+    orders, used, counts = state[0], state[1], state[3]
     for at in range(len(orders)):
         if orders[at].state == _USED and orders[at].book == book and (side < 0 or orders[at].side == side):
             orders[at].state = _GONE
@@ -148,18 +150,38 @@ def _clear(state, book, side):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
+def _tell(book, state, top):  # type: ignore[no-untyped-def]
+    """Write down the top of a book, and remember it; whether it is another one than before."""
+    levels, counts, tops = state[2], state[3], state[4]
+    same = True
+    for line in range(2):
+        count = counts[2 * book + line]
+        top[2 * line] = levels[2 * book + line][count - 1, 0] if count > 0 else UNDEFINED
+        top[2 * line + 1] = levels[2 * book + line][count - 1, 1] if count > 0 else 0
+    for k in range(4):
+        same = same and top[k] == tops[book, k]
+        tops[book, k] = top[k]
+    return not same
+
+
+@nb.njit(cache=True, nogil=True)
 def _walk(columns, state, out):  # type: ignore[no-untyped-def]
     """Apply the records, and write down the tops that changed. Returns how many orders were not known."""
     ids, prices, sizes, flags, actions, sides, books = columns
-    orders, used, levels, counts, tops = state
+    orders, used, levels, counts, _, partial, last = state
     changed, found = out
     unknown = 0
     for i in range(len(ids)):
         book, action = books[i], actions[i]
+        if partial[book] and (flags[i] & _SNAPSHOT) == 0:
+            # Not every snapshot ends with the flag LAST: it ends where something else follows.
+            partial[book] = False
+            if last[book] >= 0:
+                changed[last[book]] = _tell(book, state, found[last[book]])
         side = 0 if sides[i] == _BID else (1 if sides[i] == _ASK else -1)
         if action == _CLEAR:
             _clear(state, book, -1)
-        elif action == _ADD or action == _CANCEL or action == _MODIFY:
+        elif action in (_ADD, _CANCEL, _MODIFY):
             if (flags[i] & _TOB) != 0 and side >= 0:
                 # A venue that tells its top only: this is the whole side now.
                 _clear(state, book, side)
@@ -188,15 +210,10 @@ def _walk(columns, state, out):  # type: ignore[no-untyped-def]
                 order.id, order.book, order.side, order.state = ids[i], book, side, _USED
                 order.price, order.size = prices[i], np.int64(sizes[i])
                 _change(levels, counts, 2 * book + side, prices[i], np.int64(sizes[i]))
+        if (flags[i] & _SNAPSHOT) != 0:
+            partial[book] = True
+            last[book] = i
         if (flags[i] & _LAST) != 0:
-            top = found[i]
-            for line in range(2):
-                count = counts[2 * book + line]
-                top[2 * line] = levels[2 * book + line][count - 1, 0] if count > 0 else UNDEFINED
-                top[2 * line + 1] = levels[2 * book + line][count - 1, 1] if count > 0 else 0
-            same = True
-            for k in range(4):
-                same = same and top[k] == tops[book, k]
-                tops[book, k] = top[k]
-            changed[i] = not same
+            partial[book] = False
+            changed[i] = _tell(book, state, found[i])
     return unknown

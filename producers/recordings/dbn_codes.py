@@ -41,7 +41,7 @@ MAPPINGS: dict[int, np.dtype[Any]] = {
     message.size_hint: np.dtype(message._dtypes) for message in (dbn.SymbolMappingMsg, dbn.SymbolMappingMsgV1)
 }
 """Layouts of a symbol mapping by their length in bytes."""
-TYPE_NAMES: dict[int, str] = {int(rtype): rtype.name.lower() for rtype in dbn.RType.variants()}  # type: ignore[attr-defined]
+TYPE_NAMES: dict[int, str] = {int(rtype): rtype.name.lower() for rtype in dbn.RType.variants()}
 HEADER = np.dtype(dbn.TradeMsg._dtypes[:5])
 """What all records begin with; its `length` counts words of four bytes."""
 
@@ -61,5 +61,5 @@ _VENUES = (
     "GMNI XISX MCRY XMIO ARCO OPRA MPRL XNDQ XBXO C2OX XPHL BATO MXOP IEXG XCHI XCIS IEXG EPRL ARCX XNYS XNYS XNAS XNAS XCHI "
     "XCIS IEXG EPRL XNAS XNYS FINN FINY FINC IFEU NDEX DBEQ EQUS SPHR XCHI XCIS IEXG EPRL XNAS XNYS FINN FINY FINC"
 )
-VENUES: dict[int, str] = {publisher: venue for publisher, venue in enumerate(_VENUES.split(), 1)}
+VENUES: dict[int, str] = dict(enumerate(_VENUES.split(), 1))
 """Publisher -> venue, as of 2025; of another publisher the venue is what stands before the dot in its dataset."""

@@ -40,7 +40,9 @@ def quotes(records: Array) -> Array:
     return rows
 
 
-def of_type(rtype: int, records: Array, before_trade: bool, books: tuple[Books, Array] | None, tally: Tally) -> tuple[Array, Array]:
+def of_type(
+    rtype: int, records: Array, before_trade: bool, books: tuple[Books, Array] | None, tally: Tally
+) -> tuple[Array, Array]:
     """Rows of all records of one type, and the record of each, in the order in which they follow each other.
 
     Parameters
@@ -109,7 +111,8 @@ def _rows(records: Array, kind: Kind) -> Array:
 
 
 def _fill_quote(rows: Array, tops: list[Array]) -> None:
-    for price, size, values, amounts in (("bid_px", "bid_sz", *tops[:2]), ("ask_px", "ask_sz", *tops[2:])):
+    bid, bid_size, ask, ask_size = tops
+    for price, size, values, amounts in (("bid_px", "bid_sz", bid, bid_size), ("ask_px", "ask_sz", ask, ask_size)):
         there = values != UNDEFINED
         rows[price] = np.where(there, values, 0)
         rows[size] = np.where(there, amounts, 0) * UNITS_PER_ONE

@@ -55,9 +55,7 @@ def lines_of(block: bytes) -> int:
     return block.count(b"\n") + (not block.endswith(b"\n"))
 
 
-def tables(
-    block: bytes, columns: Columns, undecoded: Counter[str], blank: str = "line: empty"
-) -> list[tuple[Numbers, pa.Table]]:
+def tables(block: bytes, columns: Columns, undecoded: Counter[str], blank: str = "line: empty") -> list[tuple[Numbers, pa.Table]]:
     """A block as tables, with the numbers of their lines.
 
     Parameters

@@ -33,9 +33,11 @@ import numpy as np
 
 from producers.merge import merge
 from producers.recordings.delimited import BLOCK_BYTES, blocks
+from producers.recordings.known import channels
 from producers.recordings.lean_rows import EQUITY_QUOTE, EQUITY_TRADE, FUTURE_TRADE, TWO_SIDED_QUOTE, Layout, Names, parse
 from producers.recordings.tally import Tally
 from tickproof.errors import InputError
+from tickproof.reference import Reference
 from tickproof.tick import NS_PER_SECOND, Ticks
 
 MAGIC = b"PK\x03\x04"
@@ -110,6 +112,12 @@ def recognises(path: Path, head: bytes) -> bool:
     return head.startswith(MAGIC) and address(path) is not None
 
 
+def reference(path: Path) -> Reference:
+    """Nothing has a number."""
+    found = address(path.absolute())
+    return channels(() if found is None else (found.channel,), "none")
+
+
 def starts(path: Path) -> int | None:
     """Midnight of the file's day, in ns."""
     found = address(path.absolute())
@@ -157,7 +165,10 @@ def _symbol(member: str, file: Address) -> str:
 
 
 def _pieces(stream: IO[bytes], tally: Tally) -> Iterator[bytes]:
-    """The stream in pieces of about BLOCK_BYTES: about 45 000 rows of the equity files, 60 000 of forex. A damaged one ends with its last line before the damage, and that is counted."""
+    """The stream in pieces of about BLOCK_BYTES: 45 000 rows of the equity files, 60 000 of forex.
+
+    A damaged one ends with its last line before the damage, and that is counted.
+    """
     gathered: list[bytes] = []
     size = 0
     while True:

@@ -23,9 +23,10 @@ class Names:
         return self._codes.setdefault(name, len(self._codes))
 
     def codes(self, column: pa.DictionaryArray, spell: Callable[[str], str] = str) -> npt.NDArray[np.int32]:
-        """The codes of a dictionary encoded column, its words spelled another way if asked for; -1 for null."""
+        """The codes of a dictionary encoded column, its words spelled another way if asked for; -1 for null or empty."""
         words = column.dictionary.to_pylist()
-        table = np.array([*(-1 if word is None else self.code(spell(word)) for word in words), -1], np.int32)
+        spelled = [spell(word or "") for word in words]
+        table = np.array([*(self.code(word) if word else -1 for word in spelled), -1], np.int32)
         indices = column.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)
         found: npt.NDArray[np.int32] = table[indices]
         return found
