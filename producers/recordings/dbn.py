@@ -4,7 +4,7 @@ The package databento-dbn reads the metadata and names the layouts; records lie 
 are read as columns.
 
 - **Clock.** `ts_recv` is Databento's capture time, `ts_event` the venue's. In snapshots `ts_event` is when an order was placed,
-  hours ago: it is left out there.
+  in sampled quotes (bbo, cbbo) when something last changed, perhaps hours ago: it is left out there.
 - **Channel.** `<dataset>.<SCHEMA>`, as `GLBX.MDP3.MBO`. `sequence` is the venue's, whose channel holds more than what was asked
   of it: a file of one instrument has holes that are no gaps, so its mode is `increasing`. Several records of one number are one
   message: the first tick carries the number. A file of several instruments mixes channels that nothing tells apart: its ticks

@@ -86,7 +86,7 @@ def _place(orders, book, order_id):  # type: ignore[no-untyped-def]
     """Where an order is, or else where it may be put."""
     mask = len(orders) - 1
     at = np.int64((order_id * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20)) & mask
-    free = -1
+    free = np.int64(-1)
     while orders[at].state != _FREE:
         if orders[at].state == _GONE:
             free = at if free < 0 else free

@@ -28,6 +28,8 @@ QUOTED: dict[int, np.dtype[Any]] = {
     )
 }
 """Record types with the best bid and ask in their first level; those with an `action` may be trades."""
+SAMPLED = {int(rtype) for rtype in (dbn.RType.BBO_1S, dbn.RType.BBO_1M, dbn.RType.CBBO_1S, dbn.RType.CBBO_1M)}
+"""Those that are taken at regular times: their `ts_event` is when something last changed, which may be long ago."""
 TRADES, ORDERS = int(dbn.RType.MBP_0), int(dbn.RType.MBO)
 STATUS, MAPPING = int(dbn.RType.STATUS), int(dbn.RType.SYMBOL_MAPPING)
 DECODED: dict[int, np.dtype[Any]] = {

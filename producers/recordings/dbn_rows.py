@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from producers.recordings.dbn_codes import ORDERS, QUOTED, STATUS, STATUSES, TRADES
+from producers.recordings.dbn_codes import ORDERS, QUOTED, SAMPLED, STATUS, STATUSES, TRADES
 from producers.recordings.tally import Tally
 from producers.rows import gathered, joined
 from tickproof.tick import ROW, UNITS_PER_ONE, Array, Flag, Kind, Present
@@ -98,9 +98,9 @@ def _rows(records: Array, kind: Kind) -> Array:
     if "flags" in names:
         rows["flags"] = _FLAG_TABLE[records["flags"]]
     # What stands in a snapshot happened long before: its venue time says nothing of how late this message is, its number nothing
-    # of the channel's counter.
+    # of the channel's counter. A sampled quote's venue time is that of its last change.
     fresh = (rows["flags"] & Flag.SNAPSHOT) == 0
-    stamped = fresh & (records["ts_event"] != NO_TIME)
+    stamped = fresh & (records["ts_event"] != NO_TIME) & ~np.isin(records["rtype"], list(SAMPLED))
     rows["ts_event"] = np.where(stamped, records["ts_event"], 0)
     rows["present"] = np.where(stamped, np.uint16(Present.TS_EVENT), np.uint16(0))
     if "sequence" in names:

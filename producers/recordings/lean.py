@@ -139,7 +139,8 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
         with zipfile.ZipFile(path) as archive:
             members = sorted(name for name in archive.namelist() if not name.endswith("/"))
             yield from merge([_member(archive, name, found, tally) for name in members])
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, ValueError) as error:
+        # Damage may look like an encrypted member, or one of a version to come.
         raise InputError(f"{path}: not a whole zip file ({error}); fetch it again") from error
 
 
@@ -175,7 +176,7 @@ def _pieces(stream: IO[bytes], tally: Tally) -> Iterator[bytes]:
         try:
             # Small steps: what one step has inflated is lost when it meets the damage.
             step = stream.read(INFLATE_BYTES)
-        except (zlib.error, zipfile.BadZipFile, EOFError):
+        except (zlib.error, zipfile.BadZipFile, EOFError, OSError):
             tally.undecoded["zip member damaged: cut off there"] += 1
             whole, newline, _ = b"".join(gathered).rpartition(b"\n")
             yield whole + newline

@@ -45,7 +45,7 @@ def recognises(path: Path, first: bytes) -> bool:
         return False
     try:
         return _fields(pq.read_schema(path)) is not None
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, ValueError):
         return False
 
 
@@ -89,7 +89,7 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
                 if not good.all():
                     tally.undecoded["row: no time, or a value that is no number within 64 bits"] += int((~good).sum())
                 yield Ticks(gathered(rows, np.flatnonzero(good)), names.table)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(
             f"{path}, row {row}: the file is broken from here on ({' '.join(str(error).split())}); fetch it again"
         ) from error
