@@ -41,7 +41,7 @@ def units(value: str | int | Decimal) -> int:
         number = Decimal(value).scaleb(_DECIMALS)
         if number.is_finite() and number.adjusted() < _DIGITS:
             return int(number.to_integral_value())
-    except (InvalidOperation, TypeError):
+    except (InvalidOperation, TypeError, ValueError):
         pass
     raise ValueError(f"found {value!r}, expected a decimal number")
 
