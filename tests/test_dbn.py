@@ -1,4 +1,4 @@
-"""DBN: records as columns, books by order against a plain book, numbers that are no gaps; the shared files against databento-dbn."""
+"""DBN: records as columns, books by order against a plain book, numbers that are no gaps; shared files against databento-dbn."""
 
 from __future__ import annotations
 
