@@ -14,7 +14,7 @@ from recording_samples import text
 
 from producers.recordings import BY_NAME, Tally, contents, find, known
 from producers.recordings.book import Levels
-from producers.recordings.builder import hashed, units
+from producers.recordings.builder import ROUNDED, hashed, units
 from producers.recordings.moments import nanoseconds
 from tickproof.tick import Flag, Kind, Present, Ticks, concat
 
@@ -237,6 +237,67 @@ def test_levels_are_a_sorted_dictionary(changes: list[tuple[int, int]], highest:
     assert len(levels) == min(depth, len(best))
 
 
+@pytest.mark.parametrize(
+    ("address", "answer", "expected"),
+    [
+        (
+            "https://api.binance.com/api/v3/exchangeInfo",
+            {
+                "symbols": [
+                    {
+                        "symbol": "AB",
+                        "filters": [
+                            {"filterType": "PRICE_FILTER", "tickSize": "0.01000000"},
+                            {"filterType": "LOT_SIZE", "stepSize": "0.1"},
+                        ],
+                    }
+                ]
+            },
+            ("AB", "BINANCE", 10**7, 10**8),
+        ),
+        (
+            "https://api.pro.coinbase.com/products",
+            [{"id": "A-B", "quote_increment": "0.001", "base_increment": "1"}],
+            ("A-B", "COINBASE", 10**6, 10**9),
+        ),
+        (
+            "https://api.kraken.com/0/public/AssetPairs",
+            {"result": {"AB": {"wsname": "A/B", "pair_decimals": 1, "lot_decimals": 8}, "dark": {}}},
+            ("A/B", "KRAKEN", 10**8, 10),
+        ),
+        (
+            "https://www.bitmex.com/api/v1/instrument/active",
+            [{"symbol": "AB", "tickSize": 1e-8, "lotSize": 1}],
+            ("AB", "BITMEX", 10, 10**9),
+        ),
+    ],
+)
+def test_lists_of_instruments_say_ticks_and_lots(
+    tmp_path: Path, address: str, answer: object, expected: tuple[str, str, int, int]
+) -> None:
+    path = text(tmp_path, "X.0", f"{address} -> 1600000000.5: {json.dumps(answer)}", "configuration: {}")
+    (one,) = known([path]).instruments
+    assert (one.symbol, one.venue, one.tick, one.lot) == expected
+
+
+def test_the_shared_lists_of_instruments(data: Path) -> None:
+    found = known([data / "cryptofeed"])
+    assert len(found.instruments) > 2_000
+    assert found.instrument("BITMEX", "XBTUSD") is not None
+    for path in (data / "cryptofeed").glob("*.ws.*"):
+        ticks = concat(list(BY_NAME["cryptofeed"].read(path, Tally())))
+        quotes = ticks.rows[ticks.rows["kind"] == Kind.QUOTE]
+        for code in sorted(set(quotes["symbol"].tolist())):
+            one = found.instrument(str(ticks.name(quotes["venue"][0])), str(ticks.name(code)))
+            if ticks.name(code) == "TRXU21":
+                # Its step is 1e-10, finer than a unit: the instrument has no tick, and its prices are rounded and counted.
+                assert one is None
+                continue
+            assert one is not None
+            prices = quotes["bid_px"][quotes["symbol"] == code]
+            assert not (prices % one.tick).any()
+
+
 def test_the_shared_sessions(data: Path) -> None:
     counted = {path.name: contents(path, BY_NAME["cryptofeed"]) for path in sorted((data / "cryptofeed").iterdir())}
     assert all(one.undecoded == {} and one.out_of_order == 0 for one in counted.values())
@@ -251,6 +312,7 @@ def test_the_shared_sessions(data: Path) -> None:
     }
     assert counted["COINBASE.ws.28.0"].by_kind["trade"] == 97 + 10
     assert counted["BINANCE.http.0.0"].by_kind == {"quote": 4}
+    assert set(counted["BITMEX.ws.1.0"].notes) == {ROUNDED}
 
 
 def test_coinbase_books_agree_with_its_tickers(data: Path) -> None:

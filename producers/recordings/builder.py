@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 
@@ -11,6 +12,7 @@ import numpy as np
 from producers.recordings.names import Names
 from tickproof.tick import NULLABLE, ROW, UNITS_PER_ONE, Kind, Ticks
 
+ROUNDED = "value finer than 1e-9: rounded"
 _DECIMALS = 9
 _DIGITS = 28
 """What a decimal holds exactly."""
@@ -58,12 +60,15 @@ class Builder:
     ----------
     venue : str
         Of all ticks.
+    notes : Counter, optional
+        Gets how many values were rounded.
     """
 
-    __slots__ = ("_names", "_rows", "_venue", "row", "ts_recv")
+    __slots__ = ("_names", "_notes", "_rows", "_venue", "row", "ts_recv")
 
-    def __init__(self, venue: str) -> None:
+    def __init__(self, venue: str, notes: Counter[str] | None = None) -> None:
         self._names = Names()
+        self._notes = Counter() if notes is None else notes
         self._venue = self._names.code(venue)
         self._rows: list[tuple[object, ...]] = []
         self.ts_recv = 0
@@ -71,6 +76,13 @@ class Builder:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def units(self, value: str | int | Decimal) -> int:
+        """`units` of a value that goes into a tick; one that has to be rounded is counted."""
+        found = units(value)
+        if not isinstance(value, int) and Decimal(value).scaleb(_DECIMALS) != found:
+            self._notes[ROUNDED] += 1
+        return found
 
     def add(
         self,

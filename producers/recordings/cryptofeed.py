@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from producers.recordings.builder import Builder
+from producers.recordings.builder import Builder, units
 from producers.recordings.compressed import pieces
 from producers.recordings.cryptofeed_binance import Binance
 from producers.recordings.cryptofeed_bitmex import Bitmex
@@ -30,7 +30,7 @@ from producers.recordings.cryptofeed_kraken import Kraken
 from producers.recordings.delimited import blocks
 from producers.recordings.known import merged
 from producers.recordings.tally import Tally
-from tickproof.reference import NOTHING, Reference
+from tickproof.reference import NOTHING, Instrument, Reference
 from tickproof.tick import NS_PER_SECOND, Ticks
 
 BATCH_TICKS = 10_000
@@ -41,6 +41,9 @@ _LINE = re.compile(
     rb"(?:(?P<url>(?:wss?|https?)://\S+) (?P<way><->|<-|->) )?(?P<time>\d{1,10}(?:\.\d{1,9})?)(?:: (?P<json>.*))?", re.S
 )
 _CONFIGURATION = b"configuration: "
+
+
+Step = tuple[str, str | int | Decimal, str | int | Decimal]
 
 
 class Exchange(Protocol):
@@ -60,9 +63,15 @@ class Exchange(Protocol):
     def reference(url: str, sent: list[Any]) -> Reference:
         """What is known of the channels by the connection's address and what was sent."""
 
+    @staticmethod
+    def steps(message: Any) -> Iterator[Step]:
+        """Symbols with the steps of their prices and sizes, of a list of instruments that came over HTTP."""
+
 
 EXCHANGES: dict[str, type[Exchange]] = {"binance": Binance, "coinbase": Coinbase, "kraken": Kraken, "bitmex": Bitmex}
 """A word of the host's name -> the exchange."""
+_UNEXPECTED = (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError)
+"""What comes of a message that is JSON and not what it should be."""
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
@@ -81,21 +90,38 @@ def _exchange(line: bytes) -> type[Exchange] | None:
 
 
 def reference(path: Path) -> Reference:
-    """Channels that a session subscribed to, with the sequence of each."""
-    whole, url = NOTHING, ""
+    """Channels that a session subscribed to, with the sequence of each; tick and lot where a list of instruments says them."""
+    instruments: list[Instrument] = []
+    url = ""
     sent: list[Any] = []
     for _, line in zip(range(HEAD_LINES), _lines(path, Tally()), strict=False):
         found = _LINE.fullmatch(line)
         if found is None or found["url"] is None:
             continue
         url = url or found["url"].decode("ascii", "replace")
-        if found["way"] == b"<-" and found["json"]:
-            try:
+        exchange = _exchange(line)
+        try:
+            if found["way"] == b"<-" and found["json"]:
                 sent.append(_decode(found["json"]))
-            except msgspec.DecodeError:
-                continue
+            elif found["way"] == b"->" and found["json"] and exchange is not None:
+                instruments += _instruments(exchange, _decode(found["json"]))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, *_UNEXPECTED):
+            # Reading the file counts what is none.
+            continue
     exchange = _exchange(url.encode())
-    return whole if exchange is None else merged(whole, exchange.reference(url, sent))
+    if exchange is None:
+        return NOTHING
+    return merged(exchange.reference(url, sent), Reference(instruments=tuple(instruments)))
+
+
+def _instruments(exchange: type[Exchange], message: Any) -> list[Instrument]:
+    """Instruments whose steps are whole units."""
+    found = [(symbol, units(tick), units(lot)) for symbol, tick, lot in exchange.steps(message)]
+    return [
+        Instrument(symbol=symbol, venue=exchange.venue, tick=tick, lot=lot if lot > 0 else None)
+        for symbol, tick, lot in found
+        if tick > 0
+    ]
 
 
 def _lines(path: Path, tally: Tally) -> Iterator[bytes]:
@@ -109,7 +135,7 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
     builder = Builder("")
     for number, line in enumerate(_lines(path, tally)):
         if exchange is None and (kind := _exchange(line)) is not None:
-            builder = Builder(kind.venue)
+            builder = Builder(kind.venue, tally.notes)
             exchange = kind(builder, tally)
         builder.row = number
         if line.strip():
@@ -148,7 +174,7 @@ def _take(line: bytes, exchange: Exchange | None, builder: Builder, tally: Tally
             type_ = exchange.received(message)
         else:
             type_ = exchange.answered(found["url"].decode("ascii", "replace"), message)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError):
+    except _UNEXPECTED:
         tally.undecoded[f"{exchange.venue} message: fields missing or of another form"] += 1
         return
     if type_ is not None:

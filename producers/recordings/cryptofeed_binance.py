@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -53,10 +54,10 @@ class Binance:
         symbol = data["s"]
         values = {
             "sequence": int(data["u"]),
-            "bid_px": units(data["b"]),
-            "bid_sz": units(data["B"]),
-            "ask_px": units(data["a"]),
-            "ask_sz": units(data["A"]),
+            "bid_px": self._builder.units(data["b"]),
+            "bid_sz": self._builder.units(data["B"]),
+            "ask_px": self._builder.units(data["a"]),
+            "ask_sz": self._builder.units(data["A"]),
             "ts_event": int(data["T"]) * NS_PER_MS if "T" in data else None,
         }
         self._builder.add(Kind.QUOTE, f"BINANCE.{symbol}.QUOTE", symbol, values)
@@ -67,8 +68,8 @@ class Binance:
         values = {
             "sequence": identity,
             "trade_id": identity,
-            "price": units(data["p"]),
-            "size": units(data["q"]),
+            "price": self._builder.units(data["p"]),
+            "size": self._builder.units(data["q"]),
             "ts_event": int(data["T"]) * NS_PER_MS,
         }
         self._builder.add(Kind.TRADE, f"BINANCE.{symbol}.TRADE", symbol, values)
@@ -86,6 +87,13 @@ class Binance:
             values[f"{side}_sz"] = units(best[0][1]) if best else 0
         self._builder.add(Kind.QUOTE, f"BINANCE.{symbol}.BOOK", symbol, values, Flag.SNAPSHOT)
         return None
+
+    @staticmethod
+    def steps(message: Any) -> Iterator[tuple[str, str, str]]:
+        """Symbols with the steps of their prices and sizes."""
+        for one in message.get("symbols", []):
+            filters = {item["filterType"]: item for item in one["filters"]}
+            yield one["symbol"], filters["PRICE_FILTER"]["tickSize"], filters["LOT_SIZE"]["stepSize"]
 
     @staticmethod
     def reference(url: str, sent: list[Any]) -> Reference:

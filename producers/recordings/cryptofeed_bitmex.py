@@ -7,10 +7,11 @@ no tick. Sizes are contracts.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from producers.recordings.builder import Builder, hashed, units
+from producers.recordings.builder import Builder, hashed
 from producers.recordings.moments import nanoseconds
 from producers.recordings.tally import Tally
 from tickproof.reference import Channel, Reference
@@ -42,7 +43,7 @@ class Bitmex:
         return None if message["data"] else f"{table} {action} without rows"
 
     def _add(self, one: dict[str, Any], is_trade: bool, is_old: bool) -> None:
-        values = {name: _value(one.get(field)) for name, field in (_TRADE if is_trade else _QUOTE).items()}
+        values = {name: self._value(one.get(field)) for name, field in (_TRADE if is_trade else _QUOTE).items()}
         if is_trade:
             values["trade_id"] = hashed(one["trdMatchID"])
         else:
@@ -52,15 +53,20 @@ class Bitmex:
         kind = Kind.TRADE if is_trade else Kind.QUOTE
         self._builder.add(kind, CHANNEL, one["symbol"], values, Flag.SNAPSHOT if is_old else 0)
 
+    def _value(self, number: int | Decimal | None) -> int | None:
+        return None if number is None else self._builder.units(number)
+
     def answered(self, url: str, message: Any) -> str | None:
         """Answers hold no ticks."""
         return f"HTTP {url.rpartition('/')[2]}"
 
     @staticmethod
+    def steps(message: Any) -> Iterator[tuple[str, int | Decimal, int | Decimal]]:
+        """Symbols with the steps of their prices and sizes."""
+        for one in message:
+            yield one["symbol"], one["tickSize"], one["lotSize"]
+
+    @staticmethod
     def reference(url: str, sent: list[Any]) -> Reference:
         """No numbers; a trade that comes twice is known by its id."""
         return Reference(channels={CHANNEL: Channel(sequence="increasing")})
-
-
-def _value(number: int | Decimal | None) -> int | None:
-    return None if number is None else units(number)

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from producers.recordings.book import Book
@@ -76,8 +77,8 @@ class Coinbase:
     def _match(self, message: dict[str, Any], is_old: bool) -> None:
         product = message["product_id"]
         values = {
-            "price": units(message["price"]),
-            "size": units(message["size"]),
+            "price": self._builder.units(message["price"]),
+            "size": self._builder.units(message["size"]),
             "trade_id": int(message["trade_id"]),
             "sequence": None if is_old else int(message["sequence"]),
             "ts_event": None if is_old else nanoseconds(message["time"]),
@@ -87,6 +88,12 @@ class Coinbase:
     def answered(self, url: str, message: Any) -> str | None:
         """Answers hold no ticks."""
         return f"HTTP {url.rpartition('/')[2]}"
+
+    @staticmethod
+    def steps(message: Any) -> Iterator[tuple[str, str, str]]:
+        """Symbols with the steps of their prices and sizes."""
+        for one in message:
+            yield one["id"], one["quote_increment"], one["base_increment"]
 
     @staticmethod
     def reference(url: str, sent: list[Any]) -> Reference:

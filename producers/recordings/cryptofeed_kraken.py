@@ -8,6 +8,8 @@ counted, and where it fails the quotes of that pair carry the flag MAYBE_BAD_BOO
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 from producers.recordings.book import Book, Levels
@@ -55,7 +57,7 @@ class Kraken:
         if name != "trade":
             return str(name)
         for price, size, time, *_ in parts[0]:
-            values = {"price": units(price), "size": units(size), "ts_event": units(time)}
+            values = {"price": self._builder.units(price), "size": self._builder.units(size), "ts_event": units(time)}
             self._builder.add(Kind.TRADE, CHANNEL, pair, values)
         return None
 
@@ -88,6 +90,13 @@ class Kraken:
     def answered(self, url: str, message: Any) -> str | None:
         """Answers hold no ticks."""
         return f"HTTP {url.rpartition('/')[2]}"
+
+    @staticmethod
+    def steps(message: Any) -> Iterator[tuple[str, Decimal, Decimal]]:
+        """Symbols with the steps of their prices and sizes; dark pools have no name in a session."""
+        for one in message["result"].values():
+            if "wsname" in one:
+                yield one["wsname"], *(Decimal(1).scaleb(-int(one[name])) for name in ("pair_decimals", "lot_decimals"))
 
     @staticmethod
     def reference(url: str, sent: list[Any]) -> Reference:
