@@ -9,16 +9,22 @@ from pathlib import Path
 
 import click
 
-from producers.recordings import RECORDINGS, Contents, contents, find
-from tickproof.errors import InputError
+from producers.recordings import RECORDINGS, Contents, contents, find, known
+from tickproof.errors import InputError, SettingsError
 
-_FORMATS = "\n".join(f"  {format_.name:8} {format_.meaning}" for format_ in RECORDINGS)
+_FORMATS = "\n".join(f"  {format_.name:13} {format_.meaning}" for format_ in RECORDINGS)
 
 
 @click.command(epilog=f"\b\nFormats:\n{_FORMATS}")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array, an object a file.")
-def command(paths: tuple[Path, ...], as_json: bool) -> None:
+@click.option(
+    "--reference-out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write what the formats imply of their channels as reference data for `submit`; nothing else is read.",
+)
+def command(paths: tuple[Path, ...], as_json: bool, reference_out: Path | None) -> None:
     """List the recordings in files and folders: format, ticks by kind, and what could not be decoded.
 
     Every file is read to its end. Files of no known format in a folder are listed without a format.
@@ -27,7 +33,11 @@ def command(paths: tuple[Path, ...], as_json: bool) -> None:
     Examples:
       tickproof recordings recordings/
       tickproof recordings ticks.parquet --json
+      tickproof recordings recordings/ --reference-out reference.json
     """
+    if reference_out is not None:
+        click.echo(_write_reference(paths, reference_out))
+        return
     listed = []
     for one in _listed(paths):
         listed.append(one)
@@ -39,6 +49,17 @@ def command(paths: tuple[Path, ...], as_json: bool) -> None:
         total = sum(one.ticks for one in listed)
         undecoded = sum(sum(one.undecoded.values()) for one in listed)
         click.echo(f"{total:,} ticks in {len(listed)} files, {undecoded:,} undecoded")
+
+
+def _write_reference(paths: tuple[Path, ...], out: Path) -> str:
+    """Write reference data; what was written, in a line."""
+    reference = known(paths)
+    try:
+        out.write_text(reference.model_dump_json(indent=1, exclude_defaults=True) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"recordings: cannot write {out} ({error.strerror}); choose another --reference-out") from error
+    modes = ", ".join(f"{name} {channel.sequence}" for name, channel in sorted(reference.channels.items()))
+    return f"{out}: {modes or 'nothing that formats imply of these channels'}"
 
 
 def _listed(paths: tuple[Path, ...]) -> Iterator[Contents]:
@@ -63,5 +84,7 @@ def _line(one: Contents) -> str:
         parts.append(f"{one.messages} messages")
     if one.out_of_order:
         parts.append(f"{one.out_of_order} out of order")
+    parts += [f"{type_} without ticks {count}" for type_, count in one.without_ticks.items()]
+    parts += [f"{note} {count}" for note, count in one.notes.items()]
     parts += [f"undecoded: {reason} ({count})" for reason, count in one.undecoded.items()]
     return ", ".join(parts if one.format else parts[:1])

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from jobs.local import EngineSettings
 from jobs.reference_file import load
 from models import registry
 from producers.heartbeats import Heartbeats
-from producers.recordings import Tally, open_recordings
+from producers.recordings import Tally, known, merged, open_recordings
 from tickproof import rules
 from tickproof.errors import SettingsError
 from tickproof.finding import Quality
@@ -57,7 +58,8 @@ def command(
 ) -> None:
     """Judge every tick of recordings, offline.
 
-    IN are recordings, Parquet of ticks, or folders of them; they are merged by capture time. In DIR stand afterwards
+    IN are recordings, Parquet of ticks, or folders of them; they are merged by capture time. What their formats imply of channels
+    (do numbers count without holes) is known without --reference, whose entries win. In DIR stand afterwards
     scored.parquet (the input's rows in the input's order, verdict columns added; capture heartbeats among them keep a verdict of
     zeros), findings.jsonl (the last revision of each), statistics.parquet, scan.json (this summary) and report.html.
 
@@ -69,6 +71,8 @@ def command(
     """
     effective = configuration.read({"model": model, "reference": reference})
     settings, name = settings_of(effective)
+    # What a person says of a channel wins over what its format implies.
+    settings = replace(settings, reference=merged(settings.reference, known(recordings)))
     tally = Tally()
     ticks = open_recordings(recordings, symbols=symbols or None, tally=tally)
     begun = time.perf_counter()
@@ -80,6 +84,7 @@ def command(
         "inputs": [str(path) for path in recordings],
         **counts.to_dict(),
         "undecoded": dict(sorted(tally.undecoded.items())),
+        "without_ticks": dict(sorted(tally.without_ticks.items())),
         "files_of_no_known_format": len(tally.unknown),
         "model": name,
         "model_version": detector.version if detector else "",

@@ -2,89 +2,144 @@
 
 from __future__ import annotations
 
+import gzip
 import zipfile
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from recording_samples import SAMPLES, lean_zip, plain_ticks, write_parquet
 
 from producers.merge import BATCH_ROWS
-from producers.recordings import BY_NAME, RECORDINGS, Tally, contents, find, lean, open_recordings
+from producers.recordings import BY_NAME, RECORDINGS, Format, Tally, contents, find, known, lean, merged, open_recordings
 from producers.recordings.lean_codes import conditions, exchange
 from tickproof.errors import InputError, TickError
 from tickproof.finding import VERDICT, verdict_columns
-from tickproof.tick import ROW, Condition, Flag, Kind, Present, Ticks, concat, from_arrow, to_arrow
+from tickproof.reference import Channel, Reference
+from tickproof.tick import Condition, Flag, Kind, Present, Ticks, concat, from_arrow, to_arrow
 
 SHARED = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 EQUITY_DAY = "equity/usa/tick/abc/20131007"
 NEW_YORK_MIDNIGHT_NS = int(datetime(2013, 10, 7, 4, tzinfo=UTC).timestamp()) * 10**9  # EDT is UTC−4
 
 
-def lean_zip(folder: Path, name: str, *members: tuple[str, str]) -> Path:
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for member, text in members:
-            archive.writestr(member, text)
-    return path
-
-
 def trades(folder: Path, text: str) -> Path:
     return lean_zip(folder, f"{EQUITY_DAY}_trade.zip", ("20131007_abc_Trade_Tick.csv", text))
-
-
-def plain_ticks(count: int = 3, channel: str = "X.A") -> Ticks:
-    rows = np.zeros(count, ROW)
-    rows["ts_recv"] = np.arange(count) * 1000 + 10**18
-    rows["kind"] = Kind.TRADE
-    rows["channel"], rows["venue"], rows["symbol"] = 0, 1, 2
-    rows["price"], rows["size"] = 10**9, 5 * 10**9
-    rows["present"] = Present.PRICE | Present.SIZE
-    return Ticks(rows, (channel, "XNAS", "ABC"))
-
-
-def write_parquet(path: Path, table: pa.Table | None = None, rows: int = 3) -> Path:
-    pq.write_table(pa.Table.from_batches([to_arrow(plain_ticks(rows))]) if table is None else table, path)
-    return path
 
 
 def read_all(path: Path, tally: Tally | None = None) -> Ticks:
     return concat(list(open_recordings([path], tally=tally)))
 
 
-SAMPLES: dict[str, Callable[[Path], Path]] = {
-    "lean": lambda folder: trades(folder, "1,10000,5,Q,0,0\n2,10000,5,Q,0,0\n3,10000,5,Q,0,0"),
-    "parquet": lambda folder: write_parquet(folder / "ticks.parquet"),
-}
-"""A file of three ticks in each format."""
+@pytest.fixture(params=RECORDINGS, ids=lambda format_: format_.name)
+def format_(request: pytest.FixtureRequest) -> Format:
+    """Every format in turn."""
+    found: Format = request.param
+    return found
 
 
-@pytest.mark.parametrize("format_", RECORDINGS, ids=lambda format_: format_.name)
-def test_every_format_reads_counts_and_recognises_its_sample_alone(format_, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    path = SAMPLES[format_.name](tmp_path)
+def read_or_error(path: Path, format_: Format) -> tuple[Ticks, str]:
+    """What a format reads of a file, recognised or not, and the error that it ends with."""
+    found = []
+    try:
+        format_.recognises(path.absolute(), path.read_bytes()[:1024])
+        format_.starts(path)
+        format_.reference(path)
+        for ticks in format_.read(path, Tally()):
+            found.append(ticks)
+    except InputError as error:
+        return concat(found), str(error)
+    return concat(found), ""
+
+
+def test_every_format_reads_counts_and_recognises_its_sample_alone(format_: Format, tmp_path: Path) -> None:
+    write, messages = SAMPLES[format_.name]
+    path = write(tmp_path)
     assert [(found, by.name) for found, by in find([path])] == [(path, format_.name)]
     counted = contents(path, format_)
-    assert (counted.ticks, counted.messages, counted.undecoded) == (3, 3, {})
+    assert (counted.ticks, counted.messages, counted.undecoded) == (3, messages, {})
     assert sum(counted.by_kind.values()) == 3
     ticks = read_all(path)
-    assert ticks.rows["row"].tolist() == [0, 1, 2]
-    assert format_.starts(path) <= ticks.rows["ts_recv"][0]
+    assert (np.diff(ticks.rows["row"].astype(np.int64)) == 1).all()
+    starts = format_.starts(path)
+    assert starts is None or starts <= ticks.rows["ts_recv"][0]
     table = pa.Table.from_batches([to_arrow(ticks)])
     assert (from_arrow(table).rows["ts_recv"] == ticks.rows["ts_recv"]).all()
+    assert (ticks.rows["channel"] >= 0).all()
+    assert (ticks.rows["venue"] >= 0).all()
 
 
-@pytest.mark.parametrize("format_", RECORDINGS, ids=lambda format_: format_.name)
-def test_every_format_says_what_is_wrong_with_a_cut_file(format_, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    path = SAMPLES[format_.name](tmp_path)
+def test_what_every_format_implies_is_about_channels_of_its_own(format_: Format, tmp_path: Path) -> None:
+    path = SAMPLES[format_.name][0](tmp_path)
+    said = known([path]).channels
+    channels = {ticks.names[code] for ticks in open_recordings([path]) for code in ticks.rows["channel"]}
+    own_schema = ("parquet", "csv", "jsonl")
+    assert channels <= set(said) if format_.name not in own_schema else not said
+    rows = read_all(path).rows
+    numbered = {bool(value) for value in rows["present"] & Present.SEQUENCE}
+    if format_.name not in own_schema and numbered == {False}:
+        assert {said[channel].sequence for channel in channels} <= {"none", "increasing"}
+
+
+def test_every_format_keeps_what_came_before_a_cut_or_says_that_nothing_can_be_read(format_: Format, tmp_path: Path) -> None:
+    path = SAMPLES[format_.name][0](tmp_path)
+    whole, content = read_all(path), path.read_bytes()
+    packed = path.with_name(path.name)
+    for size in range(0, len(content), max(1, len(content) // 60)):
+        packed.write_bytes(content[:size])
+        ticks, error = read_or_error(path, format_)
+        if error:
+            assert str(path) in error
+            assert "\n" not in error
+            continue
+        assert len(ticks) <= len(whole)
+        kept = whole.rows[: max(len(ticks) - 1, 0)]
+        # The last line of a text may be cut in its last number, which still is one.
+        assert (ticks.rows[: len(kept)]["ts_recv"] == kept["ts_recv"]).all()
+
+
+def test_no_format_breaks_on_damaged_bytes(format_: Format, tmp_path: Path) -> None:
+    path = SAMPLES[format_.name][0](tmp_path)
+    content = path.read_bytes()
+    for place in range(0, len(content), max(1, len(content) // 150)):
+        for value in (0, 0xFF, content[place] ^ 1):
+            path.write_bytes(content[:place] + bytes([value]) + content[place + 1 :])
+            ticks, error = read_or_error(path, format_)
+            to_arrow(ticks)
+            assert "\n" not in error
+
+
+@pytest.mark.parametrize("name", ["lean", "parquet"])
+def test_files_with_a_directory_at_their_end_say_that_they_are_cut(name: str, tmp_path: Path) -> None:
+    path = SAMPLES[name][0](tmp_path)
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(InputError, match="not a whole"):
         read_all(path)
+
+
+@pytest.mark.parametrize("name", ["csv", "jsonl", "taq", "cryptofeed", "dbn", "tardis", "truefx", "binance-depth"])
+def test_packed_files_are_read_as_they_are_and_keep_what_came_before_a_cut(name: str, tmp_path: Path) -> None:
+    path = SAMPLES[name][0](tmp_path)
+    plain, content = read_all(path), path.read_bytes()
+    packed = gzip.compress(content[: len(content) // 2]) + gzip.compress(content[len(content) // 2 :])
+    for data in (packed, pa.compress(content, "zstd", asbytes=True)):
+        path.write_bytes(data)
+        assert (read_all(path).rows == plain.rows).all()
+        path.write_bytes(data[: len(data) - 8])
+        ticks, _ = read_or_error(path, BY_NAME[name])
+        assert len(ticks) <= len(plain)
+
+
+def test_an_explicit_entry_wins_over_what_a_format_implies(tmp_path: Path) -> None:
+    path = SAMPLES["taq"][0](tmp_path)
+    said = Reference(channels={"TAQ.TRADE": Channel(sequence="shared", line="A")})
+    both = merged(said, known([path]))
+    assert both.channels["TAQ.TRADE"] == said.channels["TAQ.TRADE"]
+    assert both.channels["TAQ.QUOTE"].sequence == "none"
 
 
 def test_an_equity_trade_is_read_to_the_unit(tmp_path: Path) -> None:

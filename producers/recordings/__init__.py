@@ -1,7 +1,8 @@
 """Recorded feeds: one reader a format, one row a reader in RECORDINGS.
 
 A reader yields ticks in the file's order, a batch at a time, and writes down in a `Tally` what it read and what it could not
-decode, by reason: nothing is skipped in silence. Values are not judged here; a negative price is a tick.
+decode, by reason: nothing is skipped in silence. Values are not judged here; a negative price is a tick. What a format implies of
+its channels (does `sequence` count without holes, do sides merge) it says as reference data, so that nobody has to write them.
 """
 
 from __future__ import annotations
@@ -14,17 +15,53 @@ import numpy as np
 
 from producers.event_time import EARLIEST, running
 from producers.merge import merge
-from producers.recordings import lean, parquet
+from producers.recordings import (
+    binance_depth,
+    compressed,
+    cryptofeed,
+    dbn,
+    iex,
+    lean,
+    lobster,
+    nautilus,
+    parquet,
+    taq,
+    tardis,
+    text,
+    truefx,
+)
+from producers.recordings.known import merged
 from producers.recordings.tally import Tally
 from producers.rows import gathered
 from tickproof.errors import InputError
+from tickproof.reference import NOTHING, Reference
 from tickproof.tick import Kind, Ticks
 
-__all__ = ["BY_NAME", "RECORDINGS", "Contents", "Format", "Tally", "contents", "find", "open_recordings", "read"]
+__all__ = [
+    "BY_NAME",
+    "RECORDINGS",
+    "Contents",
+    "Format",
+    "Tally",
+    "contents",
+    "find",
+    "known",
+    "merged",
+    "open_recordings",
+    "read",
+]
 
-HEAD_BYTES = 16
-"""How much of a file's beginning a format is recognised by."""
+HEAD_BYTES = 1024
+"""How much of a file's beginning, unpacked, a format is recognised by."""
 _LATEST = int(np.iinfo(np.int64).max)
+
+
+def _unknown(path: Path) -> int | None:
+    return None
+
+
+def _nothing(path: Path) -> Reference:
+    return NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +75,46 @@ class Format:
     meaning : str
         One line for people.
     recognises : callable
-        `(path, first bytes) -> bool`; the path is absolute.
+        `(path, first HEAD_BYTES bytes, unpacked) -> bool`; the path is absolute.
     read : callable
         `(path, tally) -> batches` of at most `producers.merge.BATCH_ROWS` ticks in the file's order. Raises InputError where
         nothing of the file can be read.
     starts : callable
         `path -> ns`, a lower bound of the file's `ts_recv` that is found without reading its rows; None: not known.
+    reference : callable, optional
+        `path -> Reference`, what the format implies of the channels in the file; by default nothing.
     """
 
     name: str
     meaning: str
     recognises: Callable[[Path, bytes], bool]
     read: Callable[[Path, Tally], Iterator[Ticks]]
-    starts: Callable[[Path], int | None]
+    starts: Callable[[Path], int | None] = _unknown
+    reference: Callable[[Path], Reference] = _nothing
 
 
 RECORDINGS: tuple[Format, ...] = (
-    Format("lean", "QuantConnect LEAN tick zips: trades and quotes", lean.recognises, lean.read, lean.starts),
+    Format("lean", "QuantConnect LEAN tick zips: trades and quotes", lean.recognises, lean.read, lean.starts, lean.reference),
+    Format("nautilus", "Parquet samples of nautilus_trader", nautilus.recognises, nautilus.read, reference=nautilus.reference),
     Format("parquet", "Parquet in the canonical schema", parquet.recognises, parquet.read, parquet.starts),
+    Format("csv", "CSV in the canonical schema", text.recognises_csv, text.read_csv),
+    Format("jsonl", "JSON ticks, one a line", text.recognises_lines, text.read_lines),
+    Format("taq", "NYSE TAQ trades or quotes, CSV of R's highfrequency", taq.recognises, taq.read, reference=taq.reference),
+    Format("iex", "IEX TOPS 1.6 in packet captures", iex.recognises, iex.read, reference=iex.reference),
+    Format(
+        "cryptofeed",
+        "sessions as cryptofeed records them",
+        cryptofeed.recognises,
+        cryptofeed.read,
+        reference=cryptofeed.reference,
+    ),
+    Format("dbn", "Databento's DBN: trades, tops of book, books by order", dbn.recognises, dbn.read, reference=dbn.reference),
+    Format("lobster", "LOBSTER messages and order books", lobster.recognises, lobster.read, lobster.starts, lobster.reference),
+    Format("truefx", "TrueFX quotes, CSV", truefx.recognises, truefx.read, reference=truefx.reference),
+    Format("tardis", "CSV of tardis.dev: trades, quotes, books", tardis.recognises, tardis.read, reference=tardis.reference),
+    Format(
+        "binance-depth", "Binance's depth CSV", binance_depth.recognises, binance_depth.read, reference=binance_depth.reference
+    ),
 )
 """The formats that are read, in the order in which they are tried."""
 
@@ -64,7 +123,8 @@ BY_NAME: dict[str, Format] = {format_.name: format_ for format_ in RECORDINGS}
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What is in one recording. `by_kind` counts ticks by the name of their kind, `undecoded` messages by reason."""
+    """What is in one recording. `by_kind` counts ticks by the name of their kind; `undecoded` (by reason) and `without_ticks` (by
+    type) count messages, `notes` what was verified."""
 
     path: str
     format: str | None
@@ -72,6 +132,8 @@ class Contents:
     messages: int = 0
     by_kind: dict[str, int] = field(default_factory=dict)
     undecoded: dict[str, int] = field(default_factory=dict)
+    without_ticks: dict[str, int] = field(default_factory=dict)
+    notes: dict[str, int] = field(default_factory=dict)
     out_of_order: int = 0
     first_ns: int | None = None
     last_ns: int | None = None
@@ -117,11 +179,7 @@ def _known() -> str:
 
 
 def _format_of(path: Path) -> Format | None:
-    try:
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check that it is a readable file") from error
+    head = compressed.head(path, HEAD_BYTES)
     absolute = path.absolute()
     return next((format_ for format_ in RECORDINGS if format_.recognises(absolute, head)), None)
 
@@ -188,6 +246,20 @@ def _selected(batches: Iterator[Ticks], symbols: frozenset[str] | None, first: i
             yield Ticks(gathered(batch.rows, np.flatnonzero(keep)), batch.names)
 
 
+def known(paths: Iterable[str | Path]) -> Reference:
+    """What the formats of some recordings imply of their channels; of two files that say something of one channel the first wins.
+
+    Raises
+    ------
+    InputError
+        As `find`, or when a file cannot be read at all.
+    """
+    whole = NOTHING
+    for path, format_ in find(paths):
+        whole = merged(whole, format_.reference(path))
+    return whole
+
+
 def contents(path: Path, format_: Format) -> Contents:
     """Read one recording and count what is in it.
 
@@ -210,6 +282,8 @@ def contents(path: Path, format_: Format) -> Contents:
         messages=tally.messages,
         by_kind={_kind_name(int(kind)): int(kinds[kind]) for kind in np.flatnonzero(kinds)},
         undecoded=dict(sorted(tally.undecoded.items())),
+        without_ticks=dict(sorted(tally.without_ticks.items())),
+        notes=dict(sorted(tally.notes.items())),
         out_of_order=tally.out_of_order,
         first_ns=times[0] if times else None,
         last_ns=times[-1] if times else None,

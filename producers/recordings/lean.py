@@ -32,14 +32,15 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from producers.merge import merge
+from producers.recordings.delimited import BLOCK_BYTES, blocks
+from producers.recordings.known import channels
 from producers.recordings.lean_rows import EQUITY_QUOTE, EQUITY_TRADE, FUTURE_TRADE, TWO_SIDED_QUOTE, Layout, Names, parse
 from producers.recordings.tally import Tally
 from tickproof.errors import InputError
+from tickproof.reference import Reference
 from tickproof.tick import NS_PER_SECOND, Ticks
 
 MAGIC = b"PK\x03\x04"
-BLOCK_BYTES = 1_250_000
-"""Read at once: about 45 000 rows of the equity files, 60 000 of forex."""
 INFLATE_BYTES = 32 * 1024
 
 
@@ -111,6 +112,12 @@ def recognises(path: Path, head: bytes) -> bool:
     return head.startswith(MAGIC) and address(path) is not None
 
 
+def reference(path: Path) -> Reference:
+    """Nothing has a number."""
+    found = address(path.absolute())
+    return channels(() if found is None else (found.channel,), "none")
+
+
 def starts(path: Path) -> int | None:
     """Midnight of the file's day, in ns."""
     found = address(path.absolute())
@@ -132,7 +139,8 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
         with zipfile.ZipFile(path) as archive:
             members = sorted(name for name in archive.namelist() if not name.endswith("/"))
             yield from merge([_member(archive, name, found, tally) for name in members])
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, ValueError) as error:
+        # Damage may look like an encrypted member, or one of a version to come.
         raise InputError(f"{path}: not a whole zip file ({error}); fetch it again") from error
 
 
@@ -142,7 +150,7 @@ def _member(archive: zipfile.ZipFile, name: str, file: Address, tally: Tally) ->
     names = Names(file.channel, _symbol(name, file), MARKETS[file.security, file.market].venue)
     row = 0
     with archive.open(name) as stream:
-        for block in _blocks(stream, tally):
+        for block in blocks(_pieces(stream, tally)):
             rows, lines = parse(block, layout, names, tally.undecoded)
             rows["ts_recv"] += file.midnight_ns
             rows["row"] += np.uint32(row)
@@ -157,33 +165,18 @@ def _symbol(member: str, file: Address) -> str:
     return file.symbol + expiry if file.security == "future" and expiry.isdigit() else file.symbol
 
 
-def _blocks(stream: IO[bytes], tally: Tally) -> Iterator[bytes]:
-    """The stream in blocks of whole lines; one that lacks its line end is the last, or is longer than a block."""
-    rest = b""
-    for piece in _pieces(stream, tally):
-        whole, newline, behind = piece.rpartition(b"\n")
-        if newline:
-            yield rest + whole + newline
-            rest = behind
-        elif len(rest) > BLOCK_BYTES:
-            # No line end in sight: it fails as one line, and the file is not gathered in memory.
-            yield rest + piece
-            rest = b""
-        else:
-            rest += piece
-    if rest:
-        yield rest
-
-
 def _pieces(stream: IO[bytes], tally: Tally) -> Iterator[bytes]:
-    """The stream in pieces of about BLOCK_BYTES. A damaged one ends with its last line before the damage, and that is counted."""
+    """The stream in pieces of about BLOCK_BYTES: 45 000 rows of the equity files, 60 000 of forex.
+
+    A damaged one ends with its last line before the damage, and that is counted.
+    """
     gathered: list[bytes] = []
     size = 0
     while True:
         try:
             # Small steps: what one step has inflated is lost when it meets the damage.
             step = stream.read(INFLATE_BYTES)
-        except (zlib.error, zipfile.BadZipFile, EOFError):
+        except (zlib.error, zipfile.BadZipFile, EOFError, OSError):
             tally.undecoded["zip member damaged: cut off there"] += 1
             whole, newline, _ = b"".join(gathered).rpartition(b"\n")
             yield whole + newline

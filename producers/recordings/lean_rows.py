@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 
+from producers.recordings.delimited import PRICE, SIZE, TEXT, counted, integers, lines_of, numpy, tables
 from producers.recordings.lean_codes import conditions, exchange
 from producers.rows import gathered, joined
 from tickproof.tick import ROW, Array, Flag, Kind, Present
 
-TIME, PRICE, DECI_CENTS, SIZE = pa.decimal128(30, 6), pa.decimal128(28, 9), pa.decimal128(28, 5), pa.decimal128(28, 9)
+TIME, DECI_CENTS = pa.decimal128(30, 6), pa.decimal128(28, 5)
 """Exact: the integer behind each decimal is ns, or units of 1e-9; of a price × 10 000 units of 1e-9 stand five places behind
 the point."""
-TEXT = pa.dictionary(pa.int32(), pa.string())
 TIME_LIMIT_NS = 10 * 86_400 * 1_000_000_000
 """A time of day beyond this is none, whatever the day's length."""
-NUMERIC = b"0123456789+-.eE \t"
-"""What a number may be written with, at most."""
 _HEX = re.compile(r"[0-9A-Fa-f]{0,8}")
 
 
@@ -95,79 +91,9 @@ def parse(block: bytes, layout: Layout, names: Names, undecoded: Counter[str]) -
     lines : int
         How many lines there were, decoded or not.
     """
-    lines = block.count(b"\n") + (not block.endswith(b"\n"))
-    pieces = [_rows(table, numbers, layout, names, undecoded) for numbers, table in _tables(block, layout, undecoded)]
-    return (pieces[0] if len(pieces) == 1 else joined(pieces)), lines
-
-
-def _tables(block: bytes, layout: Layout, undecoded: Counter[str]) -> list[tuple[npt.NDArray[np.int64], pa.Table]]:
-    """The block as tables, with the numbers of their lines; lines that are no rows are counted."""
-    try:
-        table = _table(block, layout)
-        return [(np.arange(len(table)), table)]
-    except pa.ArrowInvalid:
-        # Somewhere in it; Arrow does not say where. What cannot be a row at a glance goes first, so that little is left to seek.
-        lines = block.removesuffix(b"\n").split(b"\n")
-    numbered = []
-    for number, line in enumerate(lines):
-        reason = _glance(line, layout)
-        if reason is None:
-            numbered.append((number, line))
-        else:
-            undecoded[reason] += 1
-    return list(_halves(numbered, layout, undecoded))
-
-
-def _halves(
-    numbered: list[tuple[int, bytes]], layout: Layout, undecoded: Counter[str]
-) -> Iterator[tuple[npt.NDArray[np.int64], pa.Table]]:
-    """Numbered lines as tables, in order: what does not parse is halved until the bad lines stand alone."""
-    spans = [(0, len(numbered))] if numbered else []
-    while spans:
-        first, last = spans.pop()
-        part = numbered[first:last]
-        try:
-            table = _table(b"\n".join(line for _, line in part) + b"\n", layout)
-        except pa.ArrowInvalid as error:
-            if last - first == 1:
-                undecoded[_reason(error, layout)] += 1
-                continue
-            middle = (first + last) // 2
-            spans += [(middle, last), (first, middle)]
-        else:
-            yield np.array([number for number, _ in part]), table
-
-
-def _glance(line: bytes, layout: Layout) -> str | None:
-    """Why a line cannot be a row, as far as the count of its cells and the characters of its numbers show it."""
-    cells = line.removesuffix(b"\r").split(b",")
-    if len(cells) != len(layout.columns):
-        return f"columns: found {len(cells)}, expected {len(layout.columns)}" if line else "time: none, or none of a day"
-    for (name, type_), cell in zip(layout.columns.items(), cells, strict=True):
-        if type_ is not TEXT and cell.translate(None, NUMERIC):
-            return f"{name}: not what the column holds"
-    return None
-
-
-def _table(lines: bytes, layout: Layout) -> pa.Table:
-    return pa.csv.read_csv(
-        pa.BufferReader(lines),
-        read_options=pa.csv.ReadOptions(column_names=list(layout.columns), use_threads=False, block_size=len(lines) + 1),
-        parse_options=pa.csv.ParseOptions(quote_char=False, ignore_empty_lines=False),
-        convert_options=pa.csv.ConvertOptions(column_types=layout.columns, null_values=[""], strings_can_be_null=False),
-    )
-
-
-def _reason(error: pa.ArrowInvalid, layout: Layout) -> str:
-    """Arrow's message as a reason that is the same for all lines of its kind."""
-    text = str(error)
-    column = re.search(r"column #(\d+)", text)
-    if column:
-        return f"{list(layout.columns)[int(column[1])]}: not what the column holds"
-    columns = re.search(r"Expected (\d+) columns, got (\d+)", text)
-    if columns:
-        return f"columns: found {columns[2]}, expected {columns[1]}"
-    return "line: not CSV"
+    found = tables(block, layout.columns, undecoded, "time: none, or none of a day")
+    pieces = [_rows(table, numbers, layout, names, undecoded) for numbers, table in found]
+    return (pieces[0] if len(pieces) == 1 else joined(pieces)), lines_of(block)
 
 
 def _rows(table: pa.Table, numbers: npt.NDArray[np.int64], layout: Layout, names: Names, undecoded: Counter[str]) -> Array:
@@ -182,13 +108,13 @@ def _rows(table: pa.Table, numbers: npt.NDArray[np.int64], layout: Layout, names
         if type_ is TEXT:
             good &= _text(rows, name, column, names, undecoded)
         elif name == "suspicious":
-            rows["flags"] = np.where(_numpy(pc.fill_null(column, 0)) != 0, Flag.VENDOR_SUSPICIOUS, 0)
+            rows["flags"] = np.where(numpy(pc.fill_null(column, 0)) != 0, Flag.VENDOR_SUSPICIOUS, 0)
         else:
-            values, fits = _integers(column)
-            good &= _counted(fits, f"{name}: beyond 64 bits", undecoded)
-            valid = _numpy(column.is_valid())
+            values, fits = integers(column)
+            good &= counted(fits, f"{name}: beyond 64 bits", undecoded)
+            valid = numpy(column.is_valid())
             if name == "time":
-                good &= _counted(valid & (np.abs(values) < TIME_LIMIT_NS), "time: none, or none of a day", undecoded)
+                good &= counted(valid & (np.abs(values) < TIME_LIMIT_NS), "time: none, or none of a day", undecoded)
                 rows["ts_recv"] = values
             else:
                 rows[name] = np.where(valid, values, 0)
@@ -209,7 +135,7 @@ def _drop_absent_sides(rows: Array) -> None:
 def _text(rows: Array, name: str, column: pa.DictionaryArray, names: Names, undecoded: Counter[str]) -> npt.NDArray[np.bool_]:
     """Fill in what an exchange letter or a condition says; False where it says nothing that can be read."""
     words = ["" if word is None else word for word in column.dictionary.to_pylist()]
-    codes = _numpy(pc.fill_null(column.indices, len(words)))
+    codes = numpy(pc.fill_null(column.indices, len(words)))
     if name == "exchange":
         if names.venue is None:
             rows["venue"] = names.venues([*words, ""] if column.null_count else words)[codes]
@@ -219,23 +145,4 @@ def _text(rows: Array, name: str, column: pa.DictionaryArray, names: Names, unde
     readable = np.array([*(_HEX.fullmatch(word) is not None for word in words), True])
     bits = [conditions(int(word or "0", 16)) if _HEX.fullmatch(word) else 0 for word in words]
     rows["conditions"] = np.array([*bits, 0], np.uint32)[codes]
-    return _counted(readable[codes], "condition: not hexadecimal", undecoded)
-
-
-def _counted(fits: npt.NDArray[np.bool_], reason: str, undecoded: Counter[str]) -> npt.NDArray[np.bool_]:
-    """What fits; what does not is counted."""
-    bad = len(fits) - int(np.count_nonzero(fits))
-    if bad:
-        undecoded[reason] += bad
-    return fits
-
-
-def _integers(column: pa.Decimal128Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """The integers behind the decimals, and which of them fit 64 bits; nulls fit."""
-    words = np.frombuffer(column.buffers()[1], "<i8").reshape(-1, 2)[column.offset : column.offset + len(column)]
-    return words[:, 0], (words[:, 1] == words[:, 0] >> 63) | _numpy(column.is_null())
-
-
-def _numpy(column: pa.Array) -> Array:
-    array: Array = column.to_numpy(zero_copy_only=False)
-    return array
+    return counted(readable[codes], "condition: not hexadecimal", undecoded)

@@ -45,7 +45,7 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
         while True:
             try:
                 batch = next(batches, None)
-            except (pa.ArrowException, OSError) as error:
+            except (pa.ArrowException, OSError, ValueError) as error:
                 raise InputError(
                     f"{path}, row {row}: the file is broken from here on ({_line(error)}); write it again"
                 ) from error
@@ -53,7 +53,7 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
                 return
             try:
                 ticks = from_arrow(batch)
-            except TickError as error:
+            except (TickError, ValueError) as error:
                 raise TickError(f"{path}, rows {row} to {row + len(batch) - 1}: {error}") from error
             ticks.rows["row"] = np.arange(row, row + len(ticks))
             row += len(ticks)
@@ -77,7 +77,7 @@ def starts(path: Path) -> int | None:
 def _open(path: Path, read_dictionary: list[str] | None = None) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path, read_dictionary=read_dictionary)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(f"{path}: not a whole Parquet file ({_line(error)}); write it again") from error
 
 

@@ -17,6 +17,10 @@ class Tally:
         Messages of the source: rows, packets, lines. One message may hold several ticks, or none.
     undecoded : Counter of str
         Messages, or parts of a file, that are no ticks, by reason.
+    without_ticks : Counter of str
+        Messages that were decoded and are no ticks (administration, depth below the top), by type.
+    notes : Counter of str
+        What else was seen on the way, by name: a checksum that was verified, one that failed.
     out_of_order : int
         Ticks whose `ts_recv` is below that of an earlier one of the same file. They stay where they arrived.
     unknown : list of Path
@@ -25,5 +29,7 @@ class Tally:
 
     messages: int = 0
     undecoded: Counter[str] = field(default_factory=Counter)
+    without_ticks: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
     out_of_order: int = 0
     unknown: list[Path] = field(default_factory=list)

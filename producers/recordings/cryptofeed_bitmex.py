@@ -1,0 +1,72 @@
+"""BitMEX's messages: https://www.bitmex.com/app/wsAPI.
+
+One channel, `BITMEX.WS`: no numbers, but trades have ids. `quote` is the best bid and ask and `trade` a trade; a `partial`
+of either is what was before the session, a snapshot. One message may hold several. `orderBookL2` is the book behind the quotes:
+no tick. Sizes are contracts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from producers.recordings.builder import Builder, hashed
+from producers.recordings.moments import nanoseconds
+from producers.recordings.tally import Tally
+from tickproof.reference import Channel, Reference
+from tickproof.tick import Flag, Kind
+
+CHANNEL = "BITMEX.WS"
+_QUOTE = {"bid_px": "bidPrice", "bid_sz": "bidSize", "ask_px": "askPrice", "ask_sz": "askSize"}
+_TRADE = {"price": "price", "size": "size"}
+
+
+class Bitmex:
+    """See the module."""
+
+    venue = "BITMEX"
+
+    def __init__(self, builder: Builder, tally: Tally) -> None:
+        self._builder = builder
+
+    def received(self, message: Any) -> str | None:
+        """Take a message of the session; its type if no tick came of it."""
+        table = message.get("table")
+        if table is None:
+            return "subscription confirmed" if "subscribe" in message else next(iter(message))
+        action = message["action"]
+        if table not in ("quote", "trade") or action not in ("partial", "insert"):
+            return f"{table} {action}"
+        for one in message["data"]:
+            self._add(one, table == "trade", action == "partial")
+        return None if message["data"] else f"{table} {action} without rows"
+
+    def _add(self, one: dict[str, Any], is_trade: bool, is_old: bool) -> None:
+        values = {name: self._value(one.get(field)) for name, field in (_TRADE if is_trade else _QUOTE).items()}
+        if is_trade:
+            values["trade_id"] = hashed(one["trdMatchID"])
+        else:
+            # A side without orders has neither price nor size.
+            values |= {size: values[size] or 0 for price, size in (("bid_px", "bid_sz"), ("ask_px", "ask_sz"))}
+        values["ts_event"] = None if is_old else nanoseconds(one["timestamp"])
+        kind = Kind.TRADE if is_trade else Kind.QUOTE
+        self._builder.add(kind, CHANNEL, one["symbol"], values, Flag.SNAPSHOT if is_old else 0)
+
+    def _value(self, number: int | Decimal | None) -> int | None:
+        return None if number is None else self._builder.units(number)
+
+    def answered(self, url: str, message: Any) -> str | None:
+        """Answers hold no ticks."""
+        return f"HTTP {url.rpartition('/')[2]}"
+
+    @staticmethod
+    def steps(message: Any) -> Iterator[tuple[str, int | Decimal, int | Decimal]]:
+        """Symbols with the steps of their prices and sizes."""
+        for one in message:
+            yield one["symbol"], one["tickSize"], one["lotSize"]
+
+    @staticmethod
+    def reference(url: str, sent: list[Any]) -> Reference:
+        """No numbers; a trade that comes twice is known by its id."""
+        return Reference(channels={CHANNEL: Channel(sequence="increasing")})
