@@ -84,6 +84,8 @@ class Options:
     sealed: bool
     resume: bool
     name: str | None
+    diff: str | None
+    patience_s: float
     as_json: bool
 
     @property
@@ -129,8 +131,22 @@ class Options:
 )
 @click.option("--resume", is_flag=True, help="Send in transactions, and go on where a killed start of the same replay ended.")
 @click.option("--name", help="Of a replay with --resume; by default made of its paths, window and symbols.")
+@click.option(
+    "--diff",
+    metavar="RUN",
+    help="Wait for a job that reads the topic, and compare its findings with RUN's over the same recordings.",
+)
+@click.option(
+    "--patience",
+    "patience_s",
+    type=click.FloatRange(1),
+    default=120.0,
+    show_default=True,
+    help="With --diff: give up when a job has scored nothing for so many seconds.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-def command(**options: Any) -> None:
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> None:
     """Replay recordings to Kafka: files and folders, merged by capture time.
 
     Ticks of a channel keep their order. At each second of event time all channels and partitions get a capture heartbeat, and the
@@ -140,20 +156,45 @@ def command(**options: Any) -> None:
     again, at any speed: its progress is committed with its ticks, to the topic replay.progress. Ticks become visible half a
     second later, and what is sent is the same bytes each time.
 
+    With --diff, RUN is a folder that `tickproof scan` wrote, or HOST:PORT/PREFIX of a job's topics; --to-topic is the PREFIX, or
+    PREFIXticks.raw, of a job that runs, or will. Its findings are compared with RUN's: same, new, gone, changed. Exit status 1
+    if they differ.
+
     \b
     Examples:
       tickproof replay recordings/ --brokers 127.0.0.1:9092 --speed max
       tickproof replay ibm/20131007_trade.zip ibm/20131007_quote.zip --speed 60 --from 2013-10-07T13:30:00Z
       tickproof replay out/ticks.parquet --shift-to-now --encoding json --prefix live.
       tickproof replay recordings/ --speed max --resume
+      tickproof replay recordings/ --speed max --to-topic new.ticks.raw --diff scanned/
+      tickproof replay recordings/ --speed max --to-topic new.ticks.raw --diff 127.0.0.1:9092/old. --json
     """
     chosen = Options(**options)
     if chosen.name is not None and not chosen.resume:
         raise click.UsageError("--name is of a replay with --resume; give both, or leave --name out")
     settings = read({"brokers": chosen.brokers, "prefix": chosen.prefix}).settings
-    summary = _send(chosen, settings)
-    where = f"{chosen.topic or settings.prefix + TOPIC} on {settings.brokers}"
-    click.echo(json.dumps(summary) if chosen.as_json else text_of(summary, where))
+    topic = chosen.topic or settings.prefix + TOPIC
+    if chosen.diff is None:
+        summary = _send(chosen, settings)
+        lines, is_same = [text_of(summary, f"{topic} on {settings.brokers}")], True
+    else:
+        summary, lines, is_same = _compare(replace(chosen, topic=topic), settings, chosen.diff)
+    click.echo(json.dumps(summary) if chosen.as_json else "\n".join(lines))
+    ctx.exit(0 if is_same else 1)
+
+
+def _compare(chosen: Options, settings: Settings, run: str) -> tuple[dict[str, Any], list[str], bool]:
+    """Publish, and compare what a job finds with a run: the summary, the same for people, and whether nothing differs."""
+    if chosen.shift_to_now or not chosen.sealed:
+        raise click.UsageError("--diff compares the same ticks, all of them final: leave --shift-to-now and --no-seal out")
+    # What reads a job's topics takes a second to import.
+    from commands.replay_diff import Target, compared, difference_text, topic_of_job
+
+    target = Target(topic_of_job(settings.brokers, str(chosen.topic)), chosen.patience_s, is_resumed=chosen.resume)
+    chosen = replace(chosen, topic=target.topic)
+    summary, difference = compared(run, target, settings, lambda: _send(chosen, settings))
+    lines = [text_of(summary, f"{target.topic} on {settings.brokers}"), difference_text(difference)]
+    return summary, lines, difference.is_same
 
 
 def _send(chosen: Options, settings: Settings) -> dict[str, Any]:
