@@ -17,7 +17,7 @@ from confluent_kafka import KafkaError, KafkaException, Message
 
 from producers.framing import Frame
 from producers.progress import Progress, Setting, encode, read, topic_id
-from producers.publish import FLUSH_TIMEOUT_S, METADATA_TIMEOUT_S, Published, Publisher
+from producers.publish import FLUSH_TIMEOUT_S, Published, Publisher
 from tickproof.errors import InputError, ServiceError, SettingsError
 
 COMMIT_EVERY_S = 0.5
@@ -25,6 +25,8 @@ COMMIT_EVERY_S = 0.5
 TIMEOUT_MS = 60_000
 """A transaction that is open for so long is ended by the broker: its replay is gone."""
 ABORT_S = 10.0
+ANSWER_S = 20.0
+"""What takes longer is asked for again, for as long as records may take."""
 FENCED = (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH)
 """What the broker says to a producer whose name another has taken over."""
 
@@ -70,7 +72,7 @@ class ResumablePublisher(Publisher):
         self._is_open = False
         self._begun_s = 0.0
         self._noted: list[str | None] = []
-        self._settle(lambda: self._producer.init_transactions(METADATA_TIMEOUT_S * 6))
+        self._settle(lambda: self._producer.init_transactions(ANSWER_S))
         self._topic_id = topic_id(brokers, topic)
         self._start = self._sofar = self._new("", {}, 0, None)
 
@@ -216,7 +218,7 @@ class ResumablePublisher(Publisher):
             raise ServiceError(
                 f"{self._replay}: the transaction was not delivered: {said}; see that the broker is well, and resume"
             )
-        self._settle(lambda: self._producer.commit_transaction(FLUSH_TIMEOUT_S))
+        self._settle(lambda: self._producer.commit_transaction(ANSWER_S))
         self._is_open = False
 
     def _note(self, error: KafkaError | None, _message: Message) -> None:
@@ -224,6 +226,7 @@ class ResumablePublisher(Publisher):
 
     def _settle(self, act: Callable[[], object]) -> None:
         """Do something that changes the transaction, again where the broker says so."""
+        deadline = time.monotonic() + FLUSH_TIMEOUT_S
         while True:
             try:
                 act()
@@ -231,7 +234,7 @@ class ResumablePublisher(Publisher):
                 self._serve(self._producer.poll, 0.05)
             except KafkaException as error:
                 reason = error.args[0]
-                if reason.retriable() and not reason.txn_requires_abort():
+                if reason.retriable() and not reason.txn_requires_abort() and time.monotonic() < deadline:
                     continue
                 self._check_fenced(reason)
                 raise ServiceError(
