@@ -379,7 +379,7 @@ def _arrays(ticks: Ticks) -> list[pa.Array]:
     records = words(rows)
     columns: dict[str, tuple[pa.Buffer, int]] = {}
     for width, names in _BY_WIDTH.items():
-        matrix = records.view(f"u{width}").reshape(count, -1)
+        matrix = records.view(f"u{width}").reshape(count, ROW.itemsize // width)
         first = ROW.fields[names[0]][1] // width  # type: ignore[index]  # a structured type has fields
         buffer = pa.py_buffer(np.ascontiguousarray(matrix[:, first : first + len(names)].T))
         columns |= {name: (buffer, position * count * width) for position, name in enumerate(names)}
@@ -406,7 +406,7 @@ def _encoded(codes: npt.NDArray[np.int32], names: tuple[str, ...]) -> list[pa.Di
     """The string columns, a row of codes each, dictionary encoded."""
     # A table for each column, with a slot in front for -1 (null); all columns are looked up at once.
     width = len(names) + 1
-    places = codes + np.arange(1, len(codes) * width, width, dtype=np.int64)[:, None]
+    places = codes + (np.arange(len(codes)) * width + 1)[:, None]
     used = np.zeros((len(codes), width), np.bool_)
     used.reshape(-1)[places] = True
     moved = np.zeros(used.shape, np.int32)
