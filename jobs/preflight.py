@@ -14,7 +14,7 @@ from jobs.reference_file import load
 from jobs.rest import Rest
 from tickproof.errors import ServiceError
 
-JOB_TOPICS = tuple(name for name in topics.BY_NAME if name not in ("feed.labels", "models.announce"))
+JOB_TOPICS = tuple(name for name in topics.BY_NAME if name not in ("feed.labels", "models.announce", "replay.progress"))
 """What the job reads and writes."""
 
 

@@ -63,9 +63,9 @@ class Schedule:
     """How a schedule was kept: `frames` that had one, and the wall ns that they were sent after they were due."""
 
     frames: int
-    median_ns: int
+    p50_ns: int
     p99_ns: int
-    worst_ns: int
+    max_ns: int
 
 
 class Errors:

@@ -5,6 +5,7 @@ Nothing is believed before the broker has confirmed it: counts are those of deli
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -96,7 +97,9 @@ class Publisher:
         self.topic = topic
         self._errors: Counter[str] = Counter()
         self._ticks: Counter[str] = Counter()
-        self._messages = self._heartbeats = self._bytes = self._sent = 0
+        self._messages = self._heartbeats = self._bytes = 0
+        self._sent = self._sent_ticks = self._sent_heartbeats = 0
+        self._fatal: KafkaError | None = None
         self._producer = Producer({**CONFIGURATION, **(configuration or {}), "bootstrap.servers": brokers, "logger": _LOG})
         self.partitions = self._find_partitions(metadata_timeout_s)
 
@@ -107,8 +110,14 @@ class Publisher:
         if kind is None:
             self.close()
         else:
-            self._producer.purge()
-            self._producer.poll(0)
+            self.leave()
+
+    def leave(self) -> None:
+        """Drop what is not sent yet."""
+        self._producer.purge()
+        # Why we leave is known already.
+        with contextlib.suppress(ServiceError):
+            self._serve(self._producer.poll, 0.0)
 
     def send(self, frame: Frame) -> None:
         """Hand a frame to the producer: one record, or one a tick if it is of several channels. Waits while the queue is full."""
@@ -119,17 +128,19 @@ class Publisher:
             beats = _heartbeats(frame.ticks)
             report = partial(self._delivered, frame.channel, len(frame.ticks) - beats, beats)
             self._produce(frame.channel, payload.value, frame.timestamp_ms, [*payload.headers.items()], report)
-        self._producer.poll(0)
+            self._sent_ticks += len(frame.ticks) - beats
+            self._sent_heartbeats += beats
+        self._serve(self._producer.poll, 0.0)
         self._check()
 
     def poll(self, timeout_s: float = 0.0) -> None:
         """Serve delivery reports for up to `timeout_s`."""
-        self._producer.poll(timeout_s)
+        self._serve(self._producer.poll, timeout_s)
         self._check()
 
     def close(self) -> Published:
         """Wait until every record is confirmed, and say what was."""
-        missing = self._producer.flush(FLUSH_TIMEOUT_S)
+        missing = self._serve(self._producer.flush, FLUSH_TIMEOUT_S)
         self._check()
         if missing or self._messages != self._sent:
             raise ServiceError(
@@ -154,6 +165,8 @@ class Publisher:
             if report is None:
                 report = reports[code, beat] = partial(self._delivered, channel, not beat, beat)
             self._produce(channel, value, time_ms, _JSON_HEADERS, report)
+            self._sent_ticks += not beat
+            self._sent_heartbeats += beat
 
     def _produce(self, channel: str, value: bytes, timestamp_ms: int, headers: _Headers, report: _Report) -> None:
         partition = partition_of(channel, self.partitions) if channel.startswith(CAPTURE_CHANNEL) else BY_KEY
@@ -164,7 +177,7 @@ class Publisher:
                 record(headers=headers)
             except BufferError:
                 # The queue is full: the broker is slower than we are. Reports make room; at last those of records that timed out.
-                self._producer.poll(0.05)
+                self._serve(self._producer.poll, 0.05)
                 self._check()
             except KafkaException as error:
                 raise ServiceError(f"{self._where}: {error.args[0].str()}; see that the broker is well") from error
@@ -182,7 +195,24 @@ class Publisher:
         self._heartbeats += heartbeats
         self._bytes += len(message)
 
+    def _serve(self, act: Callable[[float], int], timeout_s: float) -> int:
+        """Serve reports by `poll` or `flush`; what that returns.
+
+        A fatal error is raised from there, and where reports come behind it, the library trips over it in the first of them.
+        """
+        try:
+            return act(timeout_s)
+        except (KafkaException, SystemError) as error:
+            fatal = error if isinstance(error, KafkaException) else error.__cause__
+            if not isinstance(fatal, KafkaException):
+                raise
+            self._fatal = fatal.args[0]
+            self._check()
+            raise
+
     def _check(self) -> None:
+        if self._fatal is not None:
+            raise ServiceError(f"{self._where}: the producer failed for good: {self._fatal.str()}; see the broker's log")
         if self._errors:
             reasons = ", ".join(f"{reason} ({count})" for reason, count in sorted(self._errors.items()))
             raise ServiceError(f"{self._where}: records were not delivered: {reasons}; see that the broker is well")

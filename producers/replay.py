@@ -103,6 +103,8 @@ def replay(
     speed: float | None,
     clock: Clock,
     progress: Callable[[Frame, int], None] = lambda frame, late_ns: None,
+    *,
+    fills: bool = True,
 ) -> Schedule:
     """Hand each frame to the sink when its last tick is due, and fill partitions that say nothing for too long.
 
@@ -118,6 +120,9 @@ def replay(
         The wall's time.
     progress : callable, optional
         `(frame, wall ns that it is late)` after each frame.
+    fills : bool
+        Whether partitions that say nothing get fillers. Their times are the wall's, so a stream that is to be the same bytes
+        each time goes without, and has the heartbeats of each second of event time.
 
     Returns
     -------
@@ -134,7 +139,7 @@ def replay(
     due_ns = _EARLIEST
     for frame in source:
         if paced is None:
-            paced = _Paced(sink, clock, Pace(speed, frame.first_ns, clock.now_ns()))
+            paced = _Paced(sink, clock, Pace(speed, frame.first_ns, clock.now_ns()), fills=fills)
         due_ns = max(due_ns, frame.due_ns)
         late_ns = paced.wait(due_ns, frame)
         paced.send(frame)
@@ -146,28 +151,33 @@ def replay(
 class _Paced:
     """A paced replay under way: when each partition was last written to, and how far fillers have gone."""
 
-    __slots__ = ("_clock", "_filled_ns", "_pace", "_sent_ns", "_sink")
+    __slots__ = ("_clock", "_filled_ns", "_fills", "_pace", "_sent_ns", "_sink")
 
-    def __init__(self, sink: Sink, clock: Clock, pace: Pace) -> None:
+    def __init__(self, sink: Sink, clock: Clock, pace: Pace, *, fills: bool) -> None:
         self._sink = sink
         self._clock = clock
         self._pace = pace
+        self._fills = fills
         self._sent_ns = [clock.now_ns()] * sink.partitions
         self._filled_ns = _EARLIEST
 
     def wait(self, due_ns: int, frame: Frame) -> int:
         """Come back when event time `due_ns` is due, or at once if it has been; how late that is in wall ns."""
         while (wait_ns := self._pace.wait_ns(due_ns, now_ns := self._clock.now_ns())) > 0:
-            # Event time may not pass a tick that is still to be sent.
-            self._filled_ns = max(self._filled_ns, min(self._pace.event_ns(now_ns), frame.first_ns))
-            for partition, sent_ns in enumerate(self._sent_ns):
-                if now_ns - sent_ns >= FILLER_NS:
-                    channel = capture_channel(partition)
-                    self.send(Frame(channel, beat(channel, self._filled_ns), self._filled_ns, self._filled_ns))
+            if self._fills:
+                self._fill(min(self._pace.event_ns(now_ns), frame.first_ns), now_ns)
             self._sink.poll()
-            next_filler_ns = min(self._sent_ns) + FILLER_NS - now_ns
-            self._clock.sleep(min(wait_ns, max(next_filler_ns, NS_PER_MS)) / NS_PER_SECOND)
+            next_look_ns = min(self._sent_ns) + FILLER_NS - now_ns if self._fills else FILLER_NS
+            self._clock.sleep(min(wait_ns, max(next_look_ns, NS_PER_MS)) / NS_PER_SECOND)
         return -wait_ns
+
+    def _fill(self, event_ns: int, now_ns: int) -> None:
+        """Fillers where they are due, of an event time that does not pass a tick that is still to be sent."""
+        self._filled_ns = max(self._filled_ns, event_ns)
+        for partition, sent_ns in enumerate(self._sent_ns):
+            if now_ns - sent_ns >= FILLER_NS:
+                channel = capture_channel(partition)
+                self.send(Frame(channel, beat(channel, self._filled_ns), self._filled_ns, self._filled_ns))
 
     def send(self, frame: Frame) -> None:
         """Send and remember when."""

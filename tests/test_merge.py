@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from producers.merge import BATCH_ROWS, merge
@@ -50,6 +50,7 @@ def plainly(streams: list[list[int]]) -> list[tuple[int, str, int]]:
     st.lists(st.integers(0, 40), max_size=4),
     st.booleans(),
 )
+@settings(deadline=None)
 def test_equals_the_definition_for_any_streams_and_any_cuts(streams: list[list[int]], cuts: list[int], sort: bool) -> None:
     streams = [sorted(times) for times in streams] if sort else streams
     merged = merge([batches(times, stream, cuts) for stream, times in enumerate(streams)])
@@ -57,6 +58,7 @@ def test_equals_the_definition_for_any_streams_and_any_cuts(streams: list[list[i
 
 
 @given(st.lists(st.lists(st.integers(0, 12), min_size=1, max_size=30), max_size=5), st.integers(0, 5))
+@settings(deadline=None)
 def test_lower_bounds_change_nothing(streams: list[list[int]], slack: int) -> None:
     starts = [None if stream == 1 else min(times) - slack for stream, times in enumerate(streams)]
     merged = merge([batches(times, stream, [3]) for stream, times in enumerate(streams)], starts)

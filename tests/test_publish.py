@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -12,19 +13,23 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka.admin import NewTopic
 from test_recordings import lean_zip, trades
 from test_replay import FakeClock, ticks_of
 
+import commands
+from commands import replay_view
 from commands.recordings import command as recordings_command
 from commands.replay import command as replay_command
 from jobs import topics
-from jobs.broker import Broker
+from jobs.broker import Broker, client
+from producers.extent import end_of
 from producers.framing import Frame
 from producers.partitioning import CAPTURE_CHANNEL, partition_of
 from producers.publish import Publisher
 from producers.replay import Plan, frames, replay
 from tickproof.errors import ServiceError
-from tickproof.tick import NS_PER_MS, ROW, Present, Ticks, concat, is_scored
+from tickproof.tick import NS_PER_MS, ROW, Present, Ticks, concat, is_scored, to_arrow
 from tickproof.wire import FRAME_CONTENT_TYPE, JSON_CONTENT_TYPE, decode_frame, decode_json
 from tickproof.wire.limits import MAX_ROWS
 
@@ -218,6 +223,46 @@ def test_the_command_selects_shifts_and_paces(broker: Broker, topic: str, prefix
     assert {ticks.name(code) for code in rows["symbol"]} == {"DEF"}
     assert int(rows["ts_recv"][-1] - rows["ts_recv"][0]) == 990 * NS_PER_MS
     assert rows["ts_recv"][0] > 1_700_000_000 * 10**9
+
+
+def test_what_is_not_delivered_is_exit_status_4(
+    broker: Broker, prefix: str, recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = NewTopic(prefix + "small", num_partitions=PARTITIONS, config={"max.message.bytes": "500"})
+    admin = client(broker.brokers)
+    admin.create_topics([small])[prefix + "small"].result()
+    topics.create(broker.brokers, prefix, names=["replay.progress"])
+    arguments = ["replay", str(recorded), "--brokers", broker.brokers, "--prefix", prefix, "--topic", prefix + "small"]
+    for mode in ([], ["--resume"]):
+        with pytest.raises(SystemExit) as end:
+            commands.main([*arguments, "--speed", "max", *mode])
+        assert end.value.code == 4
+        said = capsys.readouterr().err.strip().splitlines()[-1]
+        assert said.startswith(f"tickproof: topic {prefix}small on {broker.brokers}: records were not delivered: ")
+
+
+def test_progress_is_lines_with_rate_and_lag_where_there_is_no_terminal(
+    broker: Broker, topic: str, prefix: str, recorded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay_view, "PLAIN_EVERY_S", 0.0)
+    arguments = [str(recorded), "--brokers", broker.brokers, "--prefix", prefix, "--speed", "100", "--frame-rows", "50"]
+    result = CliRunner().invoke(replay_command, arguments, catch_exceptions=False)
+    lines = result.stderr.splitlines()
+    assert len(lines) > 5
+    assert all(re.fullmatch(r"2013-10-07 13:30:0\d  [\d,]+ ticks  [\d,]+ ticks/s  lag \d+ ms", line) for line in lines), lines
+    assert re.search(r"^late by p50 [\d.]+ ms, p99 [\d.]+ ms, max [\d.]+ ms$", result.stdout, re.MULTILINE)
+
+
+def test_the_end_of_a_recording_is_known_from_its_statistics(tmp_path: Path, recorded: Path) -> None:
+    for name, last in (("a", 5), ("b", 9)):
+        pq.write_table(pa.Table.from_batches([to_arrow(ticks_of([(1, 0), (last, 1), (2, 0)]))]), tmp_path / f"{name}.parquet")
+    both = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    assert end_of(both) == 9 * NS_PER_MS
+    assert end_of(both, 7 * NS_PER_MS) == 7 * NS_PER_MS
+    assert end_of(both, 70 * NS_PER_MS) == 9 * NS_PER_MS
+    # A LEAN file does not say.
+    assert end_of([recorded]) is None
+    assert end_of([recorded], 7) == 7
 
 
 def test_the_listing_names_what_it_does_not_know(recorded: Path) -> None:

@@ -24,9 +24,10 @@ def test_the_table_is_the_designs() -> None:
         "feed.statistics",
         "feed.labels",
         "models.announce",
+        "replay.progress",
     ]
     policies = {topic.name: topic.configuration()["cleanup.policy"] for topic in topics.TOPICS}
-    assert {name for name, policy in policies.items() if policy == "compact"} == {"feed.findings"}
+    assert {name for name, policy in policies.items() if policy == "compact"} == {"feed.findings", "replay.progress"}
 
 
 @pytest.mark.parametrize("topic", topics.TOPICS, ids=lambda topic: topic.name)

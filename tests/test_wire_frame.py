@@ -14,7 +14,7 @@ from wire_ticks import example, plain, ticks
 
 from tickproof.errors import WireError
 from tickproof.finding import VERDICT, VERDICTS, verdict_columns
-from tickproof.tick import NAMES, SCHEMA, Ticks, concat, to_arrow
+from tickproof.tick import NAMES, SCHEMA, Ticks, concat, empty, from_arrow, to_arrow
 from tickproof.wire import FRAME_CONTENT_TYPE, decode_frame, decode_scored, detect, encode_frame, undetected
 from tickproof.wire.headers import crc32c
 from tickproof.wire.limits import MAX_DECODED_BYTES, MAX_MESSAGES, MAX_ROWS
@@ -302,3 +302,9 @@ def test_a_walk_measures_what_arrow_writes():
     layout = walk(value)
     assert layout.rows == 100
     assert pa.ipc.read_schema(pa.py_buffer(layout.schema)).names == SCHEMA.names
+
+
+def test_no_ticks_and_no_names_are_a_batch_without_rows() -> None:
+    batch = to_arrow(empty())
+    assert (batch.num_rows, batch.schema.names) == (0, SCHEMA.names)
+    assert len(from_arrow(batch)) == 0

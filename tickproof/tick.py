@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -339,14 +340,7 @@ def to_arrow(ticks: Ticks, extra: dict[str, Array] | None = None) -> pa.RecordBa
 
     A dictionary holds the names that its column uses and no other, in the order of `ticks.names`.
     """
-    rows = ticks.rows
-    arrays: list[pa.Array] = []
-    present = np.ascontiguousarray(rows["present"])
-    for name, kind, nullable, bit in _COLUMNS:
-        if name in NAMES:
-            arrays.append(_words(rows[name], ticks.names))
-        else:
-            arrays.append(_array(rows[name], kind, (present & bit) != 0 if nullable else None))
+    arrays = _arrays(ticks)
     if not extra:
         return pa.RecordBatch.from_arrays(arrays, schema=_ENCODED)
     added = [_array(values, pa.from_numpy_dtype(values.dtype), None) for values in extra.values()]
@@ -354,6 +348,14 @@ def to_arrow(ticks: Ticks, extra: dict[str, Array] | None = None) -> pa.RecordBa
     return pa.RecordBatch.from_arrays([*arrays, *added], schema=pa.schema([*_ENCODED, *fields], metadata=SCHEMA.metadata))
 
 
+_BY_WIDTH = {
+    8: [name for name in ROW.names or () if ROW[name].itemsize == 8][:10],
+    4: ["conditions"],
+    1: ["kind", "flags"],
+}
+"""Columns of fixed width that stand side by side in `ROW`, by their bytes."""
+_BITS = np.array(list(NULLABLE.values()), np.uint16)
+_NULLABLE = {name: position for position, name in enumerate(NULLABLE)}
 _COLUMNS = [(field.name, field.type, field.nullable, np.uint16(NULLABLE.get(field.name, 0))) for field in SCHEMA]
 _ENCODED = pa.schema(
     [field.with_type(pa.dictionary(pa.int32(), pa.string())) if field.name in NAMES else field for field in SCHEMA],
@@ -370,22 +372,62 @@ def _array(values: Array, kind: pa.DataType, valid: npt.NDArray[np.bool_] | None
     return pa.Array.from_buffers(kind, len(values), buffers)
 
 
-def _words(codes: Array, names: tuple[str, ...]) -> pa.DictionaryArray:
-    """A string column, dictionary encoded."""
-    # One slot more than there are names, for -1 (null).
-    used = np.zeros(len(names) + 1, np.bool_)
-    codes = np.ascontiguousarray(codes)
-    used[codes] = True
-    valid = codes >= 0 if used[-1] else None
-    kept = np.flatnonzero(used[:-1])
-    moved = np.zeros(len(used), np.int32)
-    moved[kept] = np.arange(len(kept), dtype=np.int32)
+def _arrays(ticks: Ticks) -> list[pa.Array]:
+    """All columns in the order of the schema. Frames are small, so it is the number of calls that costs: columns of a width are
+    copied at once."""
+    rows, count = ticks.rows, len(ticks)
+    records = words(rows)
+    columns: dict[str, tuple[pa.Buffer, int]] = {}
+    for width, names in _BY_WIDTH.items():
+        matrix = records.view(f"u{width}").reshape(count, ROW.itemsize // width)
+        first = ROW.fields[names[0]][1] // width  # type: ignore[index]  # a structured type has fields
+        buffer = pa.py_buffer(np.ascontiguousarray(matrix[:, first : first + len(names)].T))
+        columns |= {name: (buffer, position * count * width) for position, name in enumerate(names)}
+    valid = (rows["present"] & _BITS[:, None]) != 0
+    present = valid.sum(axis=1).tolist()
+    bitmaps = np.packbits(valid, axis=1, bitorder="little")
+    masks = pa.py_buffer(bitmaps)
+    codes = np.stack([rows[name] for name in NAMES])
+    strings = dict(zip(NAMES, _encoded(codes, ticks.names), strict=True))
+    arrays = []
+    for name, kind, nullable, _ in _COLUMNS:
+        if name in strings:
+            arrays.append(strings[name])
+            continue
+        buffer, start = columns[name]
+        data = buffer.slice(start, count * ROW[name].itemsize)
+        nulls = count - present[_NULLABLE[name]] if nullable else 0
+        mask = masks.slice(_NULLABLE[name] * bitmaps.shape[1], bitmaps.shape[1]) if nulls else None
+        arrays.append(pa.Array.from_buffers(kind, count, [mask, data], nulls))
+    return arrays
+
+
+def _encoded(codes: npt.NDArray[np.int32], names: tuple[str, ...]) -> list[pa.DictionaryArray]:
+    """The string columns, a row of codes each, dictionary encoded."""
+    # A table for each column, with a slot in front for -1 (null); all columns are looked up at once.
+    width = len(names) + 1
+    places = codes + (np.arange(len(codes)) * width + 1)[:, None]
+    used = np.zeros((len(codes), width), np.bool_)
+    used.reshape(-1)[places] = True
+    moved = np.zeros(used.shape, np.int32)
+    np.cumsum(used[:, 1:], axis=1, out=moved[:, 1:])
+    moved[:, 1:] -= 1
+    indices = moved.reshape(-1).take(places)
+    arrays = []
+    for row in range(len(codes)):
+        valid = codes[row] >= 0 if used[row, 0] else None
+        dictionary = _dictionary(tuple([names[code] for code in used[row, 1:].nonzero()[0].tolist()]))
+        arrays.append(pa.DictionaryArray.from_arrays(_array(indices[row], pa.int32(), valid), dictionary))
+    return arrays
+
+
+@lru_cache(maxsize=1_000)
+def _dictionary(found: tuple[str, ...]) -> pa.StringArray:
     # Not pa.array: given a list it imports pandas, to ask whether the list is one of its series.
-    words = [names[index].encode() for index in kept.tolist()]
-    offsets = np.zeros(len(words) + 1, np.int32)
-    np.cumsum([len(word) for word in words], out=offsets[1:])
-    dictionary = pa.StringArray.from_buffers(len(words), pa.py_buffer(offsets), pa.py_buffer(b"".join(words)))
-    return pa.DictionaryArray.from_arrays(_array(moved[codes], pa.int32(), valid), dictionary)
+    encoded = [word.encode() for word in found]
+    offsets = np.zeros(len(encoded) + 1, np.int32)
+    np.cumsum([len(word) for word in encoded], out=offsets[1:])
+    return pa.StringArray.from_buffers(len(encoded), pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded)))
 
 
 def _refuse_nulls(name: str, valid: npt.NDArray[np.bool_], start: int) -> None:
