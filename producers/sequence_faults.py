@@ -153,11 +153,11 @@ def _put_behind(block: Block, target: Target, behind: int, length: int, rng: Ran
     if times[last] - times[moved[0]] > within_ns:
         return None
     copies = gathered(block.rows, moved)
-    copies["ts_recv"] = times[last]
+    copies["ts_recv"] = _after(block, target, last, len(copies), rng)
     block.drop(moved)
     block.insert(np.full(len(copies), last), copies)
     block.reserve(rest[:behind])
-    return Span(int(times[before]), int(times[last]), float(behind))
+    return Span(int(times[before]), int(copies["ts_recv"][-1]), float(behind))
 
 
 def _stretch(block: Block, where: Array, length: int, rng: Random) -> tuple[Array, int, int] | None:
@@ -182,7 +182,16 @@ def _insert(block: Block, run: Array, target: Target, copies: Array, rng: Random
     last = int(later[max(int(np.searchsorted(times[later], limit, side="right")) - 1, 0)])
     if not len(copies) or not block.keep[last]:
         return None
-    copies["ts_recv"] = times[last]
+    copies["ts_recv"] = _after(block, target, last, len(copies), rng)
     block.insert(np.full(len(copies), last), copies)
     block.reserve(run)
-    return Span(int(times[run[0]]), int(times[last]), float(len(copies)))
+    return Span(int(times[run[0]]), int(copies["ts_recv"][-1]), float(len(copies)))
+
+
+def _after(block: Block, target: Target, last: int, count: int, rng: Random) -> Array:
+    """Capture times between a row's and its channel's next one, so that no tie tells what was put in."""
+    times = block.rows["ts_recv"]
+    later = target.where[target.where > last]
+    gap = int(times[later[0]] - times[last]) if len(later) else 0
+    found: Array = times[last] + np.sort(rng.integers(0, gap + 1, count))
+    return found

@@ -41,6 +41,11 @@ class Simulation:
         self.names: tuple[str, ...] = universe.build(market).names
 
     @property
+    def has_faults(self) -> bool:
+        """Whether faults are wanted in it."""
+        return self._faults is not None
+
+    @property
     def labels(self) -> list[Label]:
         """Faults and genuine events so far, by onset."""
         return sorted(self._labels, key=lambda label: (label.onset, label.fault_id))
