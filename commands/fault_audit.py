@@ -67,7 +67,8 @@ def audit_faults(market: Market, faults: Faults, told: Callable[[str], None]) ->
         lacking = [fault for fault in entries if _positives(gathered[fault.kind]) < ENOUGH]
         if not lacking:
             break
-        told(f"stream {number + 1}: {len({fault.kind for fault in lacking})} kinds still lack corrupted ticks")
+        kinds = sorted({fault.kind for fault in lacking})
+        told(f"stream {number + 1}: {len(kinds)} kinds lack corrupted ticks ({', '.join(kinds[:5])}{', …' if kinds[5:] else ''})")
         for names, per_kind in _batches(lacking):
             wanted = replace(
                 faults, seed=faults.seed + number, names=names, per_kind=per_kind, per_million=0, prevalence=0, marked=True

@@ -9,13 +9,15 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from producers.broken import WAYS, Breaker, Broken, Way
 from producers.framing import Frame
 from producers.market import Market
 from producers.partitioning import CAPTURE_CHANNEL
 from producers.publish import Publisher
 from tickproof.label import Label
-from tickproof.tick import NS_PER_MS, NS_PER_SECOND, Kind
+from tickproof.tick import NS_PER_MS, NS_PER_SECOND, Kind, is_scored
 from tickproof.wire import encode_frame
 
 SCHEMA_LASTS_NS = 2 * NS_PER_SECOND
@@ -91,8 +93,8 @@ class Transport:
         way = CHANGES[(self._changed - 1) % len(CHANGES)]
         payload = encode_frame(frame.ticks)
         value, headers = way.edit(payload.value, payload.headers)
-        self.lost += len(frame.ticks)
-        old, ticks = self.labels[place], len(frame.ticks)
+        self.lost += _ticks(frame)
+        old, ticks = self.labels[place], _ticks(frame)
         self.labels[place] = _label(f"schema-{self._changed}", old.kind, channel, old.onset, frame.due_ns, old.magnitude + ticks)
         return Broken(channel, value, headers, frame.timestamp_ms, self.labels[place])
 
@@ -109,10 +111,15 @@ class Transport:
         if any((one.ticks.rows["kind"] == Kind.SESSION).any() for one in again):
             self._restarted -= 1
             return []
-        ticks = float(sum(len(one.ticks) for one in again))
+        ticks = float(sum(map(_ticks, again)))
         label = _label(f"restart-{self._restarted}", "replayed_block", channel, again[0].first_ns, frame.due_ns, ticks)
         self.labels.append(label)
         return again
+
+
+def _ticks(frame: Frame) -> int:
+    """How many ticks of the feed a frame holds."""
+    return int(np.count_nonzero(is_scored(frame.ticks.rows)))
 
 
 def _label(fault_id: str, kind: str, channel: str, onset: int, end: int, magnitude: float = 0.0) -> Label:
