@@ -21,7 +21,9 @@ BOUND = 0.55
 FEW_TICKS = 5
 """Entries that change fewer ticks an episode get more episodes."""
 EPISODES = {True: 40, False: 10}
-"""Episodes of an entry in a stream, by whether it changes few ticks."""
+"""Episodes of an entry in a stream, at least, by whether it changes few ticks."""
+ROOM = 700
+"""Episodes of few ticks that a stream has room for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def _batches(entries: list[Fault]) -> Iterator[tuple[tuple[str, ...], int]]:
     for few, per_kind in EPISODES.items():
         names = tuple(fault.name for fault in entries if (fault.ticks < FEW_TICKS) == few)
         if names:
-            yield names, per_kind
+            yield names, max(per_kind, ROOM // len(names) if few else 0)
 
 
 def _gather(market: Market, faults: Faults) -> dict[str, Sample]:
