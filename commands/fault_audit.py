@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from tickproof.tick import concat
 
 ENOUGH = 600
 """Corrupted ticks of a kind that are looked for; below five hundred an AUC says little."""
-MOST_STREAMS = 24
+LEAST_STREAMS, MOST_STREAMS = 4, 24
 BOUND = 0.55
 """An AUC whose 95 % interval lies above this is a leak."""
 FEW_TICKS = 5
@@ -66,7 +66,7 @@ def audit_faults(market: Market, faults: Faults, told: Callable[[str], None]) ->
     entries = [fault for fault in faults.entries if not fault.is_genuine]
     gathered: dict[str, list[Sample]] = {fault.kind: [] for fault in entries}
     for number in range(MOST_STREAMS):
-        lacking = [fault for fault in entries if _positives(gathered[fault.kind]) < ENOUGH]
+        lacking = [fault for fault in entries if _lacks(gathered[fault.kind])]
         if not lacking:
             break
         kinds = sorted({fault.kind for fault in lacking})
@@ -80,14 +80,14 @@ def audit_faults(market: Market, faults: Faults, told: Callable[[str], None]) ->
     found = []
     for kind, parts in sorted(gathered.items()):
         told(f"auditing {kind}")
-        about = frozenset(aspect for fault in entries if fault.kind == kind for aspect in fault.about)
-        leak = audit(apart(parts), about) if parts else Leak(0, 0, None, None)
+        leak = audit(apart(parts), _about(entries)[kind]) if parts else Leak(0, 0, None, None)
         found.append(Audited(kind, leak, kind in FORMAT_KINDS))
     return found
 
 
-def _positives(parts: list[Sample]) -> int:
-    return sum(int(part.positive.sum()) for part in parts)
+def _lacks(parts: list[Sample]) -> bool:
+    """Whether there are too few corrupted ticks of a kind, or all are of a few streams."""
+    return len(parts) < LEAST_STREAMS or sum(int(part.positive.sum()) for part in parts) < ENOUGH
 
 
 def _batches(entries: list[Fault]) -> Iterator[tuple[tuple[str, ...], int]]:
@@ -101,5 +101,12 @@ def _batches(entries: list[Fault]) -> Iterator[tuple[tuple[str, ...], int]]:
 def _gather(market: Market, faults: Faults) -> dict[str, Sample]:
     simulation = simulate(market, faults)
     ticks = concat(list(simulation))
-    masked = {fault.kind: "presence" in fault.about for fault in FAULTS.values()}
-    return samples(ticks, simulation.labels, simulation.episodes, masked)
+    return samples(ticks, simulation.labels, simulation.episodes, _about(tuple(FAULTS.values())))
+
+
+def _about(entries: Sequence[Fault]) -> dict[str, frozenset[str]]:
+    """Kind -> what any of its entries is about."""
+    return {
+        fault.kind: frozenset(aspect for other in entries if other.kind == fault.kind for aspect in other.about)
+        for fault in entries
+    }

@@ -2,7 +2,7 @@
 
 Each corrupted tick is held against a clean one of the same series, kind and conditions, shortly before its episode: what the tick
 is and where it stands cannot tell the two apart, and only how it was made is left. Judged by the area under the ROC curve of
-predictions for symbols (or episodes) that the classifier has not seen.
+predictions for streams that the classifier has not seen.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ MOST_OF_EPISODE = 40
 """Ticks of one episode that are looked at: the more there are, the less each one adds."""
 NEIGHBOURS = 10
 """Where an episode has only taken ticks away: so many before and after are looked at."""
+TOGETHER = {"spread": ("bid_px", "ask_px"), "latency": ("ts_event", "ts_recv")}
+"""Group of features -> two columns whose last digits together say how far they are apart: a spread or a delay, and no format."""
 Z = 1.959964
 """Of a two-sided interval of 95 %."""
 
@@ -40,12 +42,15 @@ class Sample:
     features : float64 array, shape (n, len(FORMAT_FEATURES))
     positive : bool array, shape (n,)
     groups : int64 array, shape (n,)
-        Rows of one group stand on one side of a split: a symbol of a stream, or a channel's episode.
+        Rows of one group are no independent ones: a symbol of a stream, or a channel's episode.
+    streams : int64 array, shape (n,)
+        Rows of one stream stand on one side of a split: symbols have their levels, and venues share them.
     """
 
     features: Floats
     positive: npt.NDArray[np.bool_]
     groups: Integers
+    streams: Integers
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,9 @@ class Leak:
     auc_low: float | None
 
 
-def samples(ticks: Ticks, labels: Sequence[Label], episodes: Sequence[str], masked: Mapping[str, bool]) -> dict[str, Sample]:
+def samples(
+    ticks: Ticks, labels: Sequence[Label], episodes: Sequence[str], about: Mapping[str, frozenset[str]]
+) -> dict[str, Sample]:
     """Corrupted and clean ticks of a stream, by kind.
 
     Parameters
@@ -72,8 +79,9 @@ def samples(ticks: Ticks, labels: Sequence[Label], episodes: Sequence[str], mask
         All of it, genuine events included.
     episodes : sequence of str
         Ids of labels, by number less one.
-    masked : mapping of str to bool
-        Kind -> whether it is about values that are missing or not positive: then those of a pair are withheld from both.
+    about : mapping of str to set of str
+        Kind -> groups of features that it is about. "presence": values that one tick of a pair lacks, or that are not positive,
+        are withheld from both. Of what stands in TOGETHER one is looked at.
     """
     stream = _Stream.of(ticks, labels)
     by_id = {label.fault_id: label for label in labels}
@@ -89,29 +97,33 @@ def samples(ticks: Ticks, labels: Sequence[Label], episodes: Sequence[str], mask
         corrupted, clean = stream.matched(corrupted)
         if len(corrupted):
             pairs.setdefault(label.kind, []).append((corrupted, clean, _group(label, number, ticks.names)))
-    return {kind: stream.sample(found, masked=masked.get(kind, False)) for kind, found in pairs.items()}
+    return {kind: stream.sample(found, about.get(kind, frozenset())) for kind, found in pairs.items()}
 
 
 def _group(label: Label, number: int, names: tuple[str, ...]) -> int:
-    """The group of an episode: its symbol's, so that a price level seen in training is in no test; else its own."""
+    """The group of an episode: its symbol's, else its own."""
     return names.index(label.symbol) if label.symbol else len(names) + number
 
 
 def joined(parts: Sequence[Sample]) -> Sample:
     """The rows of all parts, groups as they are."""
-    columns = ([getattr(part, name) for part in parts] for name in ("features", "positive", "groups"))
-    features, positive, groups = (np.concatenate(column) for column in columns)
-    return Sample(features, positive, groups)
+    columns = ([getattr(part, name) for part in parts] for name in ("features", "positive", "groups", "streams"))
+    return Sample(*(np.concatenate(column) for column in columns))
 
 
 def apart(parts: Sequence[Sample]) -> Sample:
-    """The rows of samples from several streams, whose groups are different ones even where their numbers are equal."""
+    """The rows of samples of one stream each, whose groups are different ones even where their numbers are equal."""
     step = 1 + max(int(part.groups.max(initial=0)) for part in parts)
-    return joined([Sample(part.features, part.positive, part.groups + place * step) for place, part in enumerate(parts)])
+    return joined(
+        [
+            Sample(part.features, part.positive, part.groups + place * step, np.full(len(part.groups), place))
+            for place, part in enumerate(parts)
+        ]
+    )
 
 
 def audit(sample: Sample, withheld: frozenset[str], seed: int = 0) -> Leak:
-    """Train on the format of some groups and tell the others' corrupted ticks from their clean ones.
+    """Train on the format of some streams and tell the others' corrupted ticks from their clean ones.
 
     Parameters
     ----------
@@ -119,13 +131,14 @@ def audit(sample: Sample, withheld: frozenset[str], seed: int = 0) -> Leak:
         Groups of features that the kind is about by its nature.
     """
     positives, groups = int(sample.positive.sum()), len(np.unique(sample.groups))
-    if groups < FOLDS or positives < 2 * FOLDS:
+    folds = min(FOLDS, len(np.unique(sample.streams)))
+    if folds < 2 or groups < FOLDS or positives < 2 * FOLDS:
         return Leak(positives, groups, None, None)
     seen = [place for place, feature in enumerate(FORMAT_FEATURES) if feature.group not in withheld]
     features = sample.features[:, seen]
     scores = np.zeros(len(features))
     with threadpool_limits(1):
-        for train, test in GroupKFold(FOLDS).split(features, groups=sample.groups):
+        for train, test in GroupKFold(folds).split(features, groups=sample.streams):
             classifier = HistGradientBoostingClassifier(
                 max_iter=80, max_leaf_nodes=15, learning_rate=0.1, min_samples_leaf=10, early_stopping=False, random_state=seed
             )
@@ -187,10 +200,12 @@ class _Stream:
         place = np.where(listed[rows["symbol"]], rows["symbol"], -2).astype(np.int64) + 2
         _, conditions = np.unique(rows["conditions"], return_inverse=True)
         key = ((place * len(ticks.names) + rows["channel"]) * len(Kind) + rows["kind"]) * (conditions.max() + 1) + conditions
+        # Each clean tick is also one of its channel, whatever its symbol.
+        anywhere = (rows["channel"].astype(np.int64) * len(Kind) + rows["kind"]) * (conditions.max() + 1) + conditions
         count = len(rows)
-        return cls(
-            ticks, places, key, np.sort(key[clean] * count + clean), grids(rows[clean], len(ticks.names)), _steps(rows)
-        )  # fmt: skip
+        by_key = np.sort(np.concatenate([key[clean], anywhere[clean]]) * count + np.tile(clean, 2))
+        known = grids(np.concatenate([rows[clean], rows[~listed[rows["symbol"]]]]), len(ticks.names))
+        return cls(ticks, places, key, by_key, known, _steps(rows))
 
     def around(self, label: Label) -> Integers:
         """Ticks of a label's scope in its window, and a few on both sides, that no episode has changed."""
@@ -210,31 +225,37 @@ class _Stream:
         return np.sort(np.random.default_rng(number).choice(rows, MOST_OF_EPISODE, replace=False))
 
     def matched(self, rows: Integers) -> tuple[Integers, Integers]:
-        """Those of an episode's ticks that have a clean counterpart, and that: the last ones before the episode, each once."""
+        """Those of an episode's ticks that have a clean counterpart, and that: the nearest before and after it, each once."""
         count = len(self.ticks)
         found, counterparts = [], []
         for key in np.unique(self.key[rows]).tolist():
             mine = rows[self.key[rows] == key]
             first, end = np.searchsorted(self.clean, [key * count, (key + 1) * count])
-            before = int(np.searchsorted(self.clean, key * count + int(rows[0])))
-            # Backwards from the episode, then forwards from it.
-            near = np.concatenate([np.arange(before - 1, first - 1, -1), np.arange(before, end)])[: len(mine)]
+            middle = int(np.searchsorted(self.clean, key * count + int(rows[0])))
+            # In turns from both sides, so that time, which moves everything slowly, tells nothing.
+            sides = np.arange(middle - 1, first - 1, -1), np.arange(middle, end)
+            turn = np.concatenate([2 * np.arange(len(sides[0])), 2 * np.arange(len(sides[1])) + 1])
+            near = np.concatenate(sides)[np.argsort(turn, kind="stable")][: len(mine)]
             found.append(mine[: len(near)])
             counterparts.append(self.clean[near] - key * count)
         return np.concatenate(found or [rows]), np.concatenate(counterparts or [rows])
 
-    def sample(self, pairs: Sequence[tuple[Integers, Integers, int]], *, masked: bool) -> Sample:
+    def sample(self, pairs: Sequence[tuple[Integers, Integers, int]], about: frozenset[str]) -> Sample:
         """The features of pairs of ticks, corrupted ones first."""
         corrupted, clean = (np.concatenate([pair[side] for pair in pairs]) for side in (0, 1))
         groups = np.repeat([group for _, _, group in pairs], [len(rows) for rows, _, _ in pairs])
         features = [self._describe(rows) for rows in (corrupted, clean)]
-        if masked:
+        for aspect, sides in TOGETHER.items():
+            for side, name in enumerate(sides if aspect in about else ()):
+                for part in features:
+                    part[np.ix_(np.arange(side, len(part), 2), np.array(VALUES[name]))] = np.nan
+        if "presence" in about:
             for name in (*PRICES, *SIZES):
                 lacking = np.flatnonzero(self._lacks(corrupted, name))
                 for part in features:
                     part[np.ix_(lacking, np.array(VALUES[name]))] = np.nan
         positive = np.repeat([True, False], [len(corrupted), len(clean)])
-        return Sample(np.concatenate(features), positive, np.tile(groups, 2))
+        return Sample(np.concatenate(features), positive, np.tile(groups, 2), np.zeros(len(positive), np.int64))
 
     def _lacks(self, rows: Integers, name: str) -> npt.NDArray[np.bool_]:
         ticks = self.ticks.rows[rows]
@@ -246,9 +267,7 @@ class _Stream:
         symbols = ticks["symbol"]
         tick, lot = (np.where(symbols >= 0, column[symbols], 0) for column in self.known)
         ahead, behind, tied = self.steps[0][rows], self.steps[1][rows], self.steps[2][rows]
-        # A new symbol has the commonest grid.
-        usual = [int(np.median(column[column > 0])) if np.any(column > 0) else 0 for column in self.known]
-        return describe(Rows(ticks, np.where(tick > 0, tick, usual[0]), np.where(lot > 0, lot, usual[1]), ahead, behind, tied))
+        return describe(Rows(ticks, tick, lot, ahead, behind, tied))
 
 
 def _steps(rows: Array) -> tuple[Integers, Integers, npt.NDArray[np.bool_]]:

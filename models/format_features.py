@@ -125,7 +125,7 @@ def _features() -> list[FormatFeature]:
             FormatFeature(f"{name}_zeros", "time", _of_time(name, zeros_at_the_end)),
         ]
     found += [
-        FormatFeature("tied", "time", lambda known: known.tied.astype(np.float64)),
+        FormatFeature("tied", "latency", lambda known: known.tied.astype(np.float64)),
         FormatFeature("latency_ns", "latency", lambda known: _latency(known) % 1_000.0),
         FormatFeature("latency_negative", "latency", lambda known: (_latency(known) < 0).astype(np.float64)),
         FormatFeature("sequence_ahead", "sequence", lambda known: known.ahead.astype(np.float64)),
@@ -142,7 +142,10 @@ def _latency(known: Rows) -> Integers:
 
 FORMAT_FEATURES: tuple[FormatFeature, ...] = tuple(_features())
 """All of them, in order; groups are those of `producers.fault.Aspect`."""
-VALUES = {name: [place for place, one in enumerate(FORMAT_FEATURES) if one.name.startswith(name)] for name in (*PRICES, *SIZES)}
+VALUES = {
+    name: [place for place, one in enumerate(FORMAT_FEATURES) if one.name.startswith(name)]
+    for name in (*PRICES, *SIZES, "ts_event", "ts_recv")
+}
 """Column of a tick -> the features that are NaN without it."""
 
 

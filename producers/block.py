@@ -9,7 +9,7 @@ import numpy as np
 
 from producers.rows import gathered, joined
 from producers.universe import TICK, Array, Universe
-from tickproof.tick import NS_PER_SECOND, ROW, Condition, Kind, Present
+from tickproof.tick import NS_PER_SECOND, ROW, UNITS_PER_ONE, Condition, Kind, Present
 
 Random = np.random.Generator
 PRICES = ("bid_px", "ask_px", "price")
@@ -33,6 +33,12 @@ RESERVED = -1
 def tick_of(universe: Universe, instruments: Array | int) -> Array:
     """The price step of instruments (or of one), in units of 1e-9."""
     return np.full(np.shape(instruments), TICK, np.int64)
+
+
+def lot_of(universe: Universe, instruments: Array | int) -> Array:
+    """The round lot of instruments (or of one), in units of 1e-9."""
+    found: Array = universe.instruments["lot"][instruments] * UNITS_PER_ONE
+    return found
 
 
 class Target(NamedTuple):
@@ -191,6 +197,10 @@ class Block:
     def tick(self, target: Target) -> int:
         """The price step of the target's symbol, in units of 1e-9."""
         return int(tick_of(self.universe, int(self.universe.series["instrument"][target.series[0]])))
+
+    def lot(self, target: Target) -> int:
+        """The round lot of the target's symbol, in units of 1e-9."""
+        return int(lot_of(self.universe, int(self.universe.series["instrument"][target.series[0]])))
 
     def move(self, where: Array, steps: int, tick: int) -> None:
         """Move all prices that some rows carry by price steps; upwards where they would not stay positive."""

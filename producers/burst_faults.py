@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from producers.block import BOTH_SIDES, Block, Random, Span, Target
+from producers.block import BOTH_SIDES, Block, Random, Span, Target, lot_of
 from producers.rows import gathered
 from producers.universe import Array, Universe
 from tickproof.tick import NS_PER_MS, NS_PER_SECOND, UNITS_PER_ONE, Condition, Kind, Present
@@ -65,10 +65,10 @@ def _stuff(block: Block, target: Target, quotes: Array, window: tuple[int, int],
         base = np.where(_next_of_same(rows["symbol"][quotes])[earlier] > base, earlier, base)
     copies = gathered(rows, quotes[base])
     latency = copies["ts_recv"] - copies["ts_event"]
-    lots = np.maximum(block.universe.instruments["lot"][block.universe.series["instrument"][block.universe.series_of(copies)]], 1)
+    lots = lot_of(block.universe, block.universe.series["instrument"][block.universe.series_of(copies)])
     side = rng.random(count) < 0.5
     for name, mine in (("bid_sz", side), ("ask_sz", ~side)):
-        copies[name] += np.where(mine, lots * rng.integers(0, 2, count) * UNITS_PER_ONE, 0)
+        copies[name] += np.where(mine, lots * rng.integers(0, 2, count), 0)
     copies["ts_recv"], copies["ts_event"] = times, times - latency
     insert_at_their_times(block, target.channels[0], copies)
     return Span(int(times[0]), int(times[-1]), float(count))

@@ -43,8 +43,14 @@ _PRICES = (
         "precision_change", _S.precision_change, 4.0, _ANY, "ticks", kind="off_tick_grid", is_format=True,
         twin="genuine_average_price", ticks=30,
     ),
-    _symbol("crossed", _S.crossed, 3.0, (1.0, 8.0), "price steps", twin="recordings: aggregated feeds, FXCM", ticks=2),
-    _symbol("wide_spread", _S.wide_spread, 3.0, (20.0, 100.0), "times the usual spread", twin="genuine_market_news", ticks=4),
+    _symbol(
+        "crossed", _S.crossed, 3.0, (1.0, 8.0), "price steps", about=("spread",), twin="recordings: aggregated feeds, FXCM",
+        ticks=2,
+    ),
+    _symbol(
+        "wide_spread", _S.wide_spread, 3.0, (20.0, 100.0), "times the usual spread", about=("spread",),
+        twin="genuine_market_news", ticks=4,
+    ),
     _symbol("outside_quotes", _S.outside_quotes, 5.0, (0.005, 0.05), _FRACTION, twin="genuine_late_print"),
     _symbol("digit_error", _S.digit_error, 3.0, _ANY, _FRACTION, twin="genuine_jump"),
     _symbol("bit_flip", _S.bit_flip, 3.0, _ANY, _FRACTION, is_format=True, twin="genuine_news"),
@@ -141,6 +147,23 @@ _TWINS = (
 )  # fmt: skip
 FAULTS: dict[str, Fault] = {fault.name: fault for fault in (*_PRICES, *_FIELDS, *_LEVELS, *_CHANNELS, *_SEQUENCES, *_TWINS)}
 """Name -> fault, or genuine twin."""
+ELSEWHERE: dict[str, str] = {
+    "payload_unreadable": "producers.transport, when a stream is published",
+    "schema_changed": "producers.transport, when a stream is published",
+    "locked": "the market: information, and no fault",
+    "explained_print": "the market and genuine_late_print: information, and no fault",
+    "cancelled": "genuine_cancel: information, and no fault",
+    "corrected": "genuine_correction: information, and no fault",
+    "late_tick": "information, and no fault: a capture that goes back in time is no stream in capture order",
+    "out_of_session": "needs a market that shuts",
+    "cross_break": "needs a market with pairs",
+    "genuine_move": "the market, genuine_excursion, genuine_jump and genuine_trend",
+}
+"""Codes of the taxonomy that no entry injects, and why."""
+OF_MARKET = frozenset(
+    {"genuine_news", "genuine_market_news", "genuine_halt", "genuine_latency_burst", "genuine_flash_crash", "genuine_split"}
+)
+"""Genuine events that are the market's own, and twins of faults."""
 FORMAT_KINDS = frozenset(fault.kind for fault in FAULTS.values() if fault.is_format)
 """Kinds that are about format by their nature."""
 

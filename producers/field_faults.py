@@ -38,8 +38,7 @@ def size_outlier(block: Block, target: Target, size: float, rng: Random) -> Span
         return None
     # Against the larger of this size and the usual one, so that a small size does not hide it.
     usual = max(own, int(np.median(block.rows[name][target.where])))
-    instrument = int(block.universe.series["instrument"][target.series[0]])
-    hundred = 100 * int(block.universe.instruments["lot"][instrument]) * UNITS_PER_ONE
+    hundred = 100 * block.lot(target)
     added = min(max(1, round(usual * size / hundred)), LARGEST_SIZE // hundred) * hundred
     block.rows[name][row] = own + added
     return block.done(np.array([row]), (own + added) / usual)

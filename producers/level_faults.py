@@ -187,12 +187,11 @@ def unit_change(block: Block, target: Target, _size: float, rng: Random) -> Span
 
 def lots_change(block: Block, target: Target, _size: float, _rng: Random) -> Span | None:
     """All sizes count lots where they should count shares; odd lots are none."""
-    instrument = int(block.universe.series["instrument"][target.series[0]])
-    lot = int(block.universe.instruments["lot"][instrument])
+    lot = block.lot(target)
     where = priced(block, target.where)
-    if len(where) < 2 or lot < 2:
+    if len(where) < 2 or lot < 2 * UNITS_PER_ONE:
         return None
     for name in SIZES:
         sizes = block.rows[name][where]
-        block.rows[name][where] = np.where(sizes > 0, np.maximum(sizes // UNITS_PER_ONE // lot, 1) * UNITS_PER_ONE, sizes)
-    return block.done(where, 1.0 / lot)
+        block.rows[name][where] = np.where(sizes > 0, np.maximum(sizes // lot, 1) * UNITS_PER_ONE, sizes)
+    return block.done(where, UNITS_PER_ONE / lot)

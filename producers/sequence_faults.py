@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from producers.block import Block, Random, Span, Target, tick_of
+from producers.block import PRICES, Block, Random, Span, Target, lot_of, tick_of
 from producers.rows import gathered
 from producers.universe import Array
-from tickproof.tick import NS_PER_MS, ROW, UNITS_PER_ONE, Kind, Present
+from tickproof.tick import NS_PER_MS, ROW, Kind, Present
 
 ANNOUNCED = int(Present.TS_EVENT | Present.SEQUENCE)
 
@@ -81,7 +81,10 @@ def duplicate(block: Block, target: Target, size: float, rng: Random) -> Span | 
 
 
 def duplicate_changed(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """Some messages come again with their number and another content: a size, or a price that is a step off."""
+    """Some messages come again with their number and another content: a size, or prices that are some steps off.
+
+    Ten lots more, and both sides by as many steps: last digits of sizes and spreads stay.
+    """
     found = _stretch(block, target.where, max(1, round(size)), rng)
     if found is None:
         return None
@@ -91,17 +94,14 @@ def duplicate_changed(block: Block, target: Target, size: float, rng: Random) ->
         return None
     instruments = block.universe.series["instrument"][block.universe.series_of(copies)]
     if rng.random() < 0.5:
-        lots = block.universe.instruments["lot"][instruments] * UNITS_PER_ONE
+        lots = 10 * lot_of(block.universe, instruments)
         copies["bid_sz"] += np.where(copies["bid_sz"] > 0, lots, 0)
         copies["ask_sz"] += np.where((copies["ask_sz"] > 0) & (copies["bid_sz"] == 0), lots, 0)
         copies["size"] += np.where(copies["size"] > 0, lots, 0)
     else:
-        steps = tick_of(block.universe, instruments)
-        # Away from the other side, so that the copy is not crossed.
-        copies["ask_px"] += np.where((copies["present"] & Present.ASK_PX) != 0, steps, 0)
-        lone = (copies["present"] & (Present.ASK_PX | Present.BID_PX)) == Present.BID_PX
-        copies["bid_px"] += np.where(lone, steps, 0)
-        copies["price"] += np.where(copies["price"] > 0, steps, 0)
+        steps = int(rng.integers(1, 6)) * tick_of(block.universe, instruments)
+        for name in PRICES:
+            copies[name] += np.where(copies[name] > 0, steps, 0)
     return _insert(block, found[0], target, copies, rng)
 
 

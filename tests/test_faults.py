@@ -12,7 +12,7 @@ import pytest
 
 from producers import universe
 from producers.block import BOTH_SIDES, EXPLAINED
-from producers.faults import FAULTS, STRENGTHS, Faults
+from producers.faults import ELSEWHERE, FAULTS, OF_MARKET, STRENGTHS, Faults
 from producers.market import Market
 from producers.room import SPARSE
 from producers.simulation import simulate, simulate_all
@@ -20,7 +20,7 @@ from tickproof import label
 from tickproof.errors import SettingsError
 from tickproof.finding import BY_NAME
 from tickproof.label import Label
-from tickproof.tick import NS_PER_SECOND, Kind, Present, Ticks
+from tickproof.tick import NS_PER_SECOND, Kind, Present, Ticks, concat
 
 # Short and busy; few genuine events, so that there is room. Two blocks, one of them full.
 MARKET = Market(seed=21, minutes=0.5, symbols=40, news_per_minute=2, market_news_per_minute=0, illiquid_share=0.05)
@@ -747,3 +747,71 @@ def test_unknown_entries_and_odd_numbers_are_refused() -> None:
         Faults(per_kind=-1)
     with pytest.raises(SettingsError, match="strength is 0"):
         Faults(strength=0.0)
+
+
+def test_every_code_of_the_taxonomy_is_injected_or_said_to_be_elsewhere() -> None:
+    injected = {fault.kind for fault in FAULTS.values() if not fault.is_genuine}
+    assert injected | set(ELSEWHERE) == set(BY_NAME)
+    assert not injected & set(ELSEWHERE)
+    assert sum(not fault.is_genuine for fault in FAULTS.values()) >= 28
+
+
+@pytest.mark.parametrize("name", list(FAULTS))
+def test_an_entry_says_what_its_genuine_twin_is(name: str) -> None:
+    fault = FAULTS[name]
+    if fault.is_genuine:
+        assert fault.twin == ""
+    elif fault.twin and ":" not in fault.twin:
+        assert fault.twin in OF_MARKET or FAULTS[fault.twin].is_genuine
+    # The taxonomy names none for these.
+    elif not fault.twin:
+        assert fault.kind in WITHOUT_TWIN
+
+
+WITHOUT_TWIN = ("sentinel_value", "field_swap", "time_implausible", "stale_book", "replayed_block", "size_outlier")
+
+
+@pytest.mark.parametrize("share", [1e-6, 1e-4, 1e-3, 1e-2])
+def test_a_prevalence_is_the_share_of_ticks_that_are_changed(share: float) -> None:
+    market = Market(seed=22, minutes=1.0, symbols=40, news_per_minute=2, market_news_per_minute=0, illiquid_share=0.05)
+    before, _ = simulate_all(market)
+    names = ("spike", "bad_run", "silent", "drift", "burst", "unit_change", "crossed", "duplicate", "frozen", "size_outlier")
+    ticks, labels = simulate_all(market, Faults(seed=3, per_kind=0, prevalence=share, names=names))
+    told = [contents(one) for one in (ticks, before)]
+    changed = max(len(told[0] - told[1]), len(told[1] - told[0]))
+    wanted = share * len(before)
+    # The last episode may be one too many.
+    assert changed <= 1.4 * wanted + 25
+    if wanted > 1:
+        # A block is not finished with what found no place in it.
+        assert changed >= 0.5 * wanted
+        assert any(not found.is_genuine for found in labels)
+
+
+def contents(ticks: Ticks) -> set[bytes]:
+    """The ticks of a stream without their numbers, each as bytes, equal ones told apart by how many there were."""
+    columns = np.column_stack([ticks.rows[column].astype(np.int64) for column in CONTENT + PLACE])
+    rows, counts = np.unique(columns, axis=0, return_counts=True)
+    return {row.tobytes() + bytes([nth]) for row, count in zip(rows, counts.tolist(), strict=True) for nth in range(count)}
+
+
+def test_composed_episodes_change_no_tick_twice() -> None:
+    market = Market(seed=23, minutes=0.5, symbols=30, market_news_per_minute=0)
+    ticks, labels = simulate_all(market, Faults(seed=3, per_kind=3, composed=True))
+    _, fewer = simulate_all(market, Faults(seed=3, per_kind=3))
+    assert len([found for found in labels if not found.is_genuine]) > len([found for found in fewer if not found.is_genuine])
+    assert np.all(np.diff(ticks.rows["ts_recv"]) >= 0)
+    assert len({found.fault_id for found in labels}) == len(labels)
+
+
+def test_marks_are_the_numbers_of_episodes() -> None:
+    simulation = simulate(MARKET, Faults(seed=1, per_kind=2, marked=True, warm_up_s=2))
+    ticks = concat(list(simulation))
+    by_id = {found.fault_id: found for found in simulation.labels}
+    plain, _ = simulate_all(MARKET, Faults(seed=1, per_kind=2, warm_up_s=2))
+    assert not plain.rows["row"].any()
+    assert ticks.rows["row"].max() <= len(simulation.episodes)
+    for number in np.unique(ticks.rows["row"])[1:].tolist():
+        found = by_id[simulation.episodes[number - 1]]
+        marked = ticks.rows["row"] == number
+        assert np.all(scope_of(ticks, found)[marked] & within(ticks.rows, found)[marked])

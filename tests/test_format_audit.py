@@ -1,4 +1,4 @@
-"""The audit of simulated faults: it sees format and nothing else, its interval is that of clustered data, and a leak is caught."""
+"""The audit of simulated faults: it sees format and nothing else, its interval minds clusters, and a leak is caught."""
 
 from __future__ import annotations
 
@@ -58,29 +58,33 @@ def test_noise_is_at_chance_and_a_tell_is_not() -> None:
     features = np.full((1200, len(FORMAT_FEATURES)), np.nan)
     for place in (0, 1, 2, 3, -1, -2):
         features[:, place] = rng.normal(size=1200)
-    positive, groups = np.tile([True, False], 600), np.repeat(np.arange(100), 12)
-    noise = audit(Sample(features, positive, groups), frozenset())
+    positive, groups, streams = np.tile([True, False], 600), np.repeat(np.arange(100), 12), np.repeat(np.arange(5), 240)
+    noise = audit(Sample(features, positive, groups, streams), frozenset())
     assert noise.auc_low is not None
     assert noise.auc_low <= 0.55
     told = features.copy()
     told[:, 2] += 1.0 * positive
-    found = audit(Sample(told, positive, groups), frozenset())
+    found = audit(Sample(told, positive, groups, streams), frozenset())
     assert found.auc_low is not None
     assert found.auc_low > 0.6
     # Withheld, as what a kind is about.
-    withheld = audit(Sample(told, positive, groups), frozenset({FORMAT_FEATURES[2].group}))
+    withheld = audit(Sample(told, positive, groups, streams), frozenset({FORMAT_FEATURES[2].group}))
     assert withheld.auc_low is not None
     assert withheld.auc_low <= 0.55
 
 
 def test_too_few_groups_give_no_answer() -> None:
     features = np.zeros((40, len(FORMAT_FEATURES)))
-    assert audit(Sample(features, np.tile([True, False], 20), np.repeat([0, 1], 20)), frozenset()) == Leak(20, 2, None, None)
+    assert audit(Sample(features, np.tile([True, False], 20), np.repeat([0, 1], 20), np.repeat([0, 1], 20)), frozenset()) == Leak(
+        20, 2, None, None
+    )
 
 
 def test_groups_of_streams_are_apart() -> None:
-    part = Sample(np.zeros((2, 1)), np.array([True, False]), np.array([3, 5]))
-    assert len(np.unique(apart([part, part]).groups)) == 4
+    part = Sample(np.zeros((2, 1)), np.array([True, False]), np.array([3, 5]), np.zeros(2, np.int64))
+    both = apart([part, part])
+    assert len(np.unique(both.groups)) == 4
+    assert both.streams.tolist() == [0, 0, 1, 1]
 
 
 def quotes(steps: int = 0) -> Any:
@@ -184,6 +188,7 @@ def test_prices_on_odd_cents_are_caught(monkeypatch: pytest.MonkeyPatch) -> None
 def test_the_command_says_it_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fault_audit, "MOST_STREAMS", 1)
     monkeypatch.setattr(fault_audit, "EPISODES", {True: 4, False: 1})
+    monkeypatch.setattr(fault_audit, "ROOM", 0)
     result = CliRunner().invoke(command, ["--audit", "--json", "--minutes", "0.5"], catch_exceptions=False)
     kinds = json.loads(result.stdout)["kinds"]
     assert set(kinds) == {fault.kind for fault in FAULTS.values() if not fault.is_genuine}
