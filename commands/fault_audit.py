@@ -66,7 +66,9 @@ def audit_faults(market: Market, faults: Faults, told: Callable[[str], None]) ->
     entries = [fault for fault in faults.entries if not fault.is_genuine]
     gathered: dict[str, list[Sample]] = {fault.kind: [] for fault in entries}
     for number in range(MOST_STREAMS):
-        lacking = [fault for fault in entries if _lacks(gathered[fault.kind])]
+        lacking = [
+            fault for fault in entries if _lacks(gathered[fault.kind]) and (gathered[fault.kind] or number < LEAST_STREAMS)
+        ]
         if not lacking:
             break
         kinds = sorted({fault.kind for fault in lacking})
@@ -79,8 +81,12 @@ def audit_faults(market: Market, faults: Faults, told: Callable[[str], None]) ->
                 gathered[kind].append(sample)
     found = []
     for kind, parts in sorted(gathered.items()):
+        if not parts:
+            # Its time never comes in this market, as the night does not where nothing shuts.
+            told(f"no {kind} in these streams")
+            continue
         told(f"auditing {kind}")
-        leak = audit(apart(parts), _about(entries)[kind]) if parts else Leak(0, 0, None, None)
+        leak = audit(apart(parts), _about(entries)[kind])
         found.append(Audited(kind, leak, kind in FORMAT_KINDS))
     return found
 

@@ -92,6 +92,21 @@ def insert_at_their_times(block: Block, channel: int, rows: Array) -> None:
     block.insert(mine[np.maximum(place, 0)], rows)
 
 
+def out_of_session(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
+    """A symbol's last ticks of the session come again with new times, when its venue has long been shut."""
+    series, channel = target.series[0], target.channels[0]
+    last = block.plain(block.of_series((series,), 0, 1 << 62))[-int(rng.integers(5, 40)) :]
+    if len(last) < 5:
+        return None
+    copies = gathered(block.rows, last)
+    latency = copies["ts_recv"] - copies["ts_event"]
+    times = np.sort(rng.integers(target.start, target.stop, len(last)))
+    copies["ts_recv"], copies["ts_event"] = times, times - latency
+    mine = block.of_channels((channel,), 0, 1 << 62)
+    block.insert(np.full(len(copies), mine[-1]), copies)
+    return Span(int(times[0]), int(times[-1]), (int(times[0]) - int(block.rows["ts_recv"][mine[-1]])) / NS_PER_SECOND)
+
+
 def unknown_symbol(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
     """Quotes and trades of a symbol that was never listed: another one's, some price steps away."""
     if not block.spare:

@@ -54,6 +54,8 @@ class Fault:
         or, in words, what only reference data or a recording can show. Empty where the taxonomy names none.
     ticks : float
         About how many ticks it changes.
+    when_shut : bool
+        Whether it befalls the time in which the market is shut, and so only markets that are.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Fault:
     is_format: bool = False
     twin: str = ""
     ticks: float = 1.0
+    when_shut: bool = False
 
     @property
     def is_genuine(self) -> bool:

@@ -88,6 +88,8 @@ _LEVELS = (
         "lots_change", _L.lots_change, 45.0, _ANY, "factor on the size", kind="unit_change", lasts_s=(4.0, 45.0), is_format=True,
         twin="genuine_split", ticks=150,
     ),
+    _symbol("out_of_session", _B.out_of_session, 20.0, _ANY, "seconds since the close", ticks=20, when_shut=True,
+            twin="recordings: extended hours"),
     _symbol("burst", _B.burst, 3.0, (300.0, 3000.0), "messages", effect_s=5.0, twin="genuine_news", ticks=900),
     _symbol("unknown_symbol", _B.unknown_symbol, 8.0, _ANY, "distance in price", effect_s=60.0, twin="genuine_listing", ticks=80),
 )  # fmt: skip
@@ -155,7 +157,6 @@ ELSEWHERE: dict[str, str] = {
     "cancelled": "genuine_cancel: information, and no fault",
     "corrected": "genuine_correction: information, and no fault",
     "late_tick": "information, and no fault: a capture that goes back in time is no stream in capture order",
-    "out_of_session": "needs a market that shuts",
     "cross_break": "needs a market with pairs",
     "genuine_move": "the market, genuine_excursion, genuine_jump and genuine_trend",
 }

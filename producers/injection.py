@@ -33,6 +33,9 @@ LIVELY_ROWS_PER_S = 1.0
 """Symbol faults befall series with at least this many ticks a second in the block."""
 LONGEST_SHARE = 0.10
 """An episode that lasts takes at most this share of the stream."""
+SHUT_NS = 60 * NS_PER_SECOND
+"""A market that says nothing for so long between two blocks is shut."""
+SHUT_EDGE_NS = 10 * NS_PER_SECOND
 RESETS = ("sequence_reset", "genuine_sequence_reset")
 
 
@@ -92,6 +95,8 @@ class Injection:
     """Series that say enough in the block."""
     _bounds: tuple[int, int] = field(init=False, default=(0, 0))
     """Earliest onset and latest end in the block."""
+    _shut: tuple[int, int] = field(init=False, default=(0, 0))
+    """When the market is shut behind the block."""
     _pending: list[Episode] = field(init=False, default_factory=list)
     """Sequence faults whose window is taken."""
     _running: list[Episode] = field(init=False, default_factory=list)
@@ -115,8 +120,9 @@ class Injection:
 
     def missing(self) -> dict[str, int]:
         """Entries of which fewer episodes than `per_kind` could be placed, and how many fewer."""
-        wanted = self.faults.per_kind
-        return {fault.name: wanted - self.placed[fault.name] for fault in self.faults.entries if self.placed[fault.name] < wanted}
+        wanted, shuts = self.faults.per_kind, any(map(self._is_shut_after, range(len(self.market.blocks))))
+        entries = (fault for fault in self.faults.entries if shuts or not fault.when_shut)
+        return {fault.name: wanted - self.placed[fault.name] for fault in entries if self.placed[fault.name] < wanted}
 
     def edit_content(self, block: Block, number: int, events: list[Event]) -> None:
         """Inject the faults that come before numbering, and choose windows for the others."""
@@ -128,6 +134,7 @@ class Injection:
         self._room.forget(start)
         self._room.passed_ns = end - self.market.start_ns
         wanted = self._wanted(number, block)
+        self._shut = self._shut_after(number)
         if wanted:
             least = LIVELY_ROWS_PER_S * (end - start) / NS_PER_SECOND
             self._lively = np.flatnonzero(block.counts() >= least).tolist()
@@ -221,12 +228,24 @@ class Injection:
                 break
         return wanted
 
+    def _shut_after(self, number: int) -> tuple[int, int]:
+        """From when to when nothing is open behind a block; an empty span if the next block follows at once."""
+        blocks = self.market.blocks
+        return blocks[number][1], blocks[number + 1][0] if number + 1 < len(blocks) else self.market.end_ns
+
+    def _is_shut_after(self, number: int) -> bool:
+        first, last = self._shut_after(number)
+        return last - first >= SHUT_NS
+
     def _draw(self, fault: Fault, places: int, rng: Random) -> Iterator[tuple[int, int, int]]:
         """Random places, each with a window: well within the block, or begun there and over before the stream is."""
         length = int(fault.window_s * NS_PER_SECOND)
         first, last = self._bounds[0], self._bounds[1] - length
         if fault.lasts_s is not None:
             last = self._bounds[1] - NS_PER_SECOND
+        if fault.when_shut:
+            is_shut = self._shut[1] - self._shut[0] >= SHUT_NS
+            first, last = (self._shut[0] + SHUT_EDGE_NS, self._shut[1] - SHUT_EDGE_NS - length) if is_shut else (0, -1)
         if first > last or not places:
             return
         starts = rng.integers(first, last + 1, ATTEMPTS).tolist()

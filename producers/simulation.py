@@ -81,7 +81,7 @@ class Simulation:
                 injection.labels.clear()
                 self._missing = injection.missing()
             self._labels += genuine.labels([event for event in block.events if event.onset >= block.start], world, market.end_ns)
-            is_last = block.end >= market.end_ns
+            is_last = block.number == len(market.blocks) - 1
             edges = np.append(np.arange(block.start + BATCH_NS, block.end, BATCH_NS), block.end)
             for part in capture.merge(rows, outcome, edges, last=is_last):
                 yield Ticks(part, names)

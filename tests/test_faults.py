@@ -25,6 +25,8 @@ from tickproof.tick import NS_PER_SECOND, Kind, Present, Ticks, concat
 # Short and busy; few genuine events, so that there is room. Two blocks, one of them full.
 MARKET = Market(seed=21, minutes=0.5, symbols=40, news_per_minute=2, market_news_per_minute=0, illiquid_share=0.05)
 PER_KIND = 4
+OPEN = [name for name, fault in FAULTS.items() if not fault.when_shut]
+"""Entries for a market that is always open, as this one is."""
 WORLD = universe.build(MARKET)
 TICK = universe.TICK
 # All that a tick says, apart from the numbers that later faults of a channel may shift.
@@ -45,7 +47,7 @@ CONTENT = [
 PLACE = ["channel", "venue", "symbol"]
 PRICED = ("bid_px", "ask_px", "price")
 OFF_GRID = [name for name, fault in FAULTS.items() if fault.is_format or name == "genuine_average_price"]
-ADDS_OR_TAKES = ("silent", "stale_book_mute", "burst", "unknown_symbol", "symbol_swap")
+ADDS_OR_TAKES = ("out_of_session", "silent", "stale_book_mute", "burst", "unknown_symbol", "symbol_swap")
 
 
 @cache
@@ -87,7 +89,7 @@ def outside(ticks: Ticks, labels: list[Label], *, whole_channel: bool) -> Any:
     return ticks.rows[keep]
 
 
-@pytest.mark.parametrize("name", list(FAULTS))
+@pytest.mark.parametrize("name", OPEN)
 def test_as_many_episodes_as_wanted_are_placed_and_labelled(name: str) -> None:
     fault = FAULTS[name]
     _, labels = faulted(name)
@@ -108,7 +110,7 @@ def test_as_many_episodes_as_wanted_are_placed_and_labelled(name: str) -> None:
         assert found.end <= MARKET.end_ns
 
 
-@pytest.mark.parametrize("name", list(FAULTS))
+@pytest.mark.parametrize("name", OPEN)
 def test_every_change_lies_in_a_window_and_every_window_holds_one(name: str) -> None:
     ticks, labels = faulted(name)
     # A tick under another's name is missing where it belongs.
@@ -123,13 +125,13 @@ def test_every_change_lies_in_a_window_and_every_window_holds_one(name: str) -> 
         assert len(now) != len(then) or any(np.any(now[column] != then[column]) for column in columns)
 
 
-@pytest.mark.parametrize("name", list(FAULTS))
+@pytest.mark.parametrize("name", OPEN)
 def test_a_channel_is_still_captured_in_order(name: str) -> None:
     ticks, _ = faulted(name)
     assert np.all(np.diff(ticks.rows["ts_recv"]) >= 0)
 
 
-@pytest.mark.parametrize("name", [name for name, fault in FAULTS.items() if fault.stage == "content"])
+@pytest.mark.parametrize("name", [name for name in OPEN if FAULTS[name].stage == "content"])
 def test_numbers_tell_nothing_of_a_fault_of_content(name: str) -> None:
     ticks, _ = faulted(name)
     for channel in range(len(WORLD.channels)):
@@ -138,7 +140,7 @@ def test_numbers_tell_nothing_of_a_fault_of_content(name: str) -> None:
         assert np.array_equal(counted["sequence"], np.arange(1, len(counted) + 1))
 
 
-@pytest.mark.parametrize("name", [name for name in FAULTS if name not in OFF_GRID])
+@pytest.mark.parametrize("name", [name for name in OPEN if name not in OFF_GRID])
 def test_prices_stay_on_the_grid_and_sizes_whole(name: str) -> None:
     ticks, _ = faulted(name)
     for column in ("bid_px", "ask_px", "price"):
@@ -642,10 +644,10 @@ def out_of_order(rows: Any, before: Any, found: Label) -> None:
     assert len(rows) > found.magnitude
 
 
-CHECKS: dict[str, Check] = {name: globals()[name] for name in FAULTS}
+CHECKS: dict[str, Check] = {name: globals()[name] for name in OPEN}
 
 
-@pytest.mark.parametrize("name", list(FAULTS))
+@pytest.mark.parametrize("name", OPEN)
 def test_an_episode_is_what_its_label_says(name: str) -> None:
     ticks, labels = faulted(name)
     for found in labels:
@@ -671,7 +673,7 @@ def everything() -> tuple[Ticks, list[Label]]:
 
 
 def test_all_kinds_fit_into_one_stream(everything: tuple[Ticks, list[Label]]) -> None:
-    missing = [name for name in FAULTS if not any(found.fault_id.startswith(f"{name}-0") for found in everything[1])]
+    missing = [name for name in OPEN if not any(found.fault_id.startswith(f"{name}-0") for found in everything[1])]
     assert missing == []
 
 
@@ -756,7 +758,7 @@ def test_every_code_of_the_taxonomy_is_injected_or_said_to_be_elsewhere() -> Non
     assert sum(not fault.is_genuine for fault in FAULTS.values()) >= 28
 
 
-@pytest.mark.parametrize("name", list(FAULTS))
+@pytest.mark.parametrize("name", sorted(FAULTS))
 def test_an_entry_says_what_its_genuine_twin_is(name: str) -> None:
     fault = FAULTS[name]
     if fault.is_genuine:
@@ -815,3 +817,29 @@ def test_marks_are_the_numbers_of_episodes() -> None:
         found = by_id[simulation.episodes[number - 1]]
         marked = ticks.rows["row"] == number
         assert np.all(scope_of(ticks, found)[marked] & within(ticks.rows, found)[marked])
+
+
+def test_out_of_session_befalls_the_time_when_the_market_is_shut(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = MARKET.start_ns
+    # Shut from the end of the second block to the end of the stream.
+    open_ns = ((0, 20), (20, 40))
+    blocks = tuple((start + first * NS_PER_SECOND, start + last * NS_PER_SECOND) for first, last in open_ns)
+    monkeypatch.setattr(Market, "blocks", property(lambda self: blocks))
+    market = replace(MARKET, minutes=7.0)
+    simulation = simulate(market, Faults(seed=1, per_kind=3, names=("out_of_session",)))
+    ticks = concat(list(simulation))
+    before = concat(list(simulate(market)))
+    labels = [found for found in simulation.labels if found.kind == "out_of_session"]
+    assert len(labels) == 3
+    assert simulation.missing == {}
+    shut = start + 40 * NS_PER_SECOND, market.end_ns
+    for found in labels:
+        assert shut[0] < found.onset <= found.end < shut[1]
+        assert len(inside(ticks, found)) >= 5
+        assert np.all(inside(ticks, found)["kind"] <= Kind.TRADE)
+    found, wanted = (outside(one, labels, whole_channel=False) for one in (ticks, before))
+    assert all(np.array_equal(found[column], wanted[column]) for column in CONTENT + PLACE)
+    assert np.all(np.diff(ticks.rows["ts_recv"]) >= 0)
+    for channel in range(len(WORLD.channels)):
+        rows = ticks.rows[(ticks.rows["channel"] == channel) & (ticks.rows["kind"] != Kind.HEARTBEAT)]
+        assert np.all(np.diff(rows["sequence"].astype(np.int64)) == 1)
