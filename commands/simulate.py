@@ -9,7 +9,9 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -17,6 +19,8 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from commands.configuration import broker_options, read
+from commands.simulate_publish import publish
 from producers.faults import Faults
 from producers.market import Family, Market
 from producers.simulation import Simulation, simulate
@@ -32,10 +36,15 @@ ROW_GROUP = 100_000
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="The same seed gives the same bytes.")
 @click.option("--minutes", type=float, default=2.0, show_default=True, help="Length of the stream.")
 @click.option("--symbols", type=click.IntRange(min=1), default=48, show_default=True, help="How many symbols, on four venues.")
-@click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write to; made if needed."
-)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder to write to; made if needed.")
 @click.option("--faults-per-kind", type=click.IntRange(min=0), default=5, show_default=True, help="Episodes of each fault.")
+@click.option(
+    "--prevalence", type=click.FloatRange(1e-6, 1e-2), help="Share of the ticks that faults concern, instead of episodes a kind."
+)
+@click.option(
+    "--audit", "is_audit", is_flag=True, help="Can a classifier tell faults by the format of their ticks? Takes minutes."
+)
+@broker_options
 @click.option("--no-faults", is_flag=True, help="The same market without faults.")
 @click.option(
     "--family", type=click.Choice(["train", "evaluate"]), help="Draw the market's parameters from this range, by the seed."
@@ -46,8 +55,12 @@ def command(
     seed: int,
     minutes: float,
     symbols: int,
-    out: Path,
+    out: Path | None,
     faults_per_kind: int,
+    prevalence: float | None,
+    is_audit: bool,
+    brokers: str | None,
+    prefix: str | None,
     no_faults: bool,
     family: Family | None,
     as_json: bool,
@@ -62,14 +75,29 @@ def command(
       tickproof simulate --out out
       tickproof simulate --seed 7 --minutes 10 --faults-per-kind 20 --out out
       tickproof simulate --no-faults --json --out clean
+      tickproof simulate --prevalence 1e-4 --minutes 30 --out rare
+      tickproof simulate --brokers 127.0.0.1:9092 --prefix sim. --out labels
+      tickproof simulate --audit --json
     """
+    if out is None and not is_audit:
+        raise click.UsageError("--out is missing: a folder for the labels, and for the ticks if they go to no broker")
+    amount = {"per_kind": faults_per_kind} if prevalence is None else {"per_kind": 0, "prevalence": prevalence}
     if family is None:
-        market, faults = Market(seed=seed, minutes=minutes, symbols=symbols), Faults(seed=seed, per_kind=faults_per_kind)
+        market, faults = Market(seed=seed, minutes=minutes, symbols=symbols), Faults(seed=seed, **amount)
     else:
         market = Market.varied(seed, family, minutes=minutes, symbols=symbols)
-        faults = Faults.varied(seed, family, per_kind=faults_per_kind)
+        faults = replace(Faults.varied(seed, family), **amount)
+    if is_audit:
+        _audit(market, faults, as_json=as_json)
+        return
+    assert out is not None
     simulation = simulate(market, None if no_faults else faults)
     begun = time.perf_counter()
+    if brokers or prefix:
+        settings = read({"brokers": brokers, "prefix": prefix}).settings
+        summary = publish(_watched(simulation, market), simulation, market, settings, out)
+        click.echo(_published(summary, time.perf_counter() - begun, simulation, as_json=as_json))
+        return
     kinds = _write(_watched(simulation, market), simulation, out)
     seconds = time.perf_counter() - begun
     summary = {
@@ -83,6 +111,28 @@ def command(
         "labels_file": str(out / "labels.csv"),
     }
     click.echo(json.dumps(summary) if as_json else _text(summary, simulation))
+
+
+def _audit(market: Market, faults: Faults, *, as_json: bool) -> None:
+    """Print what the format of corrupted ticks gives away, by kind."""
+    # scikit-learn takes a second to import, and a simulation has no use for it.
+    from commands.fault_audit import audit_faults, table
+
+    found = audit_faults(market, faults, lambda line: click.echo(line, err=True))
+    click.echo(json.dumps({"kinds": {one.kind: one.as_dict() for one in found}}) if as_json else table(found))
+
+
+def _published(summary: dict[str, Any], seconds: float, simulation: Simulation, *, as_json: bool) -> str:
+    labels = summary.pop("labels")
+    summary["episodes"] = dict(sorted(Counter(found.kind for found in labels).items()))
+    summary |= {"missing": simulation.missing, "seconds": round(seconds, 3), "ticks_per_s": round(summary["ticks"] / seconds)}
+    if as_json:
+        return json.dumps(summary)
+    return (
+        f"{summary['ticks']:,} ticks in {summary['messages']:,} records to {summary['topic']} in {summary['seconds']} s: "
+        f"{summary['ticks_per_s']:,} ticks/s; {summary['broken']} broken payloads, {summary['lost']:,} ticks lost with them\n"
+        f"{len(labels)} labels: {summary.get('labels_file', 'nowhere')}"
+    )
 
 
 def _write(batches: Iterator[Ticks], simulation: Simulation, out: Path) -> Counter[int]:

@@ -37,11 +37,26 @@ def _wrong_checksum(value: bytes, headers: Headers) -> tuple[bytes, Headers]:
 
 
 def _column_missing(value: bytes, headers: Headers) -> tuple[bytes, Headers]:
-    table = pa.ipc.open_stream(value).read_all().drop_columns(["price"])
+    return _written(pa.ipc.open_stream(value).read_all().drop_columns(["price"])), _PLAIN
+
+
+def _column_added(value: bytes, headers: Headers) -> tuple[bytes, Headers]:
+    table = pa.ipc.open_stream(value).read_all()
+    return _written(table.append_column("venue_code", pa.array([1] * len(table), pa.int32()))), _PLAIN
+
+
+def _column_retyped(value: bytes, headers: Headers) -> tuple[bytes, Headers]:
+    table = pa.ipc.open_stream(value).read_all()
+    place = table.schema.get_field_index("price")
+    return _written(table.set_column(place, "price", table["price"].cast(pa.float64()))), _PLAIN
+
+
+def _written(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
-    return sink.getvalue().to_pybytes(), _PLAIN
+    written: bytes = sink.getvalue().to_pybytes()
+    return written
 
 
 def _not_a_number(value: bytes, headers: Headers) -> tuple[bytes, Headers]:
@@ -62,6 +77,8 @@ WAYS: tuple[Way, ...] = (
     Way("bit flipped", "payload_unreadable", _bit_flipped),
     Way("wrong checksum", "payload_unreadable", _wrong_checksum),
     Way("column missing", "schema_changed", _column_missing),
+    Way("column added", "schema_changed", _column_added),
+    Way("column retyped", "schema_changed", _column_retyped),
     Way("not a number", "payload_unreadable", _not_a_number),
 )
 

@@ -1,27 +1,38 @@
-"""Faults of whole channels: silence and lateness before messages are numbered, lost, repeated and reordered messages after.
+"""Faults of whole channels that come before messages are numbered: silence, lateness, wrong clocks, a rate or a mix that shifts.
 
-Each returns what it did, or None when the window does not suit it; nothing is changed then.
+Each returns what it did, or None when the window does not suit it; nothing is changed then. Clocks and shifts may last over
+several blocks: they are called once a block with the same source of random numbers, and depend on absolute time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from producers.block import Block, Span, Target
-from producers.symbol_faults import Random
-from producers.universe import TICK, Array
-from tickproof.tick import NS_PER_SECOND, UNITS_PER_ONE, Kind, Present
+from producers.block import Block, Random, Span, Target
+from producers.universe import Array
+from tickproof.tick import NS_PER_SECOND, Kind
+
+ZONES_H = (-5, -4, -1, 1, 4, 5)
+"""Hours by which a clock is wrong that takes one zone for another, or winter for summer."""
 
 
 def channel_silent(block: Block, target: Target, size: float, _rng: Random) -> Span | None:
-    """A channel stops for `size` seconds, heartbeats and all, and goes on with the next number: nothing was sent meanwhile."""
-    where = target.where[block.rows["ts_recv"][target.where] < target.start + size * NS_PER_SECOND]
-    lost = where[1:-1]
-    if len(lost) < 5 or np.any(block.rows["kind"][lost] > Kind.HEARTBEAT):
-        return None
-    block.keep[lost] = False
-    block.used[where] = True
-    onset, end = (int(time) for time in block.rows["ts_recv"][where[[0, -1]]])
+    """Channels stop for `size` seconds, heartbeats and all, and go on with the next number: nothing was sent meanwhile."""
+    rows = block.rows
+    stop = target.start + int(size * NS_PER_SECOND)
+    lost, edges = [], []
+    for channel in target.channels:
+        where = block.of_channels((channel,), target.start, stop)
+        after = block.of_channels((channel,), stop, 1 << 62)
+        is_plain = block.is_free(where).all() and np.all(rows["kind"][where] <= Kind.HEARTBEAT)
+        if len(where) < 6 or not len(after) or not is_plain:
+            return None
+        lost.append(where[1:])
+        edges.append((int(rows["ts_recv"][where[0]]), int(rows["ts_recv"][after[0]])))
+    block.drop(np.concatenate(lost))
+    onset, end = min(first for first, _ in edges), max(last for _, last in edges)
     return Span(onset, end, (end - onset) / NS_PER_SECOND)
 
 
@@ -32,7 +43,7 @@ def latency_spike(block: Block, target: Target, size: float, rng: Random) -> Spa
     messages arrive at once for it.
     """
     where = target.where
-    if len(where) < 20:
+    if len(where) < 20 or not block.is_free(where).all():
         return None
     sent = block.rows["ts_event"][where]
     late, hold = int(size * NS_PER_SECOND), int(rng.uniform(0.5, 2.0) * NS_PER_SECOND)
@@ -45,111 +56,80 @@ def latency_spike(block: Block, target: Target, size: float, rng: Random) -> Spa
     times = np.maximum.accumulate(usual + extra)
     changed = np.flatnonzero(times != usual)
     block.rows["ts_recv"][where] = times
-    block.used[where[changed]] = True
+    block.touch(where[changed])
     # From when the first late message was due.
     return Span(int(usual[0]), int(times[changed[-1]]), late / NS_PER_SECOND)
 
 
-def sequence_gap(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """Some messages in a row are lost after they were numbered."""
-    found = _stretch(block, target.where, max(1, round(size)), rng)
-    if found is None:
+def genuine_conflation(block: Block, target: Target, size: float, _rng: Random) -> Span | None:
+    """A channel sends what it has every `size` seconds and nothing between: late by design."""
+    where = target.where
+    if len(where) < 50 or not block.is_free(where).all():
         return None
-    lost, before, after = found
-    block.keep[lost] = False
-    block.used[lost] = True
-    times = block.rows["ts_recv"]
-    numbered = int(np.count_nonzero(block.rows["kind"][lost] != Kind.HEARTBEAT))
-    return Span(int(times[before]), int(times[after]), float(numbered))
-
-
-def sequence_reset(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
-    """The counter starts again at 1 without a word. The rest of the channel counts on from there."""
-    if len(target.where) < 3:
+    every = int(size * NS_PER_SECOND)
+    usual = block.rows["ts_recv"][where]
+    # The last batch leaves before the window ends.
+    inside = usual <= target.start + (target.stop - target.start) // every * every
+    times = np.where(inside, target.start - (target.start - usual) // every * every, usual)
+    changed = np.flatnonzero(times != usual)
+    if not len(changed):
         return None
-    row = int(target.where[int(rng.integers(1, len(target.where) - 1))])
-    rest = block.of_channel(target.channel, int(block.rows["ts_recv"][row]), 1 << 62)
-    rest = rest[rest >= row]
-    back = int(block.rows["sequence"][row]) - 1
-    if back < 1:
+    block.rows["ts_recv"][where] = times
+    block.touch(where[changed])
+    return Span(int(usual[changed[0]]), int(times[changed[-1]]), size)
+
+
+def clock_zone(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
+    """A venue's clock is wrong by whole hours."""
+    hours = ZONES_H[int(rng.integers(len(ZONES_H)))]
+    return _shift_clock(block, target, lambda sent: np.full(len(sent), hours * 3600 * NS_PER_SECOND), hours * 3600.0)
+
+
+def clock_offset(block: Block, target: Target, size: float, rng: Random) -> Span | None:
+    """A venue's clock is ahead or behind by `size` seconds."""
+    offset = int(size * NS_PER_SECOND) * (1 if rng.random() < 0.5 else -1)
+    return _shift_clock(block, target, lambda sent: np.full(len(sent), offset), offset / NS_PER_SECOND)
+
+
+def clock_drift(block: Block, target: Target, size: float, rng: Random) -> Span | None:
+    """A venue's clock gains or loses `size` seconds a second, until it is set right."""
+    rate = size if rng.random() < 0.5 else -size
+    return _shift_clock(block, target, lambda sent: np.rint((sent - target.start) * rate).astype(np.int64), rate)
+
+
+def _shift_clock(block: Block, target: Target, offset: Callable[[Array], Array], magnitude: float) -> Span | None:
+    where = target.where[block.keep[target.where]]
+    if len(where) < 2:
         return None
-    block.rows["sequence"][rest] -= np.uint64(back)
-    onset = int(block.rows["ts_recv"][row])
-    return Span(onset, onset, float(back))
-
-
-def duplicate(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """Some messages in a row come again a little later, number and content alike."""
-    found = _stretch(block, target.where, max(1, round(size)), rng)
-    return None if found is None else _insert(block, found[0], target, block.rows[found[0]].copy(), rng)
-
-
-def duplicate_changed(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """Some messages come again with their number and another content: a size, or a price that is a step off."""
-    found = _stretch(block, target.where, max(1, round(size)), rng)
-    if found is None:
+    sent = block.rows["ts_event"][where]
+    moved = offset(sent)
+    block.rows["ts_event"][where] = sent + moved
+    changed = where[moved != 0]
+    if not len(changed):
         return None
-    copies = block.rows[found[0]].copy()
-    if np.any(copies["kind"] > Kind.TRADE):
-        return None
-    lots = 100 * UNITS_PER_ONE
-    if rng.random() < 0.5:
-        copies["bid_sz"] += np.where(copies["bid_sz"] > 0, lots, 0)
-        copies["ask_sz"] += np.where((copies["ask_sz"] > 0) & (copies["bid_sz"] == 0), lots, 0)
-        copies["size"] += np.where(copies["size"] > 0, lots, 0)
-    else:
-        # Away from the other side, so that the copy is not crossed.
-        copies["ask_px"] += np.where((copies["present"] & Present.ASK_PX) != 0, TICK, 0)
-        lone = (copies["present"] & (Present.ASK_PX | Present.BID_PX)) == Present.BID_PX
-        copies["bid_px"] += np.where(lone, TICK, 0)
-        copies["price"] += np.where(copies["price"] > 0, TICK, 0)
-    return _insert(block, found[0], target, copies, rng)
+    return block.done(changed, magnitude)
 
 
-def out_of_order(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """Some messages in a row arrive behind many later ones: the number goes back, capture time does not."""
-    behind = max(2, round(size))
-    found = _stretch(block, target.where, int(rng.integers(1, 6)), rng)
-    if found is None:
-        return None
-    moved, before, _ = found
-    rest = target.where[target.where > moved[-1]]
-    if len(rest) < behind + 1:
-        return None
-    last = int(rest[behind - 1])
-    times = block.rows["ts_recv"]
-    copies = block.rows[moved].copy()
-    copies["ts_recv"] = times[last]
-    block.keep[moved] = False
-    block.inserted.append((last, copies))
-    block.used[moved] = True
-    block.used[rest[:behind]] = True
-    return Span(int(times[before]), int(times[last]), float(behind))
+def rate_shift(block: Block, target: Target, size: float, rng: Random) -> Span | None:
+    """Fewer and fewer messages, down to a share of 1 − `size`: the rate slides out of its regime."""
+    return _thin(block, target, size, rng, Kind.TRADE, Kind.QUOTE)
 
 
-def _stretch(block: Block, where: Array, length: int, rng: Random) -> tuple[Array, int, int] | None:
-    """Consecutive messages of a channel without status or session messages and untouched, with the row before and after."""
-    if len(where) < length + 3:
-        return None
-    first = int(rng.integers(1, len(where) - length - 1))
-    run = where[first : first + length]
-    around = where[first - 1 : first + length + 1]
-    is_plain = block.keep[around].all() and not block.used[around].any() and np.all(block.rows["kind"][run] <= Kind.HEARTBEAT)
-    if not is_plain or block.rows["kind"][run[0]] == Kind.HEARTBEAT:
-        return None
-    return run, int(around[0]), int(around[-1])
+def mix_shift(block: Block, target: Target, size: float, rng: Random) -> Span | None:
+    """Trades become fewer, down to a share of 1 − `size`, while quotes go on as ever."""
+    return _thin(block, target, size, rng, Kind.TRADE, Kind.TRADE)
 
 
-def _insert(block: Block, run: Array, target: Target, copies: Array, rng: Random) -> Span | None:
-    """Put copies of numbered messages behind the channel's messages of the next 0 to 40 ms; heartbeats are not repeated."""
-    copies = copies[copies["kind"] != Kind.HEARTBEAT]
-    times = block.rows["ts_recv"]
-    later = target.where[target.where >= run[-1]]
-    limit = times[run[-1]] + int(rng.random() * 40_000_000)
-    last = int(later[max(int(np.searchsorted(times[later], limit, side="right")) - 1, 0)])
-    if not len(copies) or not block.keep[last]:
+def _thin(block: Block, target: Target, size: float, rng: Random, *kinds: Kind) -> Span | None:
+    """Drop a share of some kinds that grows over the first half of the window and then stays."""
+    where = target.where
+    where = where[block.is_free(where) & np.isin(block.rows["kind"][where], kinds)]
+    if len(where) < 20:
         return None
-    copies["ts_recv"] = times[last]
-    block.inserted.append((last, copies))
-    block.used[run] = True
-    return Span(int(times[run[0]]), int(times[last]), float(len(copies)))
+    passed = (block.rows["ts_recv"][where] - target.start) / (target.stop - target.start)
+    lost = where[rng.random(len(where)) < size * np.clip(2.0 * passed, 0.0, 1.0)]
+    if not len(lost):
+        return None
+    block.drop(lost)
+    times: Array = block.rows["ts_recv"][lost]
+    return Span(int(times[0]), int(times[-1]), size)

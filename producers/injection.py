@@ -1,209 +1,340 @@
 """Where faults go: windows that keep clear of each other and of genuine events, and a label for each episode.
 
-Channel windows are taken first; symbols keep clear of their channel's. An episode lies wholly within one block.
+Channel windows are taken first; symbols keep clear of their channel's. An episode lies wholly within one block, unless it lasts:
+then it is carried on in each block with the same random numbers, so that it is one function of absolute time.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from producers import genuine
-from producers.block import Block, Span, Target
+from producers.block import Block, Random, Span, Target
+from producers.burst_faults import spare_names
 from producers.capture import Capture
-from producers.faults import Fault, Faults
+from producers.fault import Fault
+from producers.faults import Faults
 from producers.genuine import Event
 from producers.market import Market
-from producers.symbol_faults import Random
+from producers.room import Room
 from producers.universe import Universe
 from tickproof.label import Label
 from tickproof.tick import NS_PER_MS, NS_PER_SECOND
 
-APART_NS = 2 * NS_PER_SECOND
-"""Least time between the effect of one episode of a (venue, symbol) and the onset of the next."""
-CHANNEL_APART_NS = 700 * NS_PER_MS
-SAME_APART_NS = 6 * NS_PER_SECOND
-"""Least time between two channel episodes that show in the same way: within five seconds they are one finding, and nothing tells
-whether the second was seen."""
-SHOWS_AS = {"out_of_order": "sequence_gap"}
-"""Kind -> the kind that it also looks like, at first."""
 EDGE_NS = 300 * NS_PER_MS
-"""No episode this close to a block's bounds: latency carries ticks over them."""
-ATTEMPTS = 300
+"""No episode begins or ends this close to a block's bounds: latency carries ticks over them."""
+ATTEMPTS = 200
 """Windows that are tried for one episode in one block."""
 LIVELY_ROWS_PER_S = 1.0
 """Symbol faults befall series with at least this many ticks a second in the block."""
+LONGEST_SHARE = 0.10
+"""An episode that lasts takes at most this share of the stream."""
+SHUT_NS = 60 * NS_PER_SECOND
+"""A market that says nothing for so long between two blocks is shut."""
+SHUT_EDGE_NS = 10 * NS_PER_SECOND
+RESETS = ("sequence_reset", "genuine_sequence_reset")
 
-Spans = list[tuple[int, int]]
+
+@dataclass(slots=True)
+class Episode:
+    """One episode that has a place: what, where, when, and the seed of its random numbers.
+
+    `name` is the code of a symbol's name that is free to be used, `span` what it has done so far.
+    """
+
+    fault: Fault
+    number: int
+    channels: tuple[int, ...]
+    series: tuple[int, ...]
+    start: int
+    stop: int
+    size: float
+    seed: int
+    name: int
+    span: Span | None = None
+
+    def inject(self, block: Block) -> Span | None:
+        """Edit a block; whether and what it did there."""
+        window = self.start, self.stop
+        where = block.of_series(self.series, *window) if self.series else block.of_channels(self.channels, *window)
+        block.episode, block.spare = self.number, [self.name] if self.name >= 0 else []
+        block.is_open = self.fault.is_genuine and self.fault.lasts_s is not None
+        rng = np.random.Generator(np.random.PCG64(self.seed))
+        span = self.fault.inject(block, Target(self.channels, self.series, self.start, self.stop, where), self.size, rng)
+        if span is not None:
+            before = self.span or span
+            self.span = span._replace(onset=min(before.onset, span.onset), end=max(before.end, span.end))
+        return span
 
 
 @dataclass(slots=True)
 class Injection:
     """Puts faults into one block after another.
 
-    `labels` are those of the blocks so far, in no order; `placed` counts episodes by entry.
+    `labels` are those of the blocks so far, in no order; `placed` counts episodes by entry; `episodes` are the ids of labels by
+    the number of their episode, less one.
     """
 
     market: Market
     universe: Universe
     faults: Faults
-    labels: list[Label] = field(init=False)
-    placed: dict[str, int] = field(init=False)
+    names: tuple[str, ...] = field(init=False)
+    """The universe's, and behind them those that nobody has before a fault gives them away."""
+    labels: list[Label] = field(init=False, default_factory=list)
+    placed: Counter[str] = field(init=False, default_factory=Counter)
+    episodes: list[str] = field(init=False, default_factory=list)
+    changed: int = field(init=False, default=0)
+    """Ticks that faults have changed, taken away or added."""
     _ticks: int = field(init=False, default=0)
-    _series_busy: list[Spans] = field(init=False)
-    _channel_busy: list[Spans] = field(init=False)
-    _channel_shown: list[dict[str, Spans]] = field(init=False)
-    """Spans of each channel's episodes, by how they show."""
+    _room: Room = field(init=False)
     _lively: list[int] = field(init=False, default_factory=list)
     """Series that say enough in the block."""
     _bounds: tuple[int, int] = field(init=False, default=(0, 0))
     """Earliest onset and latest end in the block."""
-    _pending: list[tuple[Fault, int, int]] = field(init=False)
-    """Sequence faults with their channel and the beginning of their window."""
+    _shut: tuple[int, int] = field(init=False, default=(0, 0))
+    """When the market is shut behind the block."""
+    _pending: list[Episode] = field(init=False, default_factory=list)
+    """Sequence faults whose window is taken."""
+    _running: list[Episode] = field(init=False, default_factory=list)
+    """Episodes that go on in the next block."""
+    _links: list[tuple[int, int]] = field(init=False, default_factory=list)
+    _spare: int = field(init=False)
+    _queue: list[Fault] = field(init=False, default_factory=list)
+    """What comes next when a prevalence is wanted."""
+
+    _channel_of: list[int] = field(init=False)
+    """The channel of each series."""
+    _last_ns: int = field(init=False)
+    """No episode ends later."""
 
     def __post_init__(self) -> None:
-        self.labels, self._pending = [], []
-        self.placed = {fault.name: 0 for fault in self.faults.entries}
-        self._series_busy = [[] for _ in self.universe.series]
-        self._channel_busy = [[] for _ in self.universe.channels]
-        self._channel_shown = [{} for _ in self.universe.channels]
+        self._channel_of = self.universe.series["channel"].tolist()
+        self._last_ns = self.market.end_ns - EDGE_NS
+        self._room = Room.of(self.universe, self.faults, self.market.end_ns - self.market.start_ns)
+        self._spare = len(self.universe.names)
+        self.names = (*self.universe.names, *spare_names(self.universe, [self.market.seed, 9, self.faults.seed]))
 
     def missing(self) -> dict[str, int]:
         """Entries of which fewer episodes than `per_kind` could be placed, and how many fewer."""
-        return {name: self.faults.per_kind - done for name, done in self.placed.items() if done < self.faults.per_kind}
+        wanted, shuts = self.faults.per_kind, any(map(self._is_shut_after, range(len(self.market.blocks))))
+        entries = (fault for fault in self.faults.entries if shuts or not fault.when_shut)
+        return {fault.name: wanted - self.placed[fault.name] for fault in entries if self.placed[fault.name] < wanted}
 
     def edit_content(self, block: Block, number: int, events: list[Event]) -> None:
         """Inject the faults that come before numbering, and choose windows for the others."""
         rng = self._random(number, 0)
         start, end = self.market.blocks[number]
         self._ticks += len(block.rows)
-        for spans in (*self._series_busy, *self._channel_busy):
-            spans[:] = [span for span in spans if span[1] >= start - APART_NS]
-        wanted = self._wanted(number)
-        channels = [fault for fault in wanted if fault.scope == "channel"]
-        symbols = [fault for fault in wanted if fault.scope == "symbol"]
-        # Long windows first, as they are the hardest to place; ties by chance, so that no kind always comes last.
-        for group in (channels, symbols):
-            group[:] = [group[place] for place in rng.permutation(len(group))]
-            group.sort(key=lambda fault: -fault.window_s)
-        least = LIVELY_ROWS_PER_S * (end - start) / NS_PER_SECOND
-        self._lively = [series for series in range(len(self.universe.series)) if block.count(series) >= least]
-        quiet = min(int(self.faults.warm_up_s * NS_PER_SECOND), (self.market.end_ns - self.market.start_ns) // 6)
-        self._bounds = max(start + EDGE_NS, self.market.start_ns + quiet), end - EDGE_NS
+        block.marked = self.faults.marked
+        self._carry_on(block, start)
+        self._room.forget(start)
+        self._room.passed_ns = end - self.market.start_ns
+        wanted = self._wanted(number, block)
+        self._shut = self._shut_after(number)
+        if wanted:
+            least = LIVELY_ROWS_PER_S * (end - start) / NS_PER_SECOND
+            self._lively = np.flatnonzero(block.counts() >= least).tolist()
+            quiet = min(int(self.faults.warm_up_s * NS_PER_SECOND), (self.market.end_ns - self.market.start_ns) // 6)
+            self._bounds = max(start + EDGE_NS, self.market.start_ns + quiet), end - EDGE_NS
+        # Channels first, and what is rarest so far. Then long windows, as they are the hardest to place; ties by chance, so that
+        # no kind always comes last.
+        wanted = [wanted[place] for place in rng.permutation(len(wanted))]
+        wanted.sort(key=lambda fault: (fault.scope != "channel", self.placed[fault.name], -fault.window_s))
         full: set[str] = set()
-        for fault in [*channels, *symbols]:
+        for fault in wanted:
             # What found no place once finds none in this block; it comes again in the next one.
-            if fault.name not in full:
-                place = self._place_channel if fault.scope == "channel" else self._place_symbol
-                if not place(fault, block, events, rng):
-                    full.add(fault.name)
+            if fault.name not in full and not self._place(fault, block, events, rng):
+                full.add(fault.name)
+        self._links = block.settle()
 
     def edit_sequence(self, block: Block, number: int, capture: Capture) -> None:
         """Inject the faults that come after numbering."""
+        for row, original in self._links:
+            block.rows["trade_id"][row] = block.rows["trade_id"][original]
         rng = self._random(number, 1)
         # Resets first and in time order: what is copied later must have its final number.
-        self._pending.sort(key=lambda item: (item[0].name != "sequence_reset", item[2], item[1]))
-        for fault, channel, start in self._pending:
-            stop = start + int(fault.window_s * NS_PER_SECOND)
-            target = Target(channel, -1, start, stop, block.of_channel(channel, start, stop))
+        self._pending.sort(key=lambda episode: (episode.fault.name not in RESETS, episode.start, episode.channels))
+        for episode in self._pending:
             for _ in range(ATTEMPTS // 10):
-                span = fault.inject(block, target, self.faults.size(fault, rng), rng)
-                if span is not None:
-                    self._record(fault, target, span)
-                    if fault.name == "sequence_reset":
-                        capture.sequence[channel] -= int(span.magnitude)
+                episode.seed, episode.number = int(rng.integers(1 << 62)), len(self.episodes) + 1
+                if self._try(episode, block):
+                    assert episode.span is not None
+                    if episode.fault.name in RESETS:
+                        capture.sequence[episode.channels[0]] -= int(episode.span.magnitude)
+                    self._record(episode)
                     break
         self._pending = []
+        if number == len(self.market.blocks) - 1:
+            for episode in self._running:
+                self._record(episode)
+            self._running = []
+
+    def _carry_on(self, block: Block, start: int) -> None:
+        """Continue the episodes that have begun in earlier blocks, and end those that are over."""
+        going = []
+        for episode in self._running:
+            if episode.stop <= start - NS_PER_SECOND:
+                self._record(episode)
+            else:
+                going.append(episode)
+                self._try(episode, block)
+        self._running = going
+        # A new symbol's ticks are ticks like others: silences swallow them, and lateness delays them.
+        block.settle(free=True)
+
+    def _try(self, episode: Episode, block: Block) -> bool:
+        before = block.changed
+        span = episode.inject(block)
+        if span is not None and not episode.fault.is_genuine:
+            self.changed += block.changed - before
+        return span is not None
 
     def _random(self, number: int, stage: int) -> Random:
         return np.random.default_rng([self.market.seed, 9, self.faults.seed, number, stage])
 
-    def _wanted(self, number: int) -> list[Fault]:
+    def _wanted(self, number: int, block: Block) -> list[Fault]:
         """Entries to place in this block, one an episode: the share of the stream so far, less what is there already."""
         # A little ahead of time, so that a last block without room (market-wide news) leaves nothing undone.
         share = min(1.0, 1.25 * (number + 1) / len(self.market.blocks))
         wanted = []
         for fault in self.faults.entries:
             due = int(np.ceil(self.faults.per_kind * share)) + int(self.faults.per_million * self._ticks / 1e6)
-            wanted += [fault] * (due - self.placed[fault.name])
+            if not self.faults.prevalence:
+                wanted += [fault] * (due - self.placed[fault.name])
+        return wanted + self._by_prevalence(number)
+
+    def _by_prevalence(self, number: int) -> list[Fault]:
+        """Entries in turn, as long as fewer ticks are changed than there should be by now."""
+        due = self.faults.prevalence * self._ticks
+        if self.changed >= due:
+            return []
+        # An episode larger than a quarter of all that there may be would leave no room for others.
+        total = due * len(self.market.blocks) / (number + 1)
+        fitting = [fault for fault in self.faults.entries if fault.ticks <= max(1.0, total / 4)]
+        wanted: list[Fault] = []
+        expected = float(self.changed)
+        while fitting and expected < due:
+            if not self._queue:
+                order = self._random(len(self.episodes), 2).permutation(len(fitting))
+                self._queue = [fitting[place] for place in order]
+            fault = self._queue.pop()
+            wanted.append(fault)
+            expected += 0 if fault.is_genuine else fault.ticks
+            if all(one.is_genuine for one in fitting) and len(wanted) >= len(fitting):
+                break
         return wanted
 
+    def _shut_after(self, number: int) -> tuple[int, int]:
+        """From when to when nothing is open behind a block; an empty span if the next block follows at once."""
+        blocks = self.market.blocks
+        return blocks[number][1], blocks[number + 1][0] if number + 1 < len(blocks) else self.market.end_ns
+
+    def _is_shut_after(self, number: int) -> bool:
+        first, last = self._shut_after(number)
+        return last - first >= SHUT_NS
+
     def _draw(self, fault: Fault, places: int, rng: Random) -> Iterator[tuple[int, int, int]]:
-        """Random places, each with a window whose episode begins and ends well within the block."""
+        """Random places, each with a window: well within the block, or begun there and over before the stream is."""
         length = int(fault.window_s * NS_PER_SECOND)
         first, last = self._bounds[0], self._bounds[1] - length
+        if fault.lasts_s is not None:
+            last = self._bounds[1] - NS_PER_SECOND
+        if fault.when_shut:
+            is_shut = self._shut[1] - self._shut[0] >= SHUT_NS
+            first, last = (self._shut[0] + SHUT_EDGE_NS, self._shut[1] - SHUT_EDGE_NS - length) if is_shut else (0, -1)
         if first > last or not places:
             return
         starts = rng.integers(first, last + 1, ATTEMPTS).tolist()
         for place, start in zip(rng.integers(places, size=ATTEMPTS).tolist(), starts, strict=True):
-            yield place, start, start + length
+            if fault.lasts_s is not None:
+                length = self._length(fault, start, rng)
+            if start + length <= self._last_ns:
+                yield place, start, start + length
 
-    def _place_channel(self, fault: Fault, block: Block, events: list[Event], rng: Random) -> bool:
-        effect = int(fault.effect_s * NS_PER_SECOND)
-        for channel, start, stop in self._draw(fault, len(self.universe.channels), rng):
-            reach = start, stop + effect
-            shown = self._channel_shown[channel].setdefault(SHOWS_AS.get(fault.kind, fault.kind), [])
-            if not _is_free(self._channel_busy[channel], reach, CHANNEL_APART_NS) or not _is_free(shown, reach, SAME_APART_NS):
+    def _length(self, fault: Fault, start: int, rng: Random) -> int:
+        """How long an episode lasts that begins at `start`."""
+        assert fault.lasts_s is not None
+        if fault.is_open_ended:
+            return self._last_ns - start
+        low, high = fault.lasts_s
+        drawn = int(low * (high / low) ** rng.random() * NS_PER_SECOND)
+        return min(drawn, int(LONGEST_SHARE * (self.market.end_ns - self.market.start_ns)))
+
+    def _place(self, fault: Fault, block: Block, events: list[Event], rng: Random) -> bool:
+        places = len(self.universe.channels) if fault.scope == "channel" else len(self._lively)
+        for place, start, stop in self._draw(fault, places, rng):
+            channels, series = self._concerned(fault, place)
+            if not self._room.is_free(fault, channels, series, (start, stop)) or self._is_genuine(
+                events, channels, series, start, stop
+            ):
                 continue
-            if self._is_genuine(events, channel, -1, reach):
-                continue
+            name = self._spare if fault.name in ("unknown_symbol", "genuine_listing") and self._spare < len(self.names) else -1
+            seed, size = int(rng.integers(1 << 62)), self.faults.size(fault, rng)
+            episode = Episode(fault, len(self.episodes) + 1, channels, series, start, stop, size, seed, name)
             if fault.stage == "sequence":
-                self._channel_busy[channel].append(reach)
-                shown.append(reach)
-                self._pending.append((fault, channel, start))
+                self._room.take(fault, channels, series, (start, stop))
+                self._pending.append(episode)
                 return True
-            target = Target(channel, -1, start, stop, block.of_channel(channel, start, stop))
-            span = fault.inject(block, target, self.faults.size(fault, rng), rng)
-            if span is not None:
-                self._channel_busy[channel].append((span.onset, span.end + effect))
-                shown.append((span.onset, span.end + effect))
-                self._record(fault, target, span)
-                return True
-        return False
-
-    def _place_symbol(self, fault: Fault, block: Block, events: list[Event], rng: Random) -> bool:
-        effect = int(fault.effect_s * NS_PER_SECOND)
-        for place, start, stop in self._draw(fault, len(self._lively), rng):
-            series = self._lively[place]
-            channel, symbol = int(self.universe.series["channel"][series]), int(self.universe.series["instrument"][series])
-            if not _is_free(self._series_busy[series], (start, stop + effect), APART_NS):
+            if not self._try(episode, block):
                 continue
-            if not _is_free(self._channel_busy[channel], (start, stop), 0) or self._is_genuine(events, -1, symbol, (start, stop)):
-                continue
-            target = Target(channel, series, start, stop, block.of_series(series, start, stop))
-            span = fault.inject(block, target, self.faults.size(fault, rng), rng)
-            if span is not None:
-                self._series_busy[series].append((span.onset, span.end + effect))
-                self._record(fault, target, span)
-                return True
+            assert episode.span is not None
+            self._spare += name >= 0
+            lasts = fault.lasts_s is not None
+            self._room.take(fault, channels, series, (start, stop) if lasts else (episode.span.onset, episode.span.end))
+            if lasts and stop > self._bounds[1] - NS_PER_SECOND:
+                # Its number is taken now; its label comes when it is over.
+                self._name(episode)
+                self._running.append(episode)
+            else:
+                self._record(episode)
+            return True
         return False
 
-    def _is_genuine(self, events: list[Event], channel: int, symbol: int, span: tuple[int, int]) -> bool:
-        """Whether a genuine event of this channel or symbol, or one of all symbols, touches `span` or a second around it."""
-        if self.faults.inside_genuine:
-            return False
-        for event in events:
-            place = channel if event.kind == genuine.LATENCY_BURST else symbol
-            # News on one name is no reason to keep a channel whole.
-            is_meant = event.place < 0 if place < 0 and event.kind != genuine.LATENCY_BURST else event.place in (place, -1)
-            last = event.end if channel >= 0 and event.place < 0 else event.effect_end
-            if is_meant and span[0] <= last + NS_PER_SECOND and event.onset - NS_PER_SECOND <= span[1]:
-                return True
-        return False
+    def _concerned(self, fault: Fault, place: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The channels and series of an episode at a place: a channel, or one of the lively series."""
+        table = self.universe.series
+        if fault.scope == "symbol":
+            one = self._lively[place]
+            if fault.reach == "one":
+                return (self._channel_of[one],), (one,)
+            same = np.flatnonzero(table["instrument"] == table["instrument"][one]).tolist()
+            series = (one, *(other for other in same if other != one))
+            return tuple(dict.fromkeys(self._channel_of[each] for each in series)), series
+        if fault.reach == "one":
+            return (place,), ()
+        venues = self.universe.channels["venue"]
+        return tuple(range(len(venues)) if fault.reach == "all" else np.flatnonzero(venues == venues[place]).tolist()), ()
 
-    def _record(self, fault: Fault, target: Target, span: Span) -> None:
-        names, universe = self.universe.names, self.universe
-        self.placed[fault.name] += 1
-        symbol = names[int(universe.series["symbol_code"][target.series])] if fault.scope == "symbol" else ""
+    def _is_genuine(self, events: list[Event], channels: tuple[int, ...], series: tuple[int, ...], start: int, stop: int) -> bool:
+        """Whether a genuine event of these channels or this symbol, or one of all symbols, is near."""
+        symbol = int(self.universe.series["instrument"][series[0]]) if series else -1
+        return not self.faults.inside_genuine and any(_is_near(event, channels, symbol, start, stop) for event in events)
+
+    def _name(self, episode: Episode) -> str:
+        """The id of an episode's label; a new one if it has none yet."""
+        if episode.number > len(self.episodes):
+            self.placed[episode.fault.name] += 1
+            self.episodes.append(f"{episode.fault.name}-{self.placed[episode.fault.name]:04d}")
+        return self.episodes[episode.number - 1]
+
+    def _record(self, episode: Episode) -> None:
+        names, universe, fault, span = self.names, self.universe, episode.fault, episode.span
+        assert span is not None
+        symbol = ""
+        if fault.scope == "symbol":
+            symbol = names[span.symbol if span.symbol >= 0 else int(universe.series["symbol_code"][episode.series[0]])]
+        channel = int(episode.channels[0])
         self.labels.append(
             Label(
-                fault_id=f"{fault.name}-{self.placed[fault.name]:04d}",
+                fault_id=self._name(episode),
                 kind=fault.kind,
                 scope=fault.scope,
-                channel=names[target.channel],
-                venue=names[int(universe.channels["venue_code"][target.channel])],
+                channel=names[channel] if fault.reach == "one" else "",
+                venue=names[int(universe.channels["venue_code"][channel])] if fault.reach != "all" else "",
                 symbol=symbol,
                 onset=span.onset,
                 end=span.end,
@@ -213,5 +344,16 @@ class Injection:
         )
 
 
-def _is_free(busy: Spans, span: tuple[int, int], apart: int) -> bool:
-    return all(span[1] + apart < start or end + apart < span[0] for start, end in busy)
+def is_channel_event(event: Event) -> bool:
+    """Whether a genuine event's place is a channel."""
+    return event.kind == genuine.LATENCY_BURST
+
+
+def _is_near(event: Event, channels: tuple[int, ...], symbol: int, start: int, stop: int) -> bool:
+    """Whether a genuine event touches a window, or a second around it, of channels (symbol −1) or of a symbol."""
+    is_of_channel = is_channel_event(event)
+    # News on one name is no reason to keep a channel whole.
+    of_symbol = event.place < 0 or event.place == symbol >= 0
+    is_meant = symbol < 0 and event.place in channels if is_of_channel else of_symbol
+    last = event.end if symbol < 0 and not is_of_channel else event.effect_end
+    return is_meant and start <= last + NS_PER_SECOND and event.onset - NS_PER_SECOND <= stop

@@ -29,14 +29,21 @@ class Simulation:
         None: the same market without faults.
     """
 
-    __slots__ = ("_faults", "_labels", "_market", "_missing", "names")
+    __slots__ = ("_faults", "_labels", "_market", "_missing", "episodes", "names")
 
     def __init__(self, market: Market, faults: Faults | None = None) -> None:
         self._market = market
         self._faults = faults
         self._labels: list[Label] = []
         self._missing: dict[str, int] = {}
+        self.episodes: list[str] = []
+        """Ids of labels, in the order of the numbers with which faults mark the ticks that they change."""
         self.names: tuple[str, ...] = universe.build(market).names
+
+    @property
+    def has_faults(self) -> bool:
+        """Whether faults are wanted in it."""
+        return self._faults is not None
 
     @property
     def labels(self) -> list[Label]:
@@ -54,6 +61,9 @@ class Simulation:
         capture = Capture(market, world)
         injection = Injection(market, world, self._faults) if self._faults is not None else None
         self._labels, self._missing = [], {}
+        names = world.names
+        if injection is not None:
+            names, self.episodes = injection.names, injection.episodes
         for block in trading.trade(market, world):
             rows = block.rows
             capture.receive(rows, block.number, block.events)
@@ -63,18 +73,18 @@ class Simulation:
             else:
                 edited = Block(rows, world)
                 injection.edit_content(edited, block.number, block.events)
+                rows = edited.rows
                 capture.number(rows, edited.keep)
-                edited.compact()
                 injection.edit_sequence(edited, block.number, capture)
                 outcome = edited.outcome()
                 self._labels += injection.labels
                 injection.labels.clear()
                 self._missing = injection.missing()
             self._labels += genuine.labels([event for event in block.events if event.onset >= block.start], world, market.end_ns)
-            is_last = block.end >= market.end_ns
+            is_last = block.number == len(market.blocks) - 1
             edges = np.append(np.arange(block.start + BATCH_NS, block.end, BATCH_NS), block.end)
             for part in capture.merge(rows, outcome, edges, last=is_last):
-                yield Ticks(part, world.names)
+                yield Ticks(part, names)
 
 
 def simulate(market: Market, faults: Faults | None = None) -> Simulation:

@@ -1,0 +1,84 @@
+"""A simulated stream straight to Kafka, its labels in a folder beside it: `tickproof simulate --brokers`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from producers.framing import Frame
+from producers.market import Market
+from producers.pacing import WallClock
+from producers.publish import LARGE_FRAMES
+from producers.replay import Plan, frames, replay
+from producers.simulation import Simulation
+from producers.transport import FaultyPublisher, Transport
+from tickproof import label
+from tickproof.errors import SettingsError
+from tickproof.settings import Settings
+from tickproof.tick import NS_PER_MS, NS_PER_SECOND, Ticks
+
+TOPIC = "ticks.raw"
+FRAME_SPAN_NS = NS_PER_SECOND // 4
+"""Event time of a frame at most: short ones, so that what a broken frame concerns is short."""
+
+
+def publish(
+    batches: Iterator[Ticks], simulation: Simulation, market: Market, settings: Settings, out: Path | None
+) -> dict[str, Any]:
+    """Publish a stream as frames, with transport faults if it has faults, and write its labels.
+
+    Parameters
+    ----------
+    batches : iterator of Ticks
+        Of the simulation, perhaps watched.
+    out : Path or None
+        The folder that takes labels.csv; None: nowhere.
+
+    Returns
+    -------
+    dict
+        What the broker has confirmed, and where labels are.
+
+    Raises
+    ------
+    ServiceError
+        No broker, no topic, or a record was not delivered.
+    SettingsError
+        The folder cannot be written.
+    """
+    plan = Plan(
+        span_ns=FRAME_SPAN_NS,
+        lookahead_ns=settings.lookahead_ms * NS_PER_MS,
+        out_of_orderness_ns=settings.out_of_orderness_ms * NS_PER_MS,
+    )
+    transport = Transport.of(market) if simulation.has_faults else Transport((), (), ())
+    with FaultyPublisher(settings.brokers, settings.prefix + TOPIC, LARGE_FRAMES) as publisher:
+        publisher.transport = transport
+        source: Iterator[Frame] = frames(batches, publisher.partitions, plan)
+        replay(source, publisher, None, WallClock())
+        published = publisher.close()
+    labels = sorted([*simulation.labels, *transport.labels], key=lambda found: (found.onset, found.fault_id))
+    summary = asdict(published) | {"broken": publisher.broken, "lost": transport.lost, "topic": publisher.topic}
+    if out is not None:
+        write_labels(out, label.to_csv(labels))
+        summary["labels_file"] = str(out / "labels.csv")
+    return summary | {"labels": labels}
+
+
+def write_labels(out: Path, text: str) -> None:
+    """Write labels.csv; it gets its name when it is whole."""
+    part = out / ".labels.csv.part"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        part.write_text(text, encoding="ascii")
+        os.replace(part, out / "labels.csv")
+    except OSError as error:
+        reason = error.strerror or error
+        raise SettingsError(f"simulate: cannot write to {out} ({reason}); choose another --out or make room") from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
