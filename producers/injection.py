@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from producers import genuine
 from producers.block import Block, Span, Target
 from producers.capture import Capture
 from producers.faults import Fault, Faults
@@ -185,9 +184,9 @@ class Injection:
         if self.faults.inside_genuine:
             return False
         for event in events:
-            place = channel if event.kind == genuine.LATENCY_BURST else symbol
+            place = channel if event.is_channel else symbol
             # News on one name is no reason to keep a channel whole.
-            is_meant = event.place < 0 if place < 0 and event.kind != genuine.LATENCY_BURST else event.place in (place, -1)
+            is_meant = event.place < 0 if place < 0 and not event.is_channel else event.place in (place, -1)
             last = event.end if channel >= 0 and event.place < 0 else event.effect_end
             if is_meant and span[0] <= last + NS_PER_SECOND and event.onset - NS_PER_SECOND <= span[1]:
                 return True
