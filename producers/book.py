@@ -146,9 +146,9 @@ def _sign(tape: Any, lean: float, draw: Any) -> int:
     """
     if tape.run <= 0:
         tape.sign = 1 if draw[4] < 0.5 + max(-0.35, min(0.35, 0.3 * lean)) else -1
-        tape.run = int((1.0 - 0.999 * draw[5]) ** -0.66)
+        tape.run = int((1.0 - 0.9999 * draw[5]) ** -0.66)
     tape.run -= 1
-    if draw[6] < 0.25:
+    if draw[6] < 0.15:
         return 1 if draw[7] < 0.5 + max(-0.45, min(0.45, 0.4 * lean)) else -1
     return int(tape.sign)
 

@@ -21,8 +21,8 @@ START_NS = 1_709_650_800 * NS_PER_SECOND
 """2024-03-05T15:00:00Z: half an hour into a New York session."""
 BLOCK_S = 20
 """Seconds of market made at a time; memory depends on this and not on the length of the stream."""
-USUAL = 1 / 60
-"""`eventfulness` of a usual day: what two eventful minutes hold comes in two hours."""
+USUAL = 2 / 390
+"""`eventfulness` of a usual day: what two eventful minutes hold comes in one regular session."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,17 +26,17 @@ BIN_NS = 100 * NS_PER_MS
 """Spacing of activity and spreads."""
 HISTORY = 8
 """Steps of path before the block, for venues that lag."""
-DECAYS_S = 5.0, 30.0, 180.0, 1200.0, 7200.0
+DECAYS_S = 5.0, 30.0, 240.0, 2400.0, 10_800.0
 """Decay times of the parts of log volatility."""
-OWN_SPREAD = 0.18, 0.18, 0.22, 0.26, 0.26
-COMMON_SPREAD = 0.14, 0.16, 0.20, 0.24, 0.24
+OWN_SPREAD = 0.08, 0.10, 0.12, 0.42, 0.20
+COMMON_SPREAD = 0.08, 0.10, 0.12, 0.36, 0.15
 """Stationary deviations of the parts: of a symbol's own, and of the market's."""
 LIVELINESS = 0.4, 0.6, 0.8, 0.8, 0.8
 """How much of each part shows in activity: least of the fastest, for that is what excitation of arrivals by each other does."""
 COMMON_LIVELINESS = 0.7
 MARKET_SHARE, SECTOR_SHARE = 0.3, 0.2
 """Shares of a symbol's variance."""
-JUMP_EVERY_S = 120.0
+JUMP_EVERY_S = 240.0
 OVERNIGHT = 0.6
 """Deviation of the move between two sessions a night apart, in those of a day's move."""
 NIGHT_NS = 8 * HOUR_NS
@@ -82,9 +82,10 @@ class Prices:
         """The state before the first block."""
         rng = market.random(3)
         tail = np.repeat(np.log(universe.instruments["price"])[None, :], HISTORY + 2, axis=0)
-        return cls(
-            market, universe, tail, _deviations(universe.symbols) * rng.standard_normal((len(DECAYS_S), universe.symbols + 1))
-        )
+        drawn = rng.standard_normal((len(DECAYS_S), universe.symbols + 1))
+        # The market's own parts begin at their mean, so that streams of one length hold about as many ticks.
+        drawn[:, -1] = 0.0
+        return cls(market, universe, tail, _deviations(universe.symbols) * drawn)
 
     def reopen(self, number: int, pause_ns: int, events: list[Event]) -> None:
         """Let the time between two sessions pass: prices move together and each for itself, and some split."""

@@ -257,7 +257,7 @@ def _walk(happenings: Any, world: Any, scene: Any, state: Any, rows: Any) -> int
             write_quote(row, book, instrument, stamped, 0 if habits.has_sizes else 4)
             continue
         # A quote leaves its price when that has left the quote; the margin keeps large-tick names from flickering.
-        tolerance = 0.5 * (book.ask - book.bid) * (0.4 + 0.6 / (1.0 + 0.2 * spread)) + 0.15
+        tolerance = 0.5 * (book.ask - book.bid) * (0.3 + 0.7 / (1.0 + 0.2 * spread)) + 0.15
         if book.unusual != 0 or abs(away) > tolerance or draw[7] < 0.01:
             requote(book, target, spread, depth, draw)
         else:

@@ -154,7 +154,7 @@ def _instruments(market: Market, listing: Listing, rng: np.random.Generator) -> 
     table["spread"] = usual * scarcity * np.exp(0.3 * rng.standard_normal(count)) * table["price"]
     large_tick = np.clip(1.0 / np.maximum(table["spread"], 0.05), 1.0, 12.0)
     table["depth"] = 2.0 * large_tick * np.exp(0.4 * rng.standard_normal(count))
-    annual = market.volatility * profile.volatility * np.exp(0.3 * rng.standard_normal(count))
+    annual = market.volatility * profile.volatility * np.exp(0.15 * rng.standard_normal(count))
     table["volatility"] = annual / np.sqrt(profile.year_s)
     table["beta"] = np.clip(1.0 + 0.3 * rng.standard_normal(count), 0.2, 2.0)
     table["sector"] = rng.integers(0, SECTORS, count)
