@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -17,13 +18,18 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from commands.replay import Moment
 from producers.faults import Faults
-from producers.market import Family, Market
+from producers.market import START_NS, USUAL, Family, Market
+from producers.profiles import DEFAULT, PROFILES
+from producers.reference import reference
 from producers.simulation import Simulation, simulate
 from tickproof import label
 from tickproof.errors import SettingsError
 from tickproof.tick import NAMES, Kind, Ticks, concat, to_arrow
 
+THICK_MINUTES = 60.0
+"""Streams up to this long are full of genuine events, unless said otherwise; longer ones are like usual days."""
 ROW_GROUP = 100_000
 """Least rows of a row group, but for the last one."""
 
@@ -31,6 +37,13 @@ ROW_GROUP = 100_000
 @click.command()
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="The same seed gives the same bytes.")
 @click.option("--minutes", type=float, default=2.0, show_default=True, help="Length of the stream.")
+@click.option("--profile", type=click.Choice(list(PROFILES)), default=DEFAULT, show_default=True, help="What kind of market.")
+@click.option("--start", "start_ns", type=Moment(), default=None, help="Beginning, in UTC.  [default: 2024-03-05T15:00:00]")
+@click.option(
+    "--events",
+    type=click.Choice(["thick", "usual"]),
+    help="Genuine events: some of most kinds in two minutes, or in a day.  [default: thick up to an hour]",
+)
 @click.option("--symbols", type=click.IntRange(min=1), default=48, show_default=True, help="How many symbols, on four venues.")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write to; made if needed."
@@ -45,6 +58,9 @@ def command(
     *,
     seed: int,
     minutes: float,
+    profile: str,
+    start_ns: int | None,
+    events: str | None,
     symbols: int,
     out: Path,
     faults_per_kind: int,
@@ -52,25 +68,37 @@ def command(
     family: Family | None,
     as_json: bool,
 ) -> None:
-    """Simulate a market: ticks.parquet and labels.csv in a folder.
+    """Simulate a market: ticks.parquet, labels.csv and reference.json in a folder.
 
     Quotes and trades of many symbols on four venues, with news, halts and odd prints that are genuine, and with labelled faults
-    of each kind. All of it follows from the seed.
+    of each kind. A stream may begin at any time and cross any number of sessions; nothing is said while a market is closed. What
+    is known of its channels and instruments is in reference.json. All of it follows from the seed.
 
     \b
     Examples:
       tickproof simulate --out out
       tickproof simulate --seed 7 --minutes 10 --faults-per-kind 20 --out out
       tickproof simulate --no-faults --json --out clean
+      tickproof simulate --profile crypto --minutes 5 --out crypto
+      tickproof simulate --start 2024-07-03T08:00 --minutes 1000 --symbols 8 --no-faults --out half-day
     """
+    is_usual = events == "usual" or (events is None and minutes > THICK_MINUTES)
+    given: dict[str, Any] = {
+        "minutes": minutes,
+        "symbols": symbols,
+        "profile": profile,
+        "eventfulness": USUAL if is_usual else 1.0,
+    }
+    if start_ns is not None or family is None:
+        given["start_ns"] = START_NS if start_ns is None else start_ns
     if family is None:
-        market, faults = Market(seed=seed, minutes=minutes, symbols=symbols), Faults(seed=seed, per_kind=faults_per_kind)
+        market, faults = Market(seed=seed, **given), Faults(seed=seed, per_kind=faults_per_kind)
     else:
-        market = Market.varied(seed, family, minutes=minutes, symbols=symbols)
+        market = Market.varied(seed, family, **given)
         faults = Faults.varied(seed, family, per_kind=faults_per_kind)
     simulation = simulate(market, None if no_faults else faults)
     begun = time.perf_counter()
-    kinds = _write(_watched(simulation, market), simulation, out)
+    kinds = _write(_watched(simulation, market), simulation, out, market)
     seconds = time.perf_counter() - begun
     summary = {
         "ticks": sum(kinds.values()),
@@ -81,14 +109,15 @@ def command(
         "ticks_per_s": round(sum(kinds.values()) / seconds),
         "ticks_file": str(out / "ticks.parquet"),
         "labels_file": str(out / "labels.csv"),
+        "reference_file": str(out / "reference.json"),
     }
     click.echo(json.dumps(summary) if as_json else _text(summary, simulation))
 
 
-def _write(batches: Iterator[Ticks], simulation: Simulation, out: Path) -> Counter[int]:
-    """Write ticks and labels; count ticks by kind. Files get their names when they are whole."""
+def _write(batches: Iterator[Ticks], simulation: Simulation, out: Path, market: Market) -> Counter[int]:
+    """Write ticks, labels and reference data; count ticks by kind. Files get their names when they are whole."""
     kinds: Counter[int] = Counter()
-    parts = {name: out / f".{name}.part" for name in ("ticks.parquet", "labels.csv")}
+    parts = {name: out / f".{name}.part" for name in ("ticks.parquet", "labels.csv", "reference.json")}
     try:
         out.mkdir(parents=True, exist_ok=True)
         # Every batch has the same columns; those of no ticks are the file's.
@@ -98,6 +127,8 @@ def _write(batches: Iterator[Ticks], simulation: Simulation, out: Path) -> Count
                 kinds.update(dict(enumerate(np.bincount(group.rows["kind"], minlength=len(Kind)).tolist())))
                 writer.write_batch(to_arrow(group), row_group_size=2 * ROW_GROUP)
         parts["labels.csv"].write_text(label.to_csv(simulation.labels), encoding="ascii")
+        known = json.dumps(reference(market, simulation.labels), indent=1)
+        parts["reference.json"].write_text(known + "\n", encoding="ascii")
         for name, part in parts.items():
             os.replace(part, out / name)
     except OSError as error:

@@ -107,11 +107,12 @@ class Market:
             )
 
     @classmethod
-    def varied(cls, seed: int, family: Family, *, minutes: float = 2.0, symbols: int = 48, profile: str = DEFAULT) -> Market:
+    def varied(cls, seed: int, family: Family, **given: Any) -> Market:
         """A market whose parameters are drawn from RANGES by its seed.
 
         Training and evaluation overlap but are shifted against each other, so that a model which only knows the ranges of its
-        own family is found out. Draws of the two families differ for one seed as well.
+        own family is found out. Draws of the two families differ for one seed as well. `given` are parameters that are not drawn,
+        such as `minutes`, `symbols` and `profile`; a currency or crypto market has the same ranges times its profile's factors.
 
         Raises
         ------
@@ -128,7 +129,7 @@ class Market:
             drawn[name] = float(low * (high / low) ** rng.random())
         # Any minute of the five hours from the default beginning.
         start_ns = START_NS + int(rng.integers(0, 300)) * 60 * NS_PER_SECOND
-        return cls(seed=seed * 2 + column, profile=profile, minutes=minutes, symbols=symbols, start_ns=start_ns, **drawn)
+        return cls(seed=seed * 2 + column, **{"start_ns": start_ns, **drawn, **given})
 
     @property
     def end_ns(self) -> int:

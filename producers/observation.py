@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,7 @@ class Observation:
         Price step: the largest that all quotes are multiples of, units of 1e-9.
     counts : int array, shape (symbols, seconds)
         Moments at which something was said of a symbol on any venue. Messages of one venue with one stamp are one.
-    trades : list of array of (price in ones, sign), shape (trades, 2)
+    trades : list of array of (price in ones, sign, second), shape (trades, 3)
         Of each series, ordinary trades in order. The sign is by Lee and Ready (Journal of Finance 46 (1991) 733): 1 above the
         middle, −1 below, the last one on it.
     """
@@ -57,6 +57,20 @@ class Observation:
     def seconds(self) -> int:
         """How long the stream was."""
         return int(self.mids.shape[1])
+
+    def within(self, start_ns: int, end_ns: int) -> Observation:
+        """What was seen in [start, end)."""
+        first, last = (min(max((bound - self.start_ns) // NS_PER_SECOND, 0), self.seconds) for bound in (start_ns, end_ns))
+        part = slice(first, last)
+        cuts = [np.searchsorted(trades[:, 2], (first, last)) for trades in self.trades]
+        return replace(
+            self,
+            start_ns=self.start_ns + first * NS_PER_SECOND,
+            mids=self.mids[:, part],
+            spreads=self.spreads[:, part],
+            counts=self.counts[:, part],
+            trades=[trades[low:high] - (0, 0, first) for trades, (low, high) in zip(self.trades, cuts, strict=True)],
+        )
 
     def main(self) -> Array:
         """The series of each symbol that has quotes in most seconds, and of these the one with most trades."""
@@ -95,7 +109,7 @@ class Observer:
         seconds = np.maximum((times - self._start_ns) // NS_PER_SECOND, 0)
         self._latest = max(self._latest, int(seconds.max()))
         self._grow()
-        trades = np.zeros((len(rows), 3))
+        trades = np.zeros((len(rows), 4))
         tables = self._mids, self._spreads, self._counts
         count = _see(rows, (times, seconds, series), self._state, tables, trades)
         self._trades.append(trades[:count].copy())
@@ -105,7 +119,7 @@ class Observer:
         length = self._latest + 1
         mids, spreads = self._mids[:, :length], self._spreads[:, :length]
         _hold(mids, spreads)
-        trades = np.concatenate([np.zeros((0, 3)), *self._trades])
+        trades = np.concatenate([np.zeros((0, 4)), *self._trades])
         order = np.argsort(trades[:, 0], kind="stable")
         edges = np.searchsorted(trades[order, 0], np.arange(1, len(self._series)))
         return Observation(
@@ -187,6 +201,7 @@ def _see(rows: Any, at: Any, state: Any, tables: Any, trades: Any) -> int:
             trades[found, 0] = series[n]
             trades[found, 1] = 1e-9 * row.price
             trades[found, 2] = own.sign
+            trades[found, 3] = second
             found += 1
     return found
 

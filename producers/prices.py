@@ -175,16 +175,16 @@ class Prices:
         scale = np.sqrt(STEP_NS / NS_PER_SECOND)
         market_move = rng.standard_normal(steps) * common
         sector_move = rng.standard_normal((steps, SECTORS))
-        own_move = rng.standard_normal((steps, symbols))
+        own_move = rng.standard_normal((steps, symbols), dtype=np.float32)
         shared = np.sqrt(MARKET_SHARE) * table["beta"] * market_move[:, None]
         shared += np.sqrt(SECTOR_SHARE) * sector_move[:, table["sector"]]
         unit = shared + np.sqrt(1.0 - MARKET_SHARE - SECTOR_SHARE) * own_move
         moves: Array = unit * (volatility * table["volatility"] * scale)
         # A jump of 3 to 8 times a second's volatility now and then, market or not: the tail of short returns.
-        jumps = rng.random((steps, symbols)) < STEP_NS / (JUMP_EVERY_S * NS_PER_SECOND)
-        where = np.nonzero(jumps)
-        size = rng.uniform(3.0, 8.0, len(where[0])) * np.where(rng.random(len(where[0])) < 0.5, 1.0, -1.0)
-        moves[where] += size * (volatility[where] * table["volatility"][where[1]])
+        count = int(rng.poisson(steps * symbols * STEP_NS / (JUMP_EVERY_S * NS_PER_SECOND)))
+        step, symbol = rng.integers(steps, size=count), rng.integers(symbols, size=count)
+        size = rng.uniform(3.0, 8.0, count) * np.where(rng.random(count) < 0.5, 1.0, -1.0)
+        moves[step, symbol] += size * (volatility[step, symbol] * table["volatility"][symbol])
         return moves
 
 

@@ -12,14 +12,14 @@ from itertools import combinations
 import numpy as np
 
 from producers.observation import Observation
-from tickproof.tick import NS_PER_SECOND, Array
+from tickproof.tick import Array
 
 MINUTE_S = 60
 LIQUID_PER_S = 1.0
 """What is measured on single names is measured on those that say at least this much."""
 SPARSE_PER_S = 30.0
-"""Branching is measured on names that say at most this much: outer changes of the rate add to the variance of counts as the square
-of the rate does."""
+"""Branching is measured on names that say at most this much: changes of the rate from outside add to the variance of counts as
+the square of the rate."""
 LARGE_TICK_BP = 8.0
 """A name is a large-tick one when its price step is at least this share of its price."""
 TAIL_SHARE = 0.05
@@ -100,6 +100,8 @@ def allan_factor(counts: Array, window: int) -> float:
 def _minutes(seen: Observation) -> Array:
     """One-minute returns; those of names whose price often stays where it is for a minute say nothing but its grid."""
     found = returns(seen, liquid(seen), MINUTE_S)
+    if found.shape[1] < LEAST:
+        return found[:0]
     moving: Array = found[np.mean(found == 0, axis=1) < MOST_STILL]
     return moving
 
@@ -120,7 +122,7 @@ def _volatility_memory(seen: Observation) -> float:
 def _branching(seen: Observation) -> float:
     rates = seen.counts.mean(axis=1)
     chosen = seen.counts[(rates >= LIQUID_PER_S) & (rates <= SPARSE_PER_S)]
-    return _median([1.0 - 1.0 / np.sqrt(allan_factor(one, 5)) for one in chosen])
+    return _median([1.0 - 1.0 / np.sqrt(allan_factor(one, 10)) for one in chosen])
 
 
 def _fano(seen: Observation) -> float:
@@ -145,7 +147,8 @@ def _large_tick(seen: Observation) -> float:
 
 def correlation(seen: Observation, step_s: int) -> float:
     """Mean correlation of the returns of all pairs of liquid names over so many seconds."""
-    moves = [one for one in returns(seen, liquid(seen), step_s) if np.nanstd(one)]
+    every = returns(seen, liquid(seen), step_s)
+    moves = [one for one in every if np.isfinite(one).sum() >= LEAST and np.nanstd(one)]
     found = []
     for one, other in combinations(moves, 2):
         both = np.isfinite(one) & np.isfinite(other)
@@ -158,8 +161,11 @@ def _epps(seen: Observation) -> float:
     return correlation(seen, MINUTE_S) - correlation(seen, 1)
 
 
-def thirds(seen: Observation, values: Array) -> tuple[float, float, float]:
-    """Means over series of values in the first half hour, in the two middle hours, and in the last half hour, over all day's mean."""
+def day_parts(seen: Observation, values: Array) -> tuple[float, float, float]:
+    """Means of values in the first half hour, in the two middle hours, and in the last half hour, each series scaled by its mean.
+
+    NaN for a stream of less than six hours.
+    """
     if seen.seconds < 6 * 3600:
         return (float("nan"),) * 3
     middle = seen.seconds // 2
@@ -170,7 +176,7 @@ def thirds(seen: Observation, values: Array) -> tuple[float, float, float]:
 
 
 def _activity(seen: Observation) -> tuple[float, float, float]:
-    return thirds(seen, seen.counts[seen.counts.mean(axis=1) >= LIQUID_PER_S].astype(np.float64))
+    return day_parts(seen, seen.counts[seen.counts.mean(axis=1) >= LIQUID_PER_S].astype(np.float64))
 
 
 def _mean(values: list[float]) -> float:
@@ -231,11 +237,11 @@ _FACTS = (
         "McInish, Wood, Journal of Finance 47 (1992) 753",
         1.1,
         5.0,
-        lambda seen: (lambda parts: parts[0] / parts[1])(thirds(seen, seen.spreads[liquid(seen)])),
+        lambda seen: (lambda parts: parts[0] / parts[1])(day_parts(seen, seen.spreads[liquid(seen)])),
     ),
     Fact(
         "branching ratio",
-        "1 − 1 / √A, A being the Allan factor of moments in windows of 5 s, median over names",
+        "1 − 1 / √A, A being the Allan factor of moments in windows of 10 s, median over names",
         "Hardiman, Bouchaud, Physical Review E 90 (2014) 062807",
         0.7,
         0.9,
@@ -289,19 +295,3 @@ STYLISED: dict[str, Fact] = {fact.name: fact for fact in _FACTS}
 def measure(seen: Observation) -> dict[str, float]:
     """Each fact's value."""
     return {name: fact.measure(seen) for name, fact in STYLISED.items()}
-
-
-def regular(seen: Observation, bounds: tuple[int, int]) -> Observation:
-    """The part of an observation in [open, close) ns."""
-    first, last = (min(max((bound - seen.start_ns) // NS_PER_SECOND, 0), seen.seconds) for bound in bounds)
-    part = slice(first, last)
-    return Observation(
-        seen.series,
-        seen.symbol,
-        seen.start_ns + first * NS_PER_SECOND,
-        seen.mids[:, part],
-        seen.spreads[:, part],
-        seen.ticks,
-        seen.counts[:, part],
-        seen.trades,
-    )

@@ -128,9 +128,9 @@ def build(market: Market) -> Universe:
     channels["skew"] = rng.uniform(0.7, 1.1, len(lines))
     channels["phase"] = rng.integers(0, 1_000_000_000, len(lines))
     # Clocks are kept within 100 microseconds (CAT NMS Plan, section 6.8: exchanges), and always well within the latency.
-    bound = np.minimum(0.3 * channels["base"], 100_000.0)
-    channels["clock"] = (bound * rng.uniform(-1.0, 1.0, market.venues)[channels["venue"]]).clip(-bound.min(), bound.min())
-    channels["wander"] = 0.2 * bound.min()
+    bound = min(0.3 * channels["base"].min(), 100_000.0)
+    channels["clock"] = bound * rng.uniform(-1.0, 1.0, market.venues)[channels["venue"]]
+    channels["wander"] = 0.2 * bound
     shares = np.array([1.0, 0.8, 0.6, 0.45, 0.35, 0.3, 0.25, 0.2])[: market.venues]
     names = (*(f"{market.character.venues[venue]}.{line}" for venue, line in lines), *venues, *listing.names)
     return Universe(names, instruments, _series(market, instruments, shares, rng), channels, shares)

@@ -339,7 +339,7 @@ def test_the_command_writes_what_the_simulation_gives(tmp_path: Path) -> None:
         assert np.array_equal(written.rows[column], expected.rows[column])
     assert label.from_csv(Path(summary["labels_file"]).read_text()) == labels
     assert sum(summary["episodes"].values()) == len(labels)
-    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["labels.csv", "ticks.parquet"]
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["labels.csv", "reference.json", "ticks.parquet"]
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
