@@ -204,9 +204,7 @@ def test_every_profile_keeps_to_its_grid_and_to_its_reference(profile: str) -> N
         for column in ("bid_px", "ask_px"):
             assert not np.any(rows[column] % entry.tick)
         assert np.any(rows["bid_px"] > 0)
-    assert {one.sequence for one in data.channels.values()} == {
-        "contiguous" if world and market.character.has_sequence else "none"
-    }
+    assert {one.sequence for one in data.channels.values()} == {"contiguous" if market.character.has_sequence else "none"}
 
 
 def test_currencies_are_quoted_without_sizes_numbers_and_trades() -> None:
