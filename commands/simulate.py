@@ -21,6 +21,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from commands.replay import Moment
 from producers.faults import Faults
 from producers.market import START_NS, USUAL, Family, Market
+from producers.observation import Observer
 from producers.profiles import DEFAULT, PROFILES
 from producers.reference import reference
 from producers.simulation import Simulation, simulate
@@ -53,6 +54,13 @@ ROW_GROUP = 100_000
 @click.option(
     "--family", type=click.Choice(["train", "evaluate"]), help="Draw the market's parameters from this range, by the seed."
 )
+@click.option(
+    "--compare",
+    "recordings",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="Also write comparison.html: the first regular session next to that of this recording. May be given several times.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def command(
     *,
@@ -66,6 +74,7 @@ def command(
     faults_per_kind: int,
     no_faults: bool,
     family: Family | None,
+    recordings: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Simulate a market: ticks.parquet, labels.csv and reference.json in a folder.
@@ -81,6 +90,7 @@ def command(
       tickproof simulate --no-faults --json --out clean
       tickproof simulate --profile crypto --minutes 5 --out crypto
       tickproof simulate --start 2024-07-03T08:00 --minutes 1000 --symbols 8 --no-faults --out half-day
+      tickproof simulate --start 2024-03-05T14:30 --minutes 390 --no-faults --compare recordings/ibm --out day
     """
     is_usual = events == "usual" or (events is None and minutes > THICK_MINUTES)
     given: dict[str, Any] = {
@@ -98,7 +108,8 @@ def command(
         faults = Faults.varied(seed, family, per_kind=faults_per_kind)
     simulation = simulate(market, None if no_faults else faults)
     begun = time.perf_counter()
-    kinds = _write(_watched(simulation, market), simulation, out, market)
+    observer = Observer() if recordings else None
+    kinds = _write(_watched(simulation, market, observer), simulation, out, market)
     seconds = time.perf_counter() - begun
     summary = {
         "ticks": sum(kinds.values()),
@@ -111,6 +122,13 @@ def command(
         "labels_file": str(out / "labels.csv"),
         "reference_file": str(out / "reference.json"),
     }
+    if observer is not None:
+        # Drawing is only imported where it is asked for.
+        from commands.comparison import page
+
+        text = page(market, observer.result(), recordings)
+        (out / "comparison.html").write_text(text, encoding="utf-8")
+        summary["comparison_file"] = str(out / "comparison.html")
     click.echo(json.dumps(summary) if as_json else _text(summary, simulation))
 
 
@@ -153,8 +171,15 @@ def _groups(batches: Iterator[Ticks]) -> Iterator[Ticks]:
         yield concat(waiting)
 
 
-def _watched(simulation: Simulation, market: Market) -> Iterator[Ticks]:
-    """The batches, with a progress bar on standard error where that is a terminal."""
+def _watched(simulation: Simulation, market: Market, observer: Observer | None) -> Iterator[Ticks]:
+    """The batches, which an observer may see, with a progress bar on standard error where that is a terminal."""
+    for batch in _shown(simulation, market):
+        if observer is not None:
+            observer.step(batch)
+        yield batch
+
+
+def _shown(simulation: Simulation, market: Market) -> Iterator[Ticks]:
     if not sys.stderr.isatty():
         yield from simulation
         return
@@ -174,6 +199,8 @@ def _text(summary: dict[str, object], simulation: Simulation) -> str:
         f"{summary['ticks']:,} ticks in {summary['seconds']} s: {summary['ticks_file']}",
         f"{faults} episodes of faults, {len(simulation.labels) - faults} labels of genuine events: {summary['labels_file']}",
     ]
+    if "comparison_file" in summary:
+        lines.append(f"next to the recording: {summary['comparison_file']}")
     if simulation.missing:
         short = ", ".join(f"{name} {count}" for name, count in simulation.missing.items())
         lines.append(f"no place for: {short}; a longer stream has more room")

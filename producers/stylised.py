@@ -268,7 +268,7 @@ _FACTS = (
         "first autocorrelation of returns from trade to trade, median over series",
         "Roll, Journal of Finance 39 (1984) 1127",
         -0.5,
-        -0.02,
+        0.0,
         _bounce,
     ),
     Fact(
