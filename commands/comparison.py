@@ -83,7 +83,7 @@ def _title(what: str, seen: Observation, series: int) -> str:
     venue, symbol = seen.series[series]
     price, rate = np.nanmean(seen.mids[series]), seen.counts[seen.symbol[series]].mean()
     return (
-        f"{what}: {symbol} on {venue}, {iso(seen.start_ns, 0)[:10]}, {seen.seconds / 3600:.3g} hours, about {price:.4g} a share, "
+        f"{what}: {symbol} on {venue}, {iso(seen.start_ns, 0)[:10]}, {seen.seconds / 3600:.3g} hours, price about {price:.4g}, "
         f"{rate:.2g} moments a second on all venues"
     )
 
@@ -160,7 +160,8 @@ def _minutes(seen: Observation, series: int) -> Floats:
 def _tail(seen: Observation, series: int, style: str) -> Curve:
     moves = _minutes(seen, series)
     ordered = np.sort(np.abs(moves / moves.std()))
-    return Curve(style, style, ordered, 1.0 - np.arange(len(ordered)) / len(ordered))
+    share = 1.0 - np.arange(len(ordered)) / len(ordered)
+    return Curve(style, style, ordered[ordered > 0.1], share[ordered > 0.1])
 
 
 def _memory(seen: Observation, series: int, style: str, *, absolute: bool) -> Curve:

@@ -20,7 +20,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from commands.replay import Moment
 from producers.faults import Faults
-from producers.market import START_NS, USUAL, Family, Market
+from producers.market import START_NS, Family, Market, usual
 from producers.observation import Observer
 from producers.profiles import DEFAULT, PROFILES
 from producers.reference import reference
@@ -97,7 +97,7 @@ def command(
         "minutes": minutes,
         "symbols": symbols,
         "profile": profile,
-        "eventfulness": USUAL if is_usual else 1.0,
+        "eventfulness": usual(symbols) if is_usual else 1.0,
     }
     if start_ns is not None or family is None:
         given["start_ns"] = START_NS if start_ns is None else start_ns

@@ -22,7 +22,13 @@ START_NS = 1_709_650_800 * NS_PER_SECOND
 BLOCK_S = 20
 """Seconds of market made at a time; memory depends on this and not on the length of the stream."""
 USUAL = 2 / 390
-"""`eventfulness` of a usual day: what two eventful minutes hold comes in one regular session."""
+"""`eventfulness` of a usual day of at least MANY names: what two eventful minutes hold comes in one regular session."""
+MANY = 48
+
+
+def usual(symbols: int) -> float:
+    """`eventfulness` of a usual day of so many names: events are as rare for each of a few names as among many."""
+    return USUAL * min(1.0, symbols / MANY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +66,7 @@ class Market:
     explained_share : float
         Share of trades that print away from the market with the condition that explains it.
     eventfulness : float
-        Factor on the rates of genuine events, whose defaults put some of most kinds into two minutes; USUAL for a usual day.
+        Factor on the rates of genuine events, whose defaults put some of most kinds into two minutes; see `usual`.
     news_per_minute, market_news_per_minute, halts_per_minute, flash_crashes_per_minute : float
         Genuine events of prices.
     latency_bursts_per_minute, resets_per_minute : float

@@ -31,9 +31,9 @@ DECAYS_S = 5.0, 30.0, 240.0, 2400.0, 10_800.0
 OWN_SPREAD = 0.08, 0.10, 0.12, 0.42, 0.20
 COMMON_SPREAD = 0.08, 0.10, 0.12, 0.36, 0.15
 """Stationary deviations of the parts: of a symbol's own, and of the market's."""
-LIVELINESS = 0.4, 0.6, 0.8, 0.8, 0.8
+LIVELINESS = 0.4, 0.6, 0.8, 0.6, 0.6
 """How much of each part shows in activity: least of the fastest, for that is what excitation of arrivals by each other does."""
-COMMON_LIVELINESS = 0.7
+COMMON_LIVELINESS = 0.6
 MARKET_SHARE, SECTOR_SHARE = 0.3, 0.2
 """Shares of a symbol's variance."""
 JUMP_EVERY_S = 240.0

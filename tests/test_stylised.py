@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from streams import Tape
 
-from producers.market import USUAL, Market
+from producers.market import Market, usual
 from producers.observation import Observation, observe
 from producers.simulation import simulate
 from producers.stylised import STYLISED, Fact, allan_factor, autocorrelation, correlation, hill, measure
@@ -18,7 +18,7 @@ OPEN_NS = 1_709_649_000 * 1_000_000_000
 
 def day(seed: int) -> Market:
     """A regular session of few and rather quiet names; events are as frequent for each name as among 48."""
-    return Market(seed=seed, start_ns=OPEN_NS, minutes=390, symbols=24, venues=2, peak_rate=8, eventfulness=USUAL / 2)
+    return Market(seed=seed, start_ns=OPEN_NS, minutes=390, symbols=24, venues=2, peak_rate=8, eventfulness=usual(24))
 
 
 @pytest.fixture(scope="module")
