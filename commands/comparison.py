@@ -42,9 +42,9 @@ def page(market: Market, seen: Observation, paths: Sequence[Path]) -> str:
     real = max(recorded.main(), key=lambda one: int(recorded.counts[recorded.symbol[one]].sum()))
     name = min(simulated.main(), key=lambda one: _unlike(simulated, int(one), recorded, int(real)))
     both = (simulated, int(name), "simulated"), (recorded, int(real), "recorded")
-    files = " ".join(path.name for path in paths)
+    files = " ".join(f"--compare {path.name}" for path in paths)
     command = f"tickproof simulate --seed {market.seed} --profile {market.profile} --start {iso(market.start_ns, 0)}"
-    command += f" --minutes {market.minutes:g} --symbols {market.symbols} --no-faults --compare {files} --out FOLDER"
+    command += f" --minutes {market.minutes:g} --symbols {market.symbols} --no-faults {files} --out FOLDER"
     told = [stylised.measure(one) for one in (simulated, recorded)]
     return render(
         Comparison(
