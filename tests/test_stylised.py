@@ -6,31 +6,21 @@ import numpy as np
 import pytest
 from streams import Tape
 
-from producers.market import Market, usual
+from producers import usual_day
+from producers.market import Market
 from producers.observation import Observation, observe
 from producers.simulation import simulate
 from producers.stylised import STYLISED, Fact, allan_factor, autocorrelation, correlation, hill, measure
 
-DAYS = 4
-OPEN_NS = 1_709_649_000 * 1_000_000_000
-"""2024-03-05T14:30:00Z, the opening bell in New York."""
-
-
-def day(seed: int) -> Market:
-    """A regular session of few and rather quiet names; events are as frequent for each name as among 48."""
-    return Market(seed=seed, start_ns=OPEN_NS, minutes=390, symbols=24, venues=2, peak_rate=8, eventfulness=usual(24))
-
 
 @pytest.fixture(scope="module")
-def values() -> dict[str, list[float]]:
-    """Each fact's values on some days: one day has one market-wide path, whose tail alone decides much."""
-    found = [measure(observe(simulate(day(seed)))) for seed in range(1, DAYS + 1)]
-    return {name: [one[name] for one in found] for name in STYLISED}
+def measured() -> dict[str, list[float]]:
+    return usual_day.values(range(1, usual_day.DAYS + 1))
 
 
 @pytest.mark.parametrize("name", STYLISED)
-def test_the_simulated_market_keeps_to_the_fact(name: str, values: dict[str, list[float]]) -> None:
-    assert STYLISED[name].holds(float(np.mean(values[name]))), values[name]
+def test_the_simulated_market_keeps_to_the_fact(name: str, measured: dict[str, list[float]]) -> None:
+    assert STYLISED[name].holds(float(np.mean(measured[name]))), measured[name]
 
 
 @pytest.mark.parametrize("fact", STYLISED.values(), ids=lambda fact: fact.name)
