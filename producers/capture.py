@@ -71,20 +71,23 @@ class Capture:
     def number(self, rows: Array, keep: Array | None = None) -> None:
         """Count: a sequence number for each message of a channel, the next one on heartbeats, and ids for trades.
 
-        A session begins with 1. Rows that are not kept are as if never sent. Cancels and corrections, whose `trade_id` is the row
-        of a trade counted from 1, get the id of that trade.
+        A session begins with 1. Rows that are not kept are as if never sent. Cancels and corrections come with the negative
+        mark that their trade has as its id, and get the id that the trade gets; 0 if it was not sent.
         """
         if self.market.character.has_sequence:
             self._count(rows, keep)
         trades = _where(rows["kind"] == Kind.TRADE, keep)
         amended = np.flatnonzero((rows["kind"] == Kind.TRADE_CANCEL) | (rows["kind"] == Kind.TRADE_CORRECTION))
-        concerned = rows["trade_id"][amended] - 1
+        marks, marked = np.unique(rows["trade_id"][trades], return_index=True)
         venue = rows["venue"][trades] - len(self.sequence)
         for place in range(len(self.trade_id)):
             mine = trades[venue == place]
             rows["trade_id"][mine] = self.trade_id[place] + np.arange(len(mine))
             self.trade_id[place] += len(mine)
-        rows["trade_id"][amended] = rows["trade_id"][concerned]
+        for row in amended.tolist():
+            place = int(np.searchsorted(marks, rows["trade_id"][row]))
+            is_sent = place < len(marks) and marks[place] == rows["trade_id"][row]
+            rows["trade_id"][row] = rows["trade_id"][trades[marked[place]]] if is_sent else 0
 
     def _count(self, rows: Array, keep: Array | None) -> None:
         counts = rows["kind"] != Kind.HEARTBEAT

@@ -100,7 +100,7 @@ class Books:
     def advance(self, happenings: Happenings, climate: Climate, session: Session) -> Array:
         """Rows of what the venues publish, in the order of `happenings`; `ts_event` is set, `ts_recv` and `sequence` are not.
 
-        `trade_id` is set on cancels and corrections only: the row of the trade that they concern, counted from 1.
+        `trade_id` is set on cancels and corrections, and on the trades that they concern: one negative mark on both.
         """
         trades = int(np.count_nonzero(happenings.roles == Role.TRADE))
         rows = np.zeros(2 * len(happenings.times) + (MOST_FILLS - 1) * trades, ROW)
@@ -128,7 +128,7 @@ def _amend(row: Any, old: Any, about: Any, draw: Any) -> None:
     row.present = stamped | _PRINT
     row.price = old.price
     row.size = old.size
-    row.trade_id = place
+    row.trade_id = old.trade_id = -place
     if role == _CORRECTION and draw[0] < 0.5 and old.price > tick:
         row.price = old.price + tick if draw[1] < 0.5 else old.price - tick
     elif role == _CORRECTION:
