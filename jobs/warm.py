@@ -52,7 +52,17 @@ def warm(model: str) -> None:
         outputs.scored(shard, result.final, result.verdicts, ("", ""))
 
 
+def warm_producers() -> None:
+    """Make and look at a few seconds of market. A job does not need this; who simulates does."""
+    from producers.market import Market
+    from producers.observation import observe
+    from producers.simulation import simulate
+
+    observe(simulate(Market(minutes=0.05, symbols=4)))
+
+
 if __name__ == "__main__":
     from models.registry import DEFAULT, NONE, aliases
 
     warm(DEFAULT if DEFAULT in aliases() else NONE)
+    warm_producers()

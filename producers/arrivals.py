@@ -45,8 +45,9 @@ class Arrivals:
         """
         rng = self.market.random(5, number)
         times, series = self._immigrants(end, climate, rng)
-        late = self.times >= end
-        generation = np.concatenate([times, self.times[~late]]), np.concatenate([series, self.series[~late]])
+        # What was still to come when a session ended does not come any more.
+        late, due = self.times >= end, (self.times >= climate.start) & (self.times < end)
+        generation = np.concatenate([times, self.times[due]]), np.concatenate([series, self.series[due]])
         waiting = [(self.times[late], self.series[late])]
         born = [generation]
         while len(generation[0]):

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from producers.rows import gathered, joined
-from producers.universe import TICK, Array, Universe
-from tickproof.tick import NS_PER_SECOND, ROW, UNITS_PER_ONE, Condition, Kind, Present
+from producers.universe import Array, Universe
+from tickproof.tick import NS_PER_SECOND, ROW, Condition, Kind, Present
 
 Random = np.random.Generator
 PRICES = ("bid_px", "ask_px", "price")
@@ -32,12 +32,13 @@ RESERVED = -1
 
 def tick_of(universe: Universe, instruments: Array | int) -> Array:
     """The price step of instruments (or of one), in units of 1e-9."""
-    return np.full(np.shape(instruments), TICK, np.int64)
+    found: Array = universe.instruments["tick"][instruments]
+    return found
 
 
 def lot_of(universe: Universe, instruments: Array | int) -> Array:
     """The round lot of instruments (or of one), in units of 1e-9."""
-    found: Array = universe.instruments["lot"][instruments] * UNITS_PER_ONE
+    found: Array = universe.instruments["lot"][instruments]
     return found
 
 

@@ -11,7 +11,10 @@ from producers import genuine
 from producers.genuine import Event
 from producers.market import Market
 from producers.universe import Array, Universe
-from tickproof.tick import ROW, Kind
+from tickproof.tick import NS_PER_SECOND, ROW, Kind
+
+WANDER_NS = 1800 * NS_PER_SECOND
+"""Period of a clock's wander."""
 
 
 @dataclass(slots=True)
@@ -44,7 +47,10 @@ class Capture:
         self.held = np.zeros(0, ROW)
 
     def receive(self, rows: Array, number: int, events: list[Event]) -> None:
-        """Stamp `ts_recv`: the venue's time plus a right-skewed latency, never before the channel's last message."""
+        """Stamp `ts_recv`: the true time plus a right-skewed latency, never before the channel's last message.
+
+        `ts_event` was the true time, and is the venue's own afterwards.
+        """
         rng = self.market.random(8, number)
         # One draw a row, whatever its channel, so that a channel's latencies do not depend on how others are numbered.
         normal = rng.standard_normal(len(rows), dtype=np.float32)
@@ -60,25 +66,43 @@ class Capture:
                     late += genuine.delay(event, sent)
             rows["ts_recv"][mine] = np.maximum.accumulate(np.maximum(sent + late.astype(np.int64), self.received[channel]))
             self.received[channel] = rows["ts_recv"][mine[-1]]
+            rows["ts_event"][mine] = sent + _clock_error(line, sent)
 
     def number(self, rows: Array, keep: Array | None = None) -> None:
         """Count: a sequence number for each message of a channel, the next one on heartbeats, and ids for trades.
 
-        Rows that are not kept are as if never sent.
+        A session begins with 1. Rows that are not kept are as if never sent. Cancels and corrections come with the negative
+        mark that their trade has as its id, and get the id that the trade gets; 0 if it was not sent.
         """
-        counts = rows["kind"] != Kind.HEARTBEAT
-        for channel in range(len(self.sequence)):
-            mine = _where(rows["channel"] == channel, keep)
-            used = np.cumsum(counts[mine])
-            # A heartbeat has the number that the message after it will have.
-            rows["sequence"][mine] = self.sequence[channel] + used - counts[mine]
-            self.sequence[channel] += used[-1] if len(used) else 0
+        if self.market.character.has_sequence:
+            self._count(rows, keep)
         trades = _where(rows["kind"] == Kind.TRADE, keep)
+        amended = np.flatnonzero((rows["kind"] == Kind.TRADE_CANCEL) | (rows["kind"] == Kind.TRADE_CORRECTION))
+        marks, marked = np.unique(rows["trade_id"][trades], return_index=True)
         venue = rows["venue"][trades] - len(self.sequence)
         for place in range(len(self.trade_id)):
             mine = trades[venue == place]
             rows["trade_id"][mine] = self.trade_id[place] + np.arange(len(mine))
             self.trade_id[place] += len(mine)
+        for row in amended.tolist():
+            place = int(np.searchsorted(marks, rows["trade_id"][row]))
+            is_sent = place < len(marks) and marks[place] == rows["trade_id"][row]
+            rows["trade_id"][row] = rows["trade_id"][trades[marked[place]]] if is_sent else 0
+
+    def _count(self, rows: Array, keep: Array | None) -> None:
+        counts = rows["kind"] != Kind.HEARTBEAT
+        begins = rows["kind"] == Kind.SESSION
+        for channel in range(len(self.sequence)):
+            mine = _where(rows["channel"] == channel, keep)
+            if not len(mine):
+                continue
+            used = np.cumsum(counts[mine])
+            # A heartbeat has the number that the message after it will have.
+            numbers = self.sequence[channel] + used - counts[mine]
+            for first in np.flatnonzero(begins[mine]):
+                numbers[first:] += 1 - numbers[first]
+            rows["sequence"][mine] = numbers
+            self.sequence[channel] = numbers[-1] + counts[mine[-1]]
 
     def merge(self, rows: Array, outcome: tuple[Array, Array], edges: Array, *, last: bool) -> Iterator[Array]:
         """Rows in capture order, one array up to each edge (ns of `ts_recv`, exclusive).
@@ -100,6 +124,12 @@ class Capture:
         for part in parts:
             if len(part):
                 yield _take(rows, aside, part)
+
+
+def _clock_error(line: Array, times: Array) -> Array:
+    """How far a venue's clock is ahead at some times, ns: a constant and a slow wander, as of a disciplined oscillator."""
+    error: Array = line["clock"] + line["wander"] * np.sin(times * (2.0 * np.pi / WANDER_NS) + line["venue"])
+    return error.astype(np.int64)
 
 
 def _where(mask: Array, keep: Array | None) -> Array:

@@ -1,23 +1,62 @@
-"""Genuine events: news, market-wide news, halts and queueing bursts. They look like corruption and are true.
+"""Genuine events: news, crashes, halts, crosses, splits, bursts and resets. They look like corruption and are true.
 
 An event is a function of absolute time, so it may run over several blocks. What it does to prices, volatility, activity, spreads
-and latency is worked out here; labels say where it was.
+and latency is worked out here; labels say where it was. `producers/agenda.py` says when they come.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from producers.market import Market
 from producers.universe import Array, Universe
 from tickproof.label import Label
-from tickproof.tick import NS_PER_MS, NS_PER_SECOND
+from tickproof.tick import NS_PER_SECOND
 
 NEWS, MARKET_NEWS, HALT, LATENCY_BURST = "genuine_news", "genuine_market_news", "genuine_halt", "genuine_latency_burst"
-STEADY_RATE_PER_S = 0.5
-"""Halts and single-name news befall symbols that say at least this much on the first venue."""
+FLASH_CRASH, SEQUENCE_RESET, SPLIT = "genuine_flash_crash", "genuine_sequence_reset", "genuine_split"
+OPENING_CROSS, CLOSING_CROSS, QUIET = "genuine_opening_cross", "genuine_closing_cross", "genuine_quiet"
+
+REBOUND_AT = 0.45
+"""Share of a flash crash's length at which the price is lowest."""
+REBOUND = 0.9
+"""Share of the fall that is made good at once."""
+
+
+class Nature(NamedTuple):
+    """What a kind of event does while it excites the market.
+
+    Parameters
+    ----------
+    is_channel : bool
+        Whether it befalls a channel, and not a symbol or all.
+    volatility, activity, width : float
+        What is added to the factors on volatility, rate of ticks and spread.
+    extra : float
+        Ticks a second on top on each venue: even a name that hardly trades is quoted anew, hastily where the news is its own.
+    """
+
+    is_channel: bool = False
+    volatility: float = 0.0
+    activity: float = 0.0
+    width: float = 0.0
+    extra: float = 0.0
+
+
+NATURES: dict[str, Nature] = {
+    NEWS: Nature(volatility=2.0, activity=7.0, width=3.0, extra=12.0),
+    MARKET_NEWS: Nature(volatility=2.0, activity=7.0, width=3.0, extra=1.5),
+    HALT: Nature(volatility=2.0, activity=7.0, width=3.0, extra=12.0),
+    FLASH_CRASH: Nature(volatility=3.0, activity=9.0, width=8.0, extra=12.0),
+    OPENING_CROSS: Nature(volatility=0.5, activity=1.0, width=0.5),
+    CLOSING_CROSS: Nature(),
+    SPLIT: Nature(),
+    LATENCY_BURST: Nature(is_channel=True),
+    SEQUENCE_RESET: Nature(is_channel=True),
+}
+"""Kind -> its nature. QUIET is no event: it is seen only when it is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +68,11 @@ class Event:
     kind : str
         Its label's kind.
     place : int
-        The symbol; −1 for all; the channel of a latency burst.
+        The symbol; −1 for all; the channel of a channel's event.
     onset, length_ns, calm_ns : int
         When it begins, how long the move (or silence, or queue) lasts, and the decay time of what follows.
     size : float
-        Logarithmic price move, signed; the peak latency in ns for a latency burst.
+        Logarithmic price move, signed; the peak latency in ns for a latency burst; the ratio of a split.
     """
 
     kind: str
@@ -42,6 +81,11 @@ class Event:
     length_ns: int
     calm_ns: int
     size: float
+
+    @property
+    def is_channel(self) -> bool:
+        """Whether `place` is a channel."""
+        return NATURES[self.kind].is_channel
 
     @property
     def end(self) -> int:
@@ -54,75 +98,37 @@ class Event:
         return self.end + 5 * self.calm_ns // 2
 
 
-@dataclass(slots=True)
-class Agenda:
-    """Plans the events of one block after another; those of a symbol keep apart."""
-
-    market: Market
-    universe: Universe
-    events: list[Event] = field(default_factory=list)
-
-    def plan(self, number: int, start: int, end: int) -> list[Event]:
-        """The events that touch [start, end), new ones included; also kept in `events` while they last."""
-        market, rng = self.market, self.market.random(2, number)
-        self.events = [event for event in self.events if event.effect_end + 5 * NS_PER_SECOND >= start]
-        quiet_until = market.start_ns + min(10 * NS_PER_SECOND, (market.end_ns - market.start_ns) // 6)
-        for kind, rate, phase in (
-            (MARKET_NEWS, market.market_news_per_minute, 0.5),
-            (LATENCY_BURST, market.latency_bursts_per_minute, 0.2),
-            (HALT, market.halts_per_minute, 0.7),
-            (NEWS, market.news_per_minute, 0.4),
-        ):
-            due = [int(rate * (edge - market.start_ns) / (60 * NS_PER_SECOND) + phase) for edge in (start, end)]
-            for _ in range(due[1] - due[0]):
-                for _attempt in range(20):
-                    onset = int(rng.integers(max(start, quiet_until), end)) if quiet_until < end else -1
-                    event = self._draw(kind, onset, rng)
-                    if onset >= 0 and event is not None and self._is_free(event):
-                        self.events.append(event)
-                        break
-        return [event for event in self.events if event.onset < end]
-
-    def _draw(self, kind: str, onset: int, rng: np.random.Generator) -> Event | None:
-        sign = 1.0 if rng.random() < 0.5 else -1.0
-        if kind == LATENCY_BURST:
-            length = int(rng.uniform(0.5, 2.0) * NS_PER_SECOND)
-            return Event(kind, int(rng.integers(len(self.universe.channels))), onset, length, 0, rng.uniform(15, 80) * NS_PER_MS)
-        if kind == MARKET_NEWS:
-            size = sign * rng.uniform(0.003, 0.010)
-            return Event(kind, -1, onset, int(rng.uniform(0.5, 2.0) * NS_PER_SECOND), 6 * NS_PER_SECOND, size)
-        lively = np.flatnonzero(self.universe.instruments["rate"] >= STEADY_RATE_PER_S)
-        if not len(lively):
-            return None
-        place = int(rng.choice(lively))
-        size = sign * float(np.clip(self.market.news_move * np.exp(0.4 * rng.standard_normal()), 0.01, 0.05))
-        if kind == HALT:
-            return Event(kind, place, onset, int(rng.uniform(6, 15) * NS_PER_SECOND), 5 * NS_PER_SECOND, size)
-        return Event(kind, place, onset, int(rng.uniform(0.1, 1.8) * NS_PER_SECOND), 7 * NS_PER_SECOND, size)
-
-    def _is_free(self, new: Event) -> bool:
-        margin = 5 * NS_PER_SECOND
-        for old in self.events:
-            is_same_domain = (old.kind == LATENCY_BURST) == (new.kind == LATENCY_BURST)
-            is_same_place = old.place == new.place or (old.place < 0 and old.kind == new.kind)
-            if is_same_domain and is_same_place and new.onset <= old.effect_end + margin and old.onset <= new.effect_end + margin:
-                return False
-        return True
-
-
 def level(event: Event, times: Array) -> Array:
-    """How far an event has moved the log price at `times`: all of it at once after a halt, within `length_ns` otherwise."""
-    if event.kind == HALT:
-        return np.where(times >= event.end - NS_PER_SECOND, event.size, 0.0)
+    """How far an event has moved the log price at `times`.
+
+    All of it at once after a halt; faster and faster down and, slower and slower, most of the way back in a flash crash
+    (Kirilenko, Kyle, Samadi and Tuzun, 2017); otherwise 95 % within `length_ns`, exponentially. Crosses and splits move nothing.
+    """
     passed: Array = np.maximum(times - event.onset, 0) / max(event.length_ns, 1)
-    # 95 % of the move lies within the length.
-    moved: Array = event.size * (1.0 - np.exp(-3.0 * passed))
+    moved: Array
+    if event.kind == HALT:
+        moved = np.where(times >= event.end - NS_PER_SECOND, event.size, 0.0)
+    elif event.kind == FLASH_CRASH:
+        fall = np.minimum(passed / REBOUND_AT, 1.0) ** 2
+        back = REBOUND * (1.0 - np.exp(-4.0 * np.maximum(passed - REBOUND_AT, 0.0) / (1.0 - REBOUND_AT)))
+        moved = event.size * (fall - back)
+    elif event.kind in (NEWS, MARKET_NEWS):
+        moved = event.size * (1.0 - np.exp(-3.0 * passed))
+    else:
+        moved = np.zeros(len(times))
     return moved
 
 
 def excitement(event: Event, times: Array) -> Array:
-    """1 when the event strikes (or trading resumes), decaying to 0 with `calm_ns`; 0 before."""
+    """1 when the event strikes (or trading resumes), decaying to 0 with `calm_ns`; 0 before.
+
+    A flash crash excites by how far the price has fallen, and is at its worst until the rebound ends.
+    """
     begin = event.end if event.kind == HALT else event.onset
+    if event.kind == FLASH_CRASH:
+        rise = np.clip((times - begin) / (REBOUND_AT * max(event.length_ns, 1)), 0.0, 1.0)
+        excited: Array = rise * np.exp(-np.maximum(times - event.end, 0) / max(event.calm_ns, 1))
+        return excited
     passed = (times - begin) / max(event.calm_ns, 1)
     return np.where(passed >= 0, np.exp(-np.maximum(passed, 0.0)), 0.0)
 
@@ -135,13 +141,12 @@ def delay(event: Event, times: Array) -> Array:
 
 
 def labels(events: list[Event], universe: Universe, end_ns: int) -> list[Label]:
-    """Labels of some events. Market-wide news gives one label a symbol, all with one stem, since a label names one symbol."""
+    """Labels of some events. What befalls all symbols gives one label a symbol, all with one stem, since a label names one."""
     found = []
-    offset = len(universe.channels) + universe.venues
     for event in events:
         onset, end, effect_end = (min(time, end_ns) for time in (event.onset, event.end, event.effect_end))
         stem = f"{event.kind.removeprefix('genuine_')}-{event.onset}"
-        if event.kind == LATENCY_BURST:
+        if event.is_channel:
             channel = universe.names[event.place]
             venue = universe.names[universe.channels["venue_code"][event.place]]
             magnitude = round(event.size / NS_PER_SECOND, 6)
@@ -149,7 +154,7 @@ def labels(events: list[Event], universe: Universe, end_ns: int) -> list[Label]:
             continue
         for place in range(universe.symbols) if event.place < 0 else (event.place,):
             beta = float(universe.instruments["beta"][place]) if event.place < 0 else 1.0
-            symbol = universe.names[offset + place]
+            symbol = universe.symbol(place)
             size = round(event.size * beta, 6)
             found.append(Label(f"{stem}-{symbol}", event.kind, "symbol", "", "", symbol, onset, end, effect_end, size))
     return found

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from producers import genuine
 from producers.block import Block, Random, Span, Target
 from producers.burst_faults import spare_names
 from producers.capture import Capture
@@ -346,7 +345,7 @@ class Injection:
 
 def is_channel_event(event: Event) -> bool:
     """Whether a genuine event's place is a channel."""
-    return event.kind == genuine.LATENCY_BURST
+    return event.is_channel
 
 
 def _is_near(event: Event, channels: tuple[int, ...], symbol: int, start: int, stop: int) -> bool:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
 
+from producers.hours import Session
+from producers.profiles import DEFAULT, PROFILES, Profile
 from tickproof.errors import SettingsError
+from tickproof.moment import iso
 from tickproof.tick import NS_PER_MS, NS_PER_SECOND
 
 Family = Literal["train", "evaluate"]
@@ -17,6 +21,14 @@ START_NS = 1_709_650_800 * NS_PER_SECOND
 """2024-03-05T15:00:00Z: half an hour into a New York session."""
 BLOCK_S = 20
 """Seconds of market made at a time; memory depends on this and not on the length of the stream."""
+USUAL = 2 / 390
+"""`eventfulness` of a usual day of at least MANY names: what two eventful minutes hold comes in one regular session."""
+MANY = 48
+
+
+def usual(symbols: int) -> float:
+    """`eventfulness` of a usual day of so many names: events are as rare for each of a few names as among many."""
+    return USUAL * min(1.0, symbols / MANY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +39,12 @@ class Market:
     ----------
     seed : int
         Of everything that is random in the market; faults have a source of their own.
+    profile : str
+        An entry of PROFILES: what kind of market.
     minutes : float
-        Length of the stream.
+        Length of the stream, pauses between sessions included.
     start_ns : int
-        Its beginning, ns since the epoch; the time of day sets the intraday shape.
+        Its beginning, ns since the epoch; the time of day sets the intraday shape, and what is open.
     symbols, venues : int
         How many; the first venue spreads its symbols over two channels.
     volatility : float
@@ -51,13 +65,18 @@ class Market:
         Median of the channels' base latencies, microseconds.
     explained_share : float
         Share of trades that print away from the market with the condition that explains it.
-    news_per_minute, market_news_per_minute, halts_per_minute, latency_bursts_per_minute : float
-        Genuine events.
+    eventfulness : float
+        Factor on the rates of genuine events, whose defaults put some of most kinds into two minutes; see `usual`.
+    news_per_minute, market_news_per_minute, halts_per_minute, flash_crashes_per_minute : float
+        Genuine events of prices.
+    latency_bursts_per_minute, resets_per_minute : float
+        Genuine events of channels.
     news_move : float
         Typical size of single-name news, as a fraction of the price.
     """
 
     seed: int = 1
+    profile: str = DEFAULT
     minutes: float = 2.0
     start_ns: int = START_NS
     symbols: int = 48
@@ -71,10 +90,13 @@ class Market:
     venue_noise: float = 0.20
     latency_us: float = 300.0
     explained_share: float = 0.006
+    eventfulness: float = 1.0
     news_per_minute: float = 3.0
     market_news_per_minute: float = 0.5
     halts_per_minute: float = 1.0
+    flash_crashes_per_minute: float = 0.25
     latency_bursts_per_minute: float = 0.5
+    resets_per_minute: float = 0.25
     news_move: float = 0.025
 
     def __post_init__(self) -> None:
@@ -82,13 +104,21 @@ class Market:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise SettingsError(f"market: {name} is {value}, expected {low:g} to {high:g}")
+        if self.profile not in PROFILES:
+            raise SettingsError(f"market: profile is {self.profile!r}, expected one of {', '.join(PROFILES)}")
+        if not self.sessions:
+            raise SettingsError(
+                f"market: nothing is open from {iso(self.start_ns, 0)} to {iso(self.end_ns, 0)}; "
+                "choose another start, or a longer stream"
+            )
 
     @classmethod
-    def varied(cls, seed: int, family: Family, *, minutes: float = 2.0, symbols: int = 48) -> Market:
+    def varied(cls, seed: int, family: Family, **given: Any) -> Market:
         """A market whose parameters are drawn from RANGES by its seed.
 
         Training and evaluation overlap but are shifted against each other, so that a model which only knows the ranges of its
-        own family is found out. Draws of the two families differ for one seed as well.
+        own family is found out. Draws of the two families differ for one seed as well. `given` are parameters that are not drawn,
+        such as `minutes`, `symbols` and `profile`; a currency or crypto market has the same ranges times its profile's factors.
 
         Raises
         ------
@@ -105,7 +135,7 @@ class Market:
             drawn[name] = float(low * (high / low) ** rng.random())
         # Any minute of the five hours from the default beginning.
         start_ns = START_NS + int(rng.integers(0, 300)) * 60 * NS_PER_SECOND
-        return cls(seed=seed * 2 + column, minutes=minutes, symbols=symbols, start_ns=start_ns, **drawn)
+        return cls(seed=seed * 2 + column, **{"start_ns": start_ns, **drawn, **given})
 
     @property
     def end_ns(self) -> int:
@@ -113,20 +143,38 @@ class Market:
         return self.start_ns + round(self.minutes * 60_000) * NS_PER_MS
 
     @property
+    def character(self) -> Profile:
+        """The profile."""
+        return PROFILES[self.profile]
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """The sessions that the stream touches, in order; the first may have begun before it, the last may go on after it."""
+        return tuple(self.character.hours.sessions(self.start_ns, self.end_ns))
+
+    @property
     def blocks(self) -> tuple[tuple[int, int], ...]:
-        """[start, end) in ns of each block, in order."""
-        edges = [*range(self.start_ns, self.end_ns, BLOCK_S * NS_PER_SECOND), self.end_ns]
-        return tuple(pairwise(edges))
+        """[start, end) in ns of each block, in order; a block lies in one session, and there is none while nothing is open."""
+        return _blocks(self.start_ns, self.end_ns, self.sessions)
 
     def random(self, purpose: int, number: int = 0) -> np.random.Generator:
         """A source of its own for each purpose and block, so that what one part draws never moves another."""
         return np.random.default_rng([self.seed, purpose, number])
 
 
+@lru_cache(maxsize=16)
+def _blocks(start_ns: int, end_ns: int, sessions: tuple[Session, ...]) -> tuple[tuple[int, int], ...]:
+    blocks: list[tuple[int, int]] = []
+    for session in sessions:
+        first, last = max(start_ns, session.start), min(end_ns, session.end)
+        blocks += pairwise([*range(first, last, BLOCK_S * NS_PER_SECOND), last])
+    return tuple(blocks)
+
+
 LIMITS: dict[str, tuple[float, float]] = {
     "seed": (0, 2**62),
-    "minutes": (0.05, 1440.0),
-    "start_ns": (0, 2**62),
+    "minutes": (0.05, 43_200.0),
+    "start_ns": (NS_PER_SECOND * 86_400 * 365, NS_PER_SECOND * 4_100_000_000),
     "symbols": (1, 5000),
     "venues": (1, 8),
     "volatility": (0.01, 3.0),
@@ -138,10 +186,13 @@ LIMITS: dict[str, tuple[float, float]] = {
     "venue_noise": (0.0, 2.0),
     "latency_us": (1.0, 100_000.0),
     "explained_share": (0.0, 0.5),
+    "eventfulness": (0.0, 20.0),
     "news_per_minute": (0.0, 60.0),
     "market_news_per_minute": (0.0, 10.0),
     "halts_per_minute": (0.0, 20.0),
+    "flash_crashes_per_minute": (0.0, 10.0),
     "latency_bursts_per_minute": (0.0, 20.0),
+    "resets_per_minute": (0.0, 10.0),
     "news_move": (0.001, 0.2),
 }
 """What a parameter may be."""

@@ -12,6 +12,7 @@ from producers.capture import Capture
 from producers.faults import Faults
 from producers.injection import Injection
 from producers.market import Market
+from producers.quiet import Quiet
 from tickproof.label import Label
 from tickproof.tick import NS_PER_SECOND, Ticks, concat
 
@@ -60,6 +61,7 @@ class Simulation:
         market, world = self._market, universe.build(self._market)
         capture = Capture(market, world)
         injection = Injection(market, world, self._faults) if self._faults is not None else None
+        quiet = Quiet(world)
         self._labels, self._missing = [], {}
         names = world.names
         if injection is not None:
@@ -67,6 +69,7 @@ class Simulation:
         for block in trading.trade(market, world):
             rows = block.rows
             capture.receive(rows, block.number, block.events)
+            self._labels += quiet.step(rows, is_last=block.is_last)
             if injection is None:
                 capture.number(rows)
                 outcome = np.arange(len(rows)), rows[:0]
@@ -81,9 +84,8 @@ class Simulation:
                 injection.labels.clear()
                 self._missing = injection.missing()
             self._labels += genuine.labels([event for event in block.events if event.onset >= block.start], world, market.end_ns)
-            is_last = block.number == len(market.blocks) - 1
             edges = np.append(np.arange(block.start + BATCH_NS, block.end, BATCH_NS), block.end)
-            for part in capture.merge(rows, outcome, edges, last=is_last):
+            for part in capture.merge(rows, outcome, edges, last=block.is_last):
                 yield Ticks(part, names)
 
 

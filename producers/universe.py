@@ -8,21 +8,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from producers.listings import Listing
 from producers.market import Market
+from producers.profiles import DEFAULT, PROFILES
 from tickproof.tick import UNITS_PER_ONE
 
 Array = npt.NDArray[Any]
 
-VENUES = ("XSIM", "YSIM", "ZSIM", "WSIM", "VSIM", "USIM", "TSIM", "SSIM")
-TICK = UNITS_PER_ONE // 100
-"""The price grid: one cent."""
+VENUES = PROFILES[DEFAULT].venues
+TICK = UNITS_PER_ONE // 10_000
+"""The finest price step of the default profile; each instrument has its own, a multiple of this (`Universe.ticks_of`)."""
 SECTORS = 6
 
 INSTRUMENT = np.dtype(
     [
-        ("price", "f8"),  # first price, ticks
-        ("spread", "f8"),  # usual spread, ticks; below 1 for large-tick names
-        ("lot", "i8"),  # shares
+        ("price", "f8"),  # first price, in the instrument's price steps
+        ("tick", "i8"),  # price step, units of 1e-9
+        ("fine", "i8"),  # what averaged and midpoint prints are rounded to, units of 1e-9
+        ("spread", "f8"),  # usual spread, price steps; below 1 for large-tick names
+        ("lot", "i8"),  # round lot, units of 1e-9
         ("depth", "f8"),  # usual displayed lots
         ("odd", "f8"),  # share of trades below a lot
         ("rate", "f8"),  # ticks a second on a venue of share 1
@@ -42,6 +46,8 @@ SERIES = np.dtype(
         ("symbol_code", "i4"),
         ("lag", "i8"),  # how long after the fact the venue's quotes know the price, ns
         ("width", "f8"),  # its spread against the symbol's usual one
+        ("depth", "f8"),  # its displayed lots against the symbol's usual ones
+        ("noise", "f8"),  # how far its quotes stray against the market's usual noise
         ("rate", "f8"),  # ticks a second
     ]
 )
@@ -55,11 +61,11 @@ CHANNEL = np.dtype(
         ("jitter", "f8"),  # median of what comes on top, ns
         ("skew", "f8"),  # sigma of its logarithm
         ("phase", "i8"),  # of its heartbeats, ns
+        ("clock", "f8"),  # how far the venue's clock is ahead, on average, ns
+        ("wander", "f8"),  # how far it wanders about that in half an hour, ns
     ]
 )
 """One channel; its index is the code of its name."""
-
-TRADING_YEAR_S = 252 * 23_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +97,28 @@ class Universe:
         """How many venues there are."""
         return len(self.shares)
 
+    def symbol(self, place: int) -> str:
+        """The name of an instrument."""
+        return self.names[len(self.channels) + self.venues + place]
+
     def series_of(self, rows: Array) -> Array:
         """The series of each row, −1 for rows without a symbol."""
         channels, venues = len(self.channels), self.venues
         series = (rows["venue"] - channels) * self.symbols + rows["symbol"] - channels - venues
         return np.where(rows["symbol"] < 0, -1, series)
 
+    def ticks_of(self, rows: Array) -> Array:
+        """The price step of each row's instrument in units of 1e-9; 1 for rows without a symbol."""
+        place = rows["symbol"] - len(self.channels) - self.venues
+        return np.where(rows["symbol"] < 0, 1, self.instruments["tick"][np.maximum(place, 0)])
+
 
 def build(market: Market) -> Universe:
     """The universe of a market, from its seed."""
     rng = market.random(1)
-    instruments = _instruments(market, rng)
-    venues = VENUES[: market.venues]
+    listing = market.character.listing(market.symbols, rng)
+    instruments = _instruments(market, listing, rng)
+    venues = market.character.venues[: market.venues]
     lines = [(0, "A"), (0, "B"), *((venue, "A") for venue in range(1, market.venues))]
     channels = np.zeros(len(lines), CHANNEL)
     channels["venue"] = [venue for venue, _ in lines]
@@ -111,33 +127,35 @@ def build(market: Market) -> Universe:
     channels["jitter"] = channels["base"] * rng.uniform(0.1, 0.3, len(lines))
     channels["skew"] = rng.uniform(0.7, 1.1, len(lines))
     channels["phase"] = rng.integers(0, 1_000_000_000, len(lines))
+    # Clocks are kept within 100 microseconds (CAT NMS Plan, section 6.8: exchanges), and always well within the latency.
+    bound = min(0.3 * channels["base"].min(), 100_000.0)
+    channels["clock"] = bound * rng.uniform(-1.0, 1.0, market.venues)[channels["venue"]]
+    channels["wander"] = 0.2 * bound
     shares = np.array([1.0, 0.8, 0.6, 0.45, 0.35, 0.3, 0.25, 0.2])[: market.venues]
-    names = (*(f"{VENUES[venue]}.{line}" for venue, line in lines), *venues, *_tickers(market.symbols, rng))
+    names = (*(f"{market.character.venues[venue]}.{line}" for venue, line in lines), *venues, *listing.names)
     return Universe(names, instruments, _series(market, instruments, shares, rng), channels, shares)
 
 
-def _instruments(market: Market, rng: np.random.Generator) -> Array:
-    count = market.symbols
+def _instruments(market: Market, listing: Listing, rng: np.random.Generator) -> Array:
+    count, profile = market.symbols, market.character
     table = np.zeros(count, INSTRUMENT)
-    # Prices fill $1 to $3 000 evenly in logarithm, so that every stream has large-tick and small-tick names.
-    place = rng.permutation(count) + rng.random(count)
-    dollars = 3000.0 ** (place / count)
-    table["price"] = np.round(dollars * 100)
-    table["lot"] = np.select([dollars < 250, dollars < 1000], [100, 40], 10)
-    # Activity is even in logarithm too, apart from a share of names that hardly trade.
+    table["tick"], table["lot"], table["odd"] = listing.tick, listing.lot, listing.odd
+    table["fine"] = listing.tick.min()
+    table["price"] = np.maximum(np.round(listing.price * UNITS_PER_ONE / listing.tick), 1)
+    # Activity is even in logarithm, apart from a share of names that hardly trade.
     rank = (rng.permutation(count) + rng.random(count)) / count
     quiet = rank < market.illiquid_share
     above = (rank - market.illiquid_share) / max(1.0 - market.illiquid_share, 1e-9)
     silent_rate = (1 / 60) * 18.0 ** (rank / max(market.illiquid_share, 1e-9))
-    table["rate"] = np.where(quiet, silent_rate, market.peak_rate ** np.clip(above, 0, 1))
-    table["trades"] = market.trade_share * rng.uniform(0.5, 1.5, count)
+    table["rate"] = np.where(quiet, silent_rate, max(market.peak_rate * profile.rate, 1.0) ** np.clip(above, 0, 1))
+    table["trades"] = np.minimum(market.trade_share * profile.trades, 0.9) * rng.uniform(0.5, 1.5, count)
     scarcity = np.clip(10.0 / (table["rate"] + 1.0), 1.0, 5.0) ** 0.7
-    table["spread"] = market.spread_bp * 1e-4 * scarcity * np.exp(0.3 * rng.standard_normal(count)) * table["price"]
+    usual = market.spread_bp * profile.spread * 1e-4
+    table["spread"] = usual * scarcity * np.exp(0.3 * rng.standard_normal(count)) * table["price"]
     large_tick = np.clip(1.0 / np.maximum(table["spread"], 0.05), 1.0, 12.0)
     table["depth"] = 2.0 * large_tick * np.exp(0.4 * rng.standard_normal(count))
-    table["odd"] = np.clip(0.1 + 0.12 * np.log10(dollars), 0.05, 0.6)
-    annual = market.volatility * np.exp(0.35 * rng.standard_normal(count))
-    table["volatility"] = annual / np.sqrt(TRADING_YEAR_S)
+    annual = market.volatility * profile.volatility * np.exp(0.15 * rng.standard_normal(count))
+    table["volatility"] = annual / np.sqrt(profile.year_s)
     table["beta"] = np.clip(1.0 + 0.3 * rng.standard_normal(count), 0.2, 2.0)
     table["sector"] = rng.integers(0, SECTORS, count)
     return table
@@ -154,14 +172,9 @@ def _series(market: Market, instruments: Array, shares: Array, rng: np.random.Ge
     table["venue_code"] = lines + venue
     table["symbol_code"] = lines + market.venues + symbol
     table["lag"] = np.round(1e6 * np.exp(rng.uniform(np.log(0.5), np.log(12.0), len(table))))
-    table["width"] = rng.uniform(0.9, 1.25, len(table))
+    # A venue has its ways, and each symbol there strays a little from them.
+    table["width"] = rng.uniform(0.95, 1.15, market.venues)[venue] * rng.uniform(0.95, 1.1, len(table))
+    table["depth"] = np.exp(0.35 * rng.standard_normal(market.venues))[venue]
+    table["noise"] = rng.uniform(0.75, 1.25, market.venues)[venue]
     table["rate"] = instruments["rate"][symbol] * shares[venue] * np.exp(0.25 * rng.standard_normal(len(table)))
     return table
-
-
-def _tickers(count: int, rng: np.random.Generator) -> list[str]:
-    letters = np.array(list("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
-    found: dict[str, None] = {}
-    while len(found) < count:
-        found.setdefault("".join(letters[rng.integers(0, 26, int(rng.integers(3, 5)))]))
-    return list(found)

@@ -36,11 +36,12 @@ def render(folder: Path, *, limit: int = INCIDENTS_SHOWN, recall: Mapping[str, A
         The folder is not a scan's.
     """
     found = page(ScanFolder.open(folder), limit, recall)
-    return _environment().get_template("report.html.j2").render(page=found)
+    return templates().get_template("report.html.j2").render(page=found)
 
 
 @lru_cache(maxsize=1)
-def _environment() -> Environment:
+def templates() -> Environment:
+    """The templates of this package, with their filters and the style of all pages."""
     environment = Environment(
         loader=PackageLoader("reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

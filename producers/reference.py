@@ -1,0 +1,37 @@
+"""What is known beforehand of a simulated market, in the form of `--reference FILE`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from producers.genuine import SPLIT
+from producers.market import Market
+from producers.universe import build
+from tickproof.label import Label
+
+
+def reference(market: Market, labels: Iterable[Label] = ()) -> dict[str, Any]:
+    """Reference data of a market, to be written as JSON.
+
+    Parameters
+    ----------
+    market : Market
+    labels : iterable of Label
+        Of its stream: where the splits are found.
+    """
+    world = build(market)
+    lines = len(world.channels)
+    sequence = "contiguous" if market.character.has_sequence else "none"
+    table = zip(world.instruments["tick"].tolist(), world.instruments["lot"].tolist(), strict=True)
+    sessions = [[max(one.start, market.start_ns), min(one.end, market.end_ns)] for one in market.sessions]
+    return {
+        "channels": {name: {"sequence": sequence} for name in world.names[:lines]},
+        "instruments": [{"symbol": world.symbol(place), "tick": tick, "lot": lot} for place, (tick, lot) in enumerate(table)],
+        "sessions": dict.fromkeys(world.names[lines : lines + world.venues], sessions),
+        "actions": [
+            {"symbol": one.symbol, "ts": one.onset, "kind": "split", "ratio": one.magnitude}
+            for one in labels
+            if one.kind == SPLIT
+        ],
+    }

@@ -1,0 +1,49 @@
+"""A page that shows a simulated day next to a recorded one: charts with a curve each, and a table of stylised facts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reports.chart import Chart
+from reports.html import templates
+
+
+@dataclass(frozen=True, slots=True)
+class FactRow:
+    """One fact of the table; None where a stream has too little to tell."""
+
+    name: str
+    formula: str
+    source: str
+    low: float
+    high: float
+    simulated: float | None
+    recorded: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What is on the page.
+
+    Parameters
+    ----------
+    simulated, recorded : str
+        What the two are.
+    command : str
+        What makes the page.
+    charts : sequence of Chart
+        Curves of the styles `simulated`, `recorded` and `other`.
+    facts : sequence of FactRow
+    """
+
+    simulated: str
+    recorded: str
+    command: str
+    charts: Sequence[Chart]
+    facts: Sequence[FactRow]
+
+
+def render(comparison: Comparison) -> str:
+    """The page as HTML: nothing is fetched and nothing runs."""
+    return templates().get_template("comparison.html.j2").render(page=comparison)
