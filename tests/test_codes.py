@@ -130,15 +130,18 @@ SHOWN: dict[str, tuple[Callable[[], Scored], Callable[[], Scored]]] = {
     "size_outlier": (lambda: odd_size(100 * 1e6), lambda: odd_size(100)),
     "frozen": (lambda: frozen(VENUES[1:]), lambda: frozen(())),
     "sequence_gap": (lambda: numbered(1, 2, 5, 6), lambda: numbered(1, 2, 3, 4)),
-    "sequence_reset": (lambda: numbered(9000, 9001, 1, 2), lambda: numbered(9000, 9001, 9002)),
+    "sequence_reset": (lambda: restarted(1), lambda: restarted(9002)),
     "duplicate": (lambda: numbered(1, 2, 2, 3), lambda: numbered(1, 2, 3)),
     "duplicate_changed": (
         lambda: score(changed_copy(at(0.5))),
         lambda: numbered(1, 2, 2, 3),
     ),
+    "replayed_block": (lambda: sent_again(60), lambda: sent_again(3)),
     "out_of_order": (lambda: timed(0, 1, 0.5), lambda: timed(0, 1, 1)),
     "late_tick": (lambda: timed(0, 5, 3), lambda: timed(0, 5, 4)),
     "time_implausible": (lambda: stamped(1.5), lambda: stamped(0.5)),
+    "clock_offset": (lambda: skewed(lambda t: 3600.0 if t > 10 else 0.0), lambda: skewed(lambda t: 0.0)),
+    "clock_drift": (lambda: skewed(lambda t: 1e-3 * max(t - 12, 0.0)), lambda: skewed(lambda t: 0.0)),
     "latency_spike": (lambda: lagging(200), lambda: lagging(20)),
     "silent": (lambda: paused(beats=False), lambda: trading_all_along()),
 }
@@ -150,6 +153,37 @@ def changed_copy(ts_event: int) -> Ticks:
     for row, number in enumerate((1, 2, 2, 3)):
         tape.quote(row * 0.01, sequence=number, ts_event=ts_event if row == 2 else at(0))
     return tape.ticks()
+
+
+def restarted(number: int) -> Scored:
+    """9000, 9001, and then on from another number, with new times."""
+    tape = Tape(sequence=9000)
+    for k in range(4):
+        tape.sequence = number + k - 2 if k >= 2 else tape.sequence
+        tape.quote(k * 0.01)
+    return score(tape.ticks())
+
+
+def sent_again(count: int) -> Scored:
+    """A hundred messages, and the last `count` of them again."""
+    tape = Tape()
+    for k in range(100):
+        tape.quote(k * 0.01)
+    tape.messages += [message | {"ts_recv": at(1.1)} for message in tape.messages[-count:]]
+    for k in range(10):
+        tape.quote(1.2 + k * 0.01)
+    return score(tape.ticks())
+
+
+def skewed(ahead: Callable[[float], float]) -> Scored:
+    """Two symbols for 30 s; the venue's clock is so many seconds behind."""
+    tape = Tape()
+    for k in range(1500):
+        moment = k * 0.02
+        latency_ns = 300_000 + 37_777 * (k * k % 11)
+        stamp = at(moment) - latency_ns - round(ahead(moment) * NS_PER_SECOND)
+        tape.quote(moment, symbol=("ABC", "DEF")[k % 2], ts_event=stamp)
+    return score(tape.ticks())
 
 
 def trading_all_along() -> Scored:
