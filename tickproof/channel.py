@@ -12,8 +12,9 @@ import msgspec
 import numpy as np
 
 from tickproof import channel_kernel as kernel
-from tickproof import sequence
+from tickproof import counter
 from tickproof.clocks import FLOOR, FLOORS
+from tickproof.counter import RING, RING_SIZE
 from tickproof.errors import WireError
 from tickproof.event import EVENT, HOLDS, MOMENT, REBASES
 from tickproof.evidence import of_tick
@@ -22,7 +23,6 @@ from tickproof.gaps import GAP, GAPS
 from tickproof.latency import BINS
 from tickproof.noting import HELD
 from tickproof.reference import Reference
-from tickproof.sequence import RING, RING_SIZE
 from tickproof.tick import Array, Ticks, copied
 from tickproof.tracking import Member, Scope, Tracker
 
@@ -30,10 +30,10 @@ STATE_VERSION = 2
 PAGE_ROWS = 64
 """The ring goes to the state store in pages of 1 KiB, so that a frame of one tick writes one."""
 SEQUENCE_MODES = {
-    "contiguous": sequence.CONTIGUOUS,
-    "increasing": sequence.INCREASING,
-    "shared": sequence.SHARED,
-    "none": sequence.UNCOUNTED,
+    "contiguous": counter.CONTIGUOUS,
+    "increasing": counter.INCREASING,
+    "shared": counter.SHARED,
+    "none": counter.UNCOUNTED,
 }
 Held = tuple[int, int, dict[str, Any]]
 """Position and evidence of a tick that is held in mind."""

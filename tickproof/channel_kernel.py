@@ -9,7 +9,7 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-from tickproof import arrival, channel_silence, clocks, latency, sequence
+from tickproof import arrival, aside, channel_silence, clocks, counter, latency, sequence
 from tickproof.event import ANNOUNCED, MOMENT, REBASES
 from tickproof.gaps import expire_gaps
 from tickproof.noting import bit, mark, note, since
@@ -31,7 +31,7 @@ COUNTS = np.dtype(
 CHANNEL = np.dtype(
     [
         ("arrival", arrival.ARRIVAL),
-        ("counter", sequence.COUNTER),
+        ("counter", counter.COUNTER),
         ("clocks", clocks.CLOCKS),
         ("latency", latency.LATENCY),
         ("quiet", channel_silence.QUIET),
@@ -100,13 +100,13 @@ def _pass_time(c, arrays, now, out):  # type: ignore[no-untyped-def]
     if second > c.counts.second:
         m = _close_second(c, histogram, seconds, m)
         c.counts.second = second
-    counter = c.counter
-    if counter.open_gaps == 1:
-        n = expire_gaps(gaps, c.counts, counter, now, events, n)
-    if counter.aside != sequence.NONE and counter.aside_told == sequence.UNTOLD:
-        due = counter.aside_since + sequence.ASIDE_NS
+    line = c.counter
+    if line.open_gaps == 1:
+        n = expire_gaps(gaps, c.counts, line, now, events, n)
+    if line.aside != counter.NONE and line.aside_told == counter.UNTOLD:
+        due = line.aside_since + aside.ASIDE_NS
         if now > due:
-            n = sequence.settle_aside(counter, due, events, n)
+            n = aside.settle_aside(line, due, events, n)
     return channel_silence.look(c.quiet, now, events, n), m
 
 
@@ -117,11 +117,11 @@ def _number(row, i, c, arrays, hashes, at):  # type: ignore[no-untyped-def]
     n = at[3]
     state = (ring, gaps, c.counts)
     if (row.present & _SEQUENCE) != 0:
-        return sequence.count(row, i, c.counter, state, sequence.content_of(row, hashes), at)
+        return sequence.count(row, i, c.counter, state, counter.content_of(row, hashes), at)
     if (row.present & _TRADE_ID) != 0 and row.kind == _TRADE:
         # The id is the venue's: two venues of one channel may both use it.
-        key = sequence.key_of(row, hashes)
-        code, n = sequence.count_id(row, i, c.counter, state, key, sequence.content_of(row, hashes), at)
+        key = counter.key_of(row, hashes)
+        code, n = sequence.count_id(row, i, c.counter, state, key, counter.content_of(row, hashes), at)
         return code, -1.0, False, n
     return _NOTHING, -1.0, False, n
 
@@ -129,7 +129,7 @@ def _number(row, i, c, arrays, hashes, at):  # type: ignore[no-untyped-def]
 @nb.njit(cache=True, nogil=True)
 def _is_current(row, c, mode):  # type: ignore[no-untyped-def]
     """Is a message not known to be old by its number?"""
-    if mode == sequence.UNCOUNTED or (row.present & _SEQUENCE) == 0 or c.counter.started == 0:
+    if mode == counter.UNCOUNTED or (row.present & _SEQUENCE) == 0 or c.counter.started == 0:
         return True
     return np.int64(c.counter.expected - row.sequence) <= 0
 
@@ -194,13 +194,13 @@ def walk(rows, hashes, state, settings, out):  # type: ignore[no-untyped-def]
             reasons |= mark(_LATE)
             n = note(events, n, (i, now, t, float(allowed), 0.0), _LATE, MOMENT, since(t, now))
         code, measured, tolerated = _NOTHING, -1.0, False
-        if mode != sequence.UNCOUNTED:
+        if mode != counter.UNCOUNTED:
             code, measured, tolerated, n = _number(row, i, c, arrays, hashes, (now, mode, events, n))
-            if code != _NOTHING:
+            if code not in (_NOTHING, sequence.OLD):
                 reasons |= mark(code)
-        aside = code not in (_NOTHING, _GAP, _RESET)
+        beside = code not in (_NOTHING, _GAP, _RESET)
         back = t < c.arrival.last_ts
-        if measured != -1.0 or (back and (not aside or code == _ORDER)):
+        if measured != -1.0 or (back and (not beside or code == _ORDER)):
             # A number and a time that go back together are one message out of order.
             reasons |= mark(_ORDER)
             if back:
@@ -210,7 +210,7 @@ def walk(rows, hashes, state, settings, out):  # type: ignore[no-untyped-def]
             n = note(events, n, (i, now, min(t, now), 0.0, np.nan), _ORDER, how, measured)
         if moved == arrival.FOLLOWS:
             c.arrival.last_ts = t
-        if (row.present & _TS_EVENT) != 0 and not aside:
+        if (row.present & _TS_EVENT) != 0 and not beside:
             usual = latency.usual(c.latency)
             bits, late, n = clocks.check_clock(row, i, c.clocks, floors, usual, symbol, (now, events, n))
             reasons |= bits

@@ -31,6 +31,7 @@ CLOCKS = np.dtype(
         ("off_lag", "<f8"),
         ("off_low", "<f8"),
         ("off_since", "<i8"),
+        ("off_event", "<i8"),
         ("off_symbol", "<u8"),
         ("off_varied", "<i8"),
         ("off_behind", "<i8"),
@@ -224,8 +225,13 @@ def _accept(c, at):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def _note_off(c, net, symbol, room, now):  # type: ignore[no-untyped-def]
+def _note_off(row, c, net, symbol, room, now):  # type: ignore[no-untyped-def]
     """One message more whose lag is off. Do the last ones agree on an offset of the clock?"""
+    if c.off_count > 0:
+        # Old messages that are sent again faster than once: their lag goes as their time does.
+        moved, passed = abs(net - c.off_lag), abs(since(c.off_event, row.ts_event))
+        if moved > max(1e6, 4.0 * c.centre) and moved > 0.5 * passed and abs(net) <= DAY_NS:
+            c.off_count = 0
     match = max(room, 0.02 * abs(net) if abs(net) > DAY_NS else min(0.02 * abs(net), QUARTER_ROOM_NS))
     if c.off_count > 0 and abs(net - c.off_lag) <= match:
         c.off_count += 1
@@ -235,6 +241,7 @@ def _note_off(c, net, symbol, room, now):  # type: ignore[no-untyped-def]
     else:
         c.off_count, c.off_lag, c.off_low = 1, net, net
         c.off_since, c.off_symbol, c.off_varied = now, symbol, 0
+        c.off_event = row.ts_event
     if c.off_varied == 0:
         return c.off_count >= OFF_RUN_SINGLE
     return c.off_count >= OFF_RUN or (c.off_count >= OFF_RUN_SLOW and now - c.off_since >= OFF_SLOW_NS)
@@ -294,7 +301,7 @@ def check_clock(row, i, c, floors, usual_ns, symbol, at):  # type: ignore[no-unt
             behind = behind or same
             off = off or behind
     if off:
-        if _note_off(c, net, symbol, room, now):
+        if _note_off(row, c, net, symbol, room, now):
             n = _accept(c, (i, now, events, n))
             if c.has_offset == 1:
                 bits |= mark(_OFFSET)
