@@ -10,10 +10,12 @@ import numpy.typing as npt
 import pytest
 from streams import VENUES, Market, Scored, Scripted, Tape, at, check, level_that_holds, quoting, score, spike, trading, units
 
+from jobs.local import Engine, EngineSettings
 from tickproof import rules
 from tickproof.event import UNITS
 from tickproof.features import INDEX
 from tickproof.finding import BY_NAME, CODES
+from tickproof.reference import parse
 from tickproof.rules import HABIT_QUOTES, RULES
 from tickproof.scoring import ShardSettings
 from tickproof.tick import NS_PER_SECOND, Condition, Kind, Ticks
@@ -143,6 +145,8 @@ SHOWN: dict[str, tuple[Callable[[], Scored], Callable[[], Scored]]] = {
     "clock_offset": (lambda: skewed(lambda t: 3600.0 if t > 10 else 0.0), lambda: skewed(lambda t: 0.0)),
     "clock_drift": (lambda: skewed(lambda t: 1e-3 * max(t - 12, 0.0)), lambda: skewed(lambda t: 0.0)),
     "latency_spike": (lambda: lagging(200), lambda: lagging(20)),
+    "out_of_session": (lambda: out_of_hours(25), lambda: out_of_hours(15)),
+    "unknown_symbol": (lambda: listed("QQQ"), lambda: listed("ABC")),
     "silent": (lambda: paused(beats=False), lambda: trading_all_along()),
 }
 """Code -> a stream in which it stands, and a twin in which it must not."""
@@ -153,6 +157,27 @@ def changed_copy(ts_event: int) -> Ticks:
     for row, number in enumerate((1, 2, 2, 3)):
         tape.quote(row * 0.01, sequence=number, ts_event=ts_event if row == 2 else at(0))
     return tape.ticks()
+
+
+def known(tape: Tape, reference: dict[str, object]) -> Scored:
+    engine = Engine(EngineSettings(1, reference=parse(reference, "r")))
+    findings = engine.feed(tape.ticks()).findings + engine.finish().findings + engine.open_findings()
+    nothing = score(Tape().ticks())
+    return Scored(nothing.ticks, nothing.verdicts, findings, [], nothing.features, [])
+
+
+def out_of_hours(moment: float) -> Scored:
+    """One trade at a venue that is open from 10 to 20."""
+    tape = Tape()
+    tape.trade(moment)
+    return known(tape, {"sessions": {"XNAS": [[at(10), at(20)]]}})
+
+
+def listed(symbol: str) -> Scored:
+    """Quotes of the one symbol that is listed, and then of another."""
+    tape = trading(5, ("ABC",))
+    tape.quote(5, symbol=symbol)
+    return known(tape, {"instruments": [{"symbol": "ABC", "channel": "XNAS.A"}]})
 
 
 def restarted(number: int) -> Scored:

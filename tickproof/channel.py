@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -23,6 +23,7 @@ from tickproof.gaps import GAP, GAPS
 from tickproof.latency import BINS
 from tickproof.noting import HELD
 from tickproof.reference import Reference
+from tickproof.sessions import Sessions, tables
 from tickproof.tick import Array, Ticks, copied
 from tickproof.tracking import Member, Scope, Tracker
 
@@ -35,21 +36,40 @@ SEQUENCE_MODES = {
     "shared": counter.SHARED,
     "none": counter.UNCOUNTED,
 }
+_NO_TIMES = np.zeros(0, np.int64)
 Held = tuple[int, int, dict[str, Any]]
 """Position and evidence of a tick that is held in mind."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelSettings:
-    """What a channel's stage must know: `sequence` as in the reference data, and how late a tick may be, in ns."""
+    """What a channel's stage must know.
+
+    Parameters
+    ----------
+    sequence : str
+        As in the reference data.
+    out_of_orderness_ns : int
+        How late a tick may be.
+    sessions : mapping
+        Venue -> a calendar's code, or pairs (open, close) in ns.
+    symbols : frozenset of str, optional
+        The symbols that are listed on the channel, if that is known.
+    """
 
     sequence: str = "contiguous"
     out_of_orderness_ns: int = 1_000_000_000
+    sessions: Sessions = field(default_factory=dict)
+    symbols: frozenset[str] | None = None
 
     def of(self, channel: str, reference: Reference) -> ChannelSettings:
         """These settings with what reference data say of a channel."""
-        known = reference.channels.get(channel)
-        return self if known is None else ChannelSettings(known.sequence, self.out_of_orderness_ns)
+        known, symbols = reference.channels.get(channel), reference.listings.get(channel)
+        if known is None and symbols is None and not reference.sessions:
+            return self
+        return ChannelSettings(
+            self.sequence if known is None else known.sequence, self.out_of_orderness_ns, reference.sessions, symbols
+        )
 
     def array(self) -> Array:
         """The settings as the kernel takes them."""
@@ -103,7 +123,8 @@ def step(state: ChannelState, ticks: Ticks, channel: str, settings: ChannelSetti
     events = np.empty(kernel.EVENTS_A_TICK * len(rows) + kernel.EVENTS_BESIDE, EVENT)
     seconds = np.zeros(len(rows) + 1, kernel.SECOND_ROW)
     hashes = np.array([*(_name_hash(name) for name in ticks.names), 0], np.uint64)
-    n, m = kernel.walk(rows, hashes, (header, ring, gaps, floors, histogram), settings.array(), (events, seconds))
+    arrays = (header, ring, gaps, floors, histogram)
+    n, m = kernel.walk(rows, hashes, arrays, settings.array(), _listing(state, ticks, settings), (events, seconds))
     stamped = Ticks(rows, ticks.names)
     findings: list[Finding] = []
     for event in events[:n].tolist():
@@ -175,6 +196,15 @@ def unpack(pages: dict[int, bytes], rules_version: str = "", feeds: Mapping[str,
         if page:
             ring[page - 1] = np.frombuffer(data, np.uint64)
     return state
+
+
+def _listing(state: ChannelState, ticks: Ticks, settings: ChannelSettings) -> tuple[Array, ...]:
+    """What is known of the names of a batch: is a symbol listed, and when is a venue open."""
+    listed = np.ones(len(ticks.names) + 1, np.uint8)
+    if settings.symbols is not None:
+        listed[:-1] = [name in settings.symbols for name in ticks.names]
+    times = np.append(ticks.rows["ts_recv"], state.header["arrival"]["event_time"]) if settings.sessions else _NO_TIMES
+    return listed, *tables(ticks.names, settings.sessions, times)
 
 
 def _arrays(state: ChannelState) -> tuple[Array, ...]:

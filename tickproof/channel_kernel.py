@@ -9,12 +9,12 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-from tickproof import arrival, aside, channel_silence, clocks, counter, latency, sequence
+from tickproof import arrival, aside, channel_silence, clocks, counter, latency, sequence, sessions
 from tickproof.event import ANNOUNCED, MOMENT, REBASES
 from tickproof.gaps import expire_gaps
 from tickproof.noting import bit, mark, note, since
 from tickproof.silence import MUTE
-from tickproof.tick import Flag, Kind, Present
+from tickproof.tick import Condition, Flag, Kind, Present
 
 COUNTS = np.dtype(
     [
@@ -25,9 +25,11 @@ COUNTS = np.dtype(
         ("gaps", "<i8"),
         ("lost", "<i8"),
         ("duplicates", "<i8"),
+        ("listed", "<i8"),
+        ("unlisted", "<i8"),
     ]
 )
-"""What is counted of the second that is not over."""
+"""What is counted of the second that is not over; `listed` and `unlisted` of all ticks whose symbol is listed, and is not."""
 CHANNEL = np.dtype(
     [
         ("arrival", arrival.ARRIVAL),
@@ -68,6 +70,10 @@ _SEQUENCE, _TS_EVENT, _TRADE_ID = int(Present.SEQUENCE), int(Present.TS_EVENT), 
 _TRADE, _HEARTBEAT = int(Kind.TRADE), int(Kind.HEARTBEAT)
 _CAPTURE = int(Flag.CAPTURE_HEARTBEAT)
 _NOTHING = sequence.NOTHING
+_UNKNOWN, _SHUT = bit("unknown_symbol"), bit("out_of_session")
+_EXTENDED = int(Condition.EXTENDED_HOURS)
+LISTED, UNLISTED_AT_MOST = 20, 5
+"""A list of symbols is believed after so many ticks of symbols in it, while at most one tick for so many of these is of none."""
 
 
 @nb.njit(cache=True, nogil=True)
@@ -147,7 +153,34 @@ def _rebase(c, arrays, now):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def walk(rows, hashes, state, settings, out):  # type: ignore[no-untyped-def]
+def _place(row, c, listing, now):  # type: ignore[no-untyped-def]
+    """Bits of a tick whose symbol is not listed, or whose venue is shut; keeps the venue's hours for silences."""
+    listed, calendar_of, edges, regular, wide_edges, wide = listing
+    bits = np.uint64(0)
+    counts, quiet = c.counts, c.quiet
+    if row.symbol >= 0 and row.kind <= 3:
+        if listed[row.symbol]:
+            counts.listed += 1
+        else:
+            counts.unlisted += 1
+            # Where much is not listed, the list is no listing.
+            if counts.listed >= LISTED and counts.unlisted * UNLISTED_AT_MOST <= counts.listed:
+                bits |= mark(_UNKNOWN)
+    k = calendar_of[row.venue]
+    if k < 0:
+        return bits
+    _, quiet.close, quiet.reopen = sessions.search(regular[edges[k] : edges[k + 1]], now)
+    if row.kind <= _TRADE and (row.conditions & _EXTENDED) == 0:
+        hours = wide[wide_edges[k] : wide_edges[k + 1]]
+        # What was sent in time and came late is in session.
+        sent = row.ts_event if (row.present & _TS_EVENT) != 0 else now
+        if sessions.search(hours, now)[0] == 0 and sessions.search(hours, sent)[0] == 0:
+            bits |= mark(_SHUT)
+    return bits
+
+
+@nb.njit(cache=True, nogil=True)
+def walk(rows, hashes, state, settings, listing, out):  # type: ignore[no-untyped-def]
     """Stamp `rows` in place and move the state.
 
     Parameters
@@ -157,6 +190,7 @@ def walk(rows, hashes, state, settings, out):  # type: ignore[no-untyped-def]
         Hash of each name of the batch, and 0 behind them for null.
     state : (array of CHANNEL of one, array of RING, array of GAP, array of FLOOR, histogram)
     settings : array of SETTINGS of one
+    listing : (is each name listed, and what `sessions.tables` gives)
     out : (array of EVENT, array of SECOND_ROW of at least n)
         Room for EVENTS_A_TICK × n + EVENTS_BESIDE events.
 
@@ -187,7 +221,7 @@ def walk(rows, hashes, state, settings, out):  # type: ignore[no-untyped-def]
             continue
         symbol = hashes[row.symbol]
         n = channel_silence.hear(row, i, c.quiet, now, symbol, events, n)
-        reasons = np.uint64(0)
+        reasons = _place(row, c, listing, now)
         if row.kind == _HEARTBEAT and channel_silence.is_mute(c.quiet, now):
             reasons |= np.uint64(MUTE)
         if t < now - allowed:

@@ -21,7 +21,7 @@ CLOCK = np.dtype([("last_time", "<i8"), ("alive_ns", "<i8")])
 """A channel's clock within the shard: event time during which it was alive. A silence of the channel itself stops it."""
 ALIVE_STEP_NS = 1_000_000_000
 
-FLOOR_NS = 3.0e9
+FLOOR_NS = 2.0e9
 PATIENCE = 16.0
 LEAST_GAPS, MOST_GAPS = 2.5, 4.5
 """A silence is between so many times as long as the longest usual gap, see `gaps_of`."""
