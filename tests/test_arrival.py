@@ -7,7 +7,7 @@ import pytest
 from streams import START_NS, Tape, at, check
 
 from tickproof.finding import Class, Severity
-from tickproof.tick import NS_PER_SECOND, Kind
+from tickproof.tick import NS_PER_SECOND, Flag, Kind
 
 HOUR = 3600.0
 TOP = 2**64 - 1
@@ -114,3 +114,70 @@ def test_capture_heartbeats_move_event_time() -> None:
     checked = check(tape.ticks())
     assert checked.state.header["arrival"]["event_time"][0] == at(5)
     assert checked.ticks.rows["event_time"].tolist() == [at(0), at(5)]
+
+
+@pytest.mark.parametrize("ts_event", [None, 0])
+def test_a_first_stamp_far_ahead_does_not_hold_the_channel_for_long(ts_event: float | None) -> None:
+    """
+    ts_recv     10 d   0.1   0.2   0.3   0.4
+    event time  10 d   10 d  0.2   0.3   0.4       one said so, two say otherwise
+    with the venue's time (of which the first is more than 26 h ahead): 0.0  0.1  0.2 …
+    """
+    tape = Tape(latency_ns=None)
+    days = 10 * 24 * HOUR
+    for moment in (days, 0.1, 0.2, 0.3, 0.4):
+        sent = None if ts_event is None else at(0.0 if moment == days else moment)
+        tape.quote(moment, ts_event=sent)
+    checked = check(tape.ticks())
+    expected = (days, days, 0.2, 0.3, 0.4) if ts_event is None else (0.0, 0.1, 0.2, 0.3, 0.4)
+    assert checked.ticks.rows["event_time"].tolist() == [at(moment) for moment in expected]
+    for moment in (0.5, 0.6):
+        tape.quote(moment)
+    assert {finding.state for finding in check(tape.ticks()).of("late_tick")} <= {"closed"}
+
+
+def test_a_first_stamp_in_another_zone_is_believed() -> None:
+    tape = Tape()
+    for k in range(5):
+        tape.quote(k * 0.1, ts_event=at(k * 0.1 - 5 * HOUR))
+    assert check(tape.ticks()).ticks.rows["event_time"].tolist() == [at(k * 0.1) for k in range(5)]
+
+
+def test_a_run_of_wrong_stamps_is_taken_back_when_more_say_otherwise() -> None:
+    """
+    ts_recv      0.0  0.1  2 h  2 h  2 h  2 h  0.2  0.3  0.4  0.5
+    event time   0.0  0.1  0.1  0.1  2 h  2 h  2 h  2 h  0.4  0.5
+    """
+    tape = Tape()
+    moments = (0.0, 0.1, *(2 * HOUR + k * 0.01 for k in range(4)), 0.2, 0.3, 0.4, 0.5)
+    for moment in moments:
+        tape.quote(moment)
+    times = check(tape.ticks()).ticks.rows["event_time"].tolist()
+    assert times[:4] == [at(0), at(0.1), at(0.1), at(0.1)]
+    assert times[4:8] == [at(2 * HOUR + 0.02), *[at(2 * HOUR + 0.03)] * 3]
+    assert times[8:] == [at(0.4), at(0.5)]
+
+
+def test_old_messages_do_not_take_event_time_back() -> None:
+    """A block of known numbers with its old capture times, from more than an hour before."""
+    tape = Tape()
+    for k in range(40):
+        tape.quote(k * 0.1)
+    for k in range(200):
+        tape.quote(2 * HOUR + k * 0.1)
+    tape.messages += [dict(message) for message in tape.messages[:40]]
+    for k in range(80):
+        tape.quote(2 * HOUR + 20 + k * 0.1)
+    checked = check(tape.ticks())
+    assert checked.state.header["arrival"]["event_time"][0] == at(2 * HOUR + 27.9)
+    (block,) = checked.of("replayed_block")
+    assert (block.count, block.severity) == (40, Severity.CRITICAL)
+    assert checked.of("out_of_order") == []
+
+
+def test_a_stamp_that_its_source_calls_wrong_does_not_move_event_time() -> None:
+    tape = Tape()
+    tape.quote(0.0)
+    tape.quote(60.0, flags=int(Flag.BAD_TS_RECV), ts_event=at(0.1))
+    tape.quote(0.2)
+    assert check(tape.ticks()).ticks.rows["event_time"].tolist() == [at(0), at(0), at(0.2)]

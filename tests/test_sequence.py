@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
-from streams import CHANNEL, Tape, at, check, codes, last_revisions, numbers, units
+from streams import CHANNEL, Checked, Tape, at, check, codes, last_revisions, numbers, units
 
-from tickproof.finding import Class, Severity
+from tickproof.finding import Class, Severity, mask, names_of
 from tickproof.tick import Flag, Kind
 
 HOUR = 3600.0
@@ -220,6 +221,144 @@ def test_what_a_channel_counts(mode: str, sequence: tuple[int, ...], expected: l
 
 def test_messages_without_a_number_do_not_break_a_count() -> None:
     assert check(numbers(5, None, 6, None, 7).ticks()).findings == []
+
+
+def test_a_gap_that_is_filled_in_is_information_and_order_is_what_was_wrong() -> None:
+    """
+    5 6 [10 .. 49] 7 8 9 50 ...   at arrival three are missing; none is lost
+    """
+    tape = numbers(5, 6, *range(10, 50), 7, 8, 9, 50, 51)
+    tape.capture_heartbeat(2)
+    tape.capture_heartbeat(10)
+    checked = check(tape.ticks())
+    opened = next(finding for finding in checked.findings if finding.code == "sequence_gap")
+    assert (opened.severity, opened.measured, opened.reference) == (Severity.CRITICAL, 3.0, 3.0)
+    (gap,) = checked.of("sequence_gap")
+    assert (gap.severity, gap.state, gap.measured, gap.reference) == (Severity.INFO, "closed", 0.0, 3.0)
+    (order,) = checked.of("out_of_order")
+    assert (order.count, order.severity, order.measured) == (3, Severity.WARNING, 0.4e9)
+    assert (checked.seconds["gaps"].sum(), checked.state.header["counts"]["lost"][0]) == (1, 0)
+
+
+def test_a_gap_that_is_filled_in_partly_says_what_is_lost() -> None:
+    """
+    5 6 [10] 8 11      0.02 s: 7, 8, 9 are missing; 1.02 s: 7 and 9 are lost
+    """
+    tape = numbers(5, 6, 10, 8, 11)
+    tape.capture_heartbeat(1.5)
+    tape.capture_heartbeat(10)
+    checked = check(tape.ticks())
+    (gap,) = checked.of("sequence_gap")
+    assert (gap.severity, gap.measured, gap.reference) == (Severity.CRITICAL, 2.0, 3.0)
+    assert checked.seconds["lost"].sum() == 2
+
+
+def test_a_number_that_comes_after_the_window_stays_lost() -> None:
+    tape = numbers(5, 6, 8)
+    tape.capture_heartbeat(1.5)
+    tape.quote(1.6, sequence=7)
+    tape.capture_heartbeat(3)
+    tape.capture_heartbeat(4)
+    checked = check(tape.ticks())
+    assert checked.rows_with("out_of_order") == [4]
+    assert (checked.of("sequence_gap")[0].measured, checked.seconds["lost"].sum()) == (1.0, 1)
+
+
+def test_a_message_that_is_overtaken_by_its_neighbour_is_information() -> None:
+    tape = Tape(sequence=None)
+    for number, seconds in ((5, 0.0), (7, 0.0001), (6, 0.0002), (8, 0.0003)):
+        tape.quote(seconds, sequence=number)
+    checked = check(tape.ticks())
+    assert [(finding.code, finding.severity) for finding in last_revisions(checked.findings).values()] == [
+        ("sequence_gap", Severity.INFO),
+        ("out_of_order", Severity.INFO),
+    ]
+
+
+# --- blocks -----------------------------------------------------------------------------------------------------------------
+
+
+def stream(count: int = 300) -> Tape:
+    """Messages 10 ms apart, each with a price of its own, and a heartbeat each hundred."""
+    tape = Tape()
+    for k in range(count):
+        tape.quote(k * 0.01, 99.0 + 0.01 * (k % 50), 101)
+        if k % 100 == 50:
+            tape.heartbeat(k * 0.01 + 0.001)
+    return tape
+
+
+def resent(start: int, end: int, count: int = 300, keeps_times: bool = False) -> Checked:
+    """A stream whose messages from `start` to `end` come again before it goes on."""
+    tape = stream(count)
+    now = (count - 1) * 0.01
+    again = [dict(message) for message in tape.messages[start:end]]
+    if not keeps_times:
+        again = [message | {"ts_recv": at(now + 0.0001 * k)} for k, message in enumerate(again)]
+    tape.messages += again
+    for k in range(80):
+        tape.quote(now + 0.1 + k * 0.1)
+    return check(tape.ticks())
+
+
+@pytest.mark.parametrize("keeps_times", [False, True])
+@pytest.mark.parametrize(("start", "end"), [(200, 240), (0, 303), (40, 303)])
+def test_a_block_that_comes_again_is_one_finding(start: int, end: int, keeps_times: bool) -> None:
+    checked = resent(start, end, keeps_times=keeps_times)
+    found = [finding for finding in last_revisions(checked.findings).values() if finding.code != "late_tick"]
+    assert [finding.code for finding in found] == ["replayed_block"]
+    # Heartbeats are no copies.
+    numbered = sum(message.get("kind") == Kind.QUOTE for message in stream().messages[start:end])
+    assert (found[0].count, found[0].severity) == (numbered, Severity.CRITICAL)
+    rows = checked.ticks.rows
+    names = {name for row in rows[303 : 303 + end - start] for name in names_of(int(row["reasons"]))}
+    assert names - {"late_tick"} == {"duplicate", "replayed_block"}
+    assert not (rows["reasons"][303 + end - start :] & ~np.uint64(mask(["late_tick"]))).any()
+
+
+def test_few_that_come_again_are_duplicates() -> None:
+    checked = resent(280, 290)
+    (copies,) = last_revisions(checked.findings).values()
+    assert (copies.code, copies.count) == ("duplicate", 10)
+
+
+def test_a_block_from_before_what_is_remembered_is_told_by_its_times() -> None:
+    checked = resent(0, 500, count=6000)
+    (block,) = last_revisions(checked.findings).values()
+    assert block.code == "replayed_block"
+    assert block.count == 500 - 5
+
+
+def test_a_session_start_in_an_old_block_is_no_reset() -> None:
+    tape = Tape()
+    tape.session(0, 1)
+    for k in range(100):
+        tape.quote(0.01 + k * 0.01)
+    tape.messages += [message | {"ts_recv": at(1.1)} for message in tape.messages[:60]]
+    for k in range(30):
+        tape.quote(1.2 + k * 0.01)
+    assert codes(check(tape.ticks())) == ["replayed_block"]
+
+
+def test_a_counter_that_goes_on_elsewhere_is_one_finding() -> None:
+    """Back to 500: known numbers with other content and new times."""
+    tape = stream(1000)
+    tape.sequence = 500
+    for k in range(50):
+        tape.quote(10.1 + k * 0.01)
+    (reset,) = last_revisions(check(tape.ticks()).findings).values()
+    assert (reset.code, reset.severity, reset.count, reset.first_ts) == ("sequence_reset", Severity.WARNING, 1, at(10.1))
+
+
+def test_heartbeats_announce_a_reset() -> None:
+    tape = stream(1000)
+    tape.sequence = 500
+    tape.heartbeat(10.5)
+    tape.heartbeat(11.5)
+    for k in range(10):
+        tape.quote(11.6 + k * 0.01)
+    (reset,) = last_revisions(check(tape.ticks()).findings).values()
+    assert (reset.code, reset.severity, reset.measured) == ("sequence_reset", Severity.INFO, 500.0)
 
 
 # --- ids --------------------------------------------------------------------------------------------------------------

@@ -76,6 +76,8 @@ FAR = 9.0e18
 SHORT, LONG = 8, 16
 """Seconds over which a drift must show, once and once more for slow ones."""
 LEAST_DRIFT_NS = 100.0e3
+STEEPEST_NS = 20.0e6
+"""No clock loses two parts in a hundred: a lag that grows faster, a second, is a queue's."""
 ENDED = 2
 
 _TIME, _OFFSET, _DRIFT = bit("time_implausible"), bit("clock_offset"), bit("clock_drift")
@@ -114,7 +116,10 @@ def _drift(c, floors, width):  # type: ignore[no-untyped-def]
         return 0.0
     slope, scatter, seconds, steps = _trend(floors, c.filled, width)
     moved = abs(slope) * seconds
-    least = max(LEAST_DRIFT_NS, 6.0 * scatter, 5.0 * c.noise, c.centre)
+    # A queue builds up less evenly than a clock drifts.
+    least = max(LEAST_DRIFT_NS, (10.0 if slope > 0.0 else 6.0) * scatter, 5.0 * c.noise, c.centre)
+    if slope > STEEPEST_NS:
+        return 0.0
     if seconds > 3.0 * width or moved < least or steps < (width - 1) - width // 5:
         return 0.0
     # A queue that drains ends where it began; a drift goes below.
