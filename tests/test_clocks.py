@@ -59,9 +59,7 @@ def test_the_venue_time_never_moves_event_time() -> None:
 MS_NS = 1_000_000
 
 
-def beside(
-    ahead: Callable[[float], float], until: float = 40.0, symbols: tuple[str, ...] = ("ABC", "DEF"), **columns: Any
-) -> Tape:
+def beside(ahead: Callable[[float], float], until: float = 40.0, symbols: tuple[str, ...] = ("ABC", "DEF")) -> Tape:
     """Quotes each 20 ms with latencies of 0.3 to 0.68 ms; the venue's stamps are so many seconds ahead of what they should be."""
     tape = Tape()
     for k in range(round(until * 50)):
