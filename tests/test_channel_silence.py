@@ -68,13 +68,13 @@ def test_no_silence_of_a_channel_that_never_spoke_much() -> None:
 
 
 def test_a_channel_that_pauses_by_habit_has_a_longer_threshold() -> None:
-    """Pauses of 2 s: the threshold is 4.5 × 2 s, not the floor of 1.5 s."""
+    """Pauses of 2 s: the threshold is 4.5 × (1 + log10 2) × 2 s, not the floor of 1.5 s."""
     tape = lively(80, step=2.0)
-    tape.capture_heartbeat(158 + 8.9)
+    tape.capture_heartbeat(158 + 11.6)
     assert check(tape.ticks()).findings == []
-    tape.capture_heartbeat(158 + 9.1)
+    tape.capture_heartbeat(158 + 11.8)
     (opened,) = check(tape.ticks()).findings
-    assert opened.threshold == pytest.approx(9e9, rel=0.01)
+    assert opened.threshold == pytest.approx(11.71e9, rel=0.01)
     assert opened.detected_at == at(158) + int(opened.threshold or 0)
 
 
@@ -83,5 +83,5 @@ def test_a_silence_does_not_raise_the_threshold_without_bound() -> None:
     tape.quote(600)
     for row in range(50):
         tape.quote(600 + row * 0.1)
-    tape.capture_heartbeat(604.9 + 6.9)  # the long silence counted as its threshold of 1.5 s: 4.5 × 1.5 s
+    tape.capture_heartbeat(604.9 + 8.0)  # the long silence counted as its threshold of 1.5 s: 4.5 × 1.18 × 1.5 s
     assert [finding.first_ts for finding in check(tape.ticks()).of("silent")] == [at(4.9), at(604.9)]

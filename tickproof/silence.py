@@ -25,6 +25,7 @@ FLOOR_NS = 2.0e9
 PATIENCE = 16.0
 LEAST_GAPS, MOST_GAPS = 2.5, 4.5
 """A silence is between so many times as long as the longest usual gap, see `gaps_of`."""
+CHANCE_NS = 1.0e9
 MEAN_GAPS = 30.0
 """An instrument's is also as long as so many of its mean gaps."""
 EXPECTED = 20.0
@@ -48,9 +49,19 @@ def gaps_of(count):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
+def lull(longest_gap_ns):  # type: ignore[no-untyped-def]
+    """How much more patience a source with long gaps is owed.
+
+    Gaps below a second are chance, and fall off as `gaps_of` says. Longer ones are lulls of the market, whose lengths vary over
+    decades: once more for each decade.
+    """
+    return 1.0 + math.log10(max(longest_gap_ns / CHANCE_NS, 1.0))
+
+
+@nb.njit(cache=True, nogil=True)
 def threshold_ns(longest_gap_ns, mean_gap_ns, count, floor_ns):  # type: ignore[no-untyped-def]
     """The silence from which a source counts as silent."""
-    return max(floor_ns, gaps_of(count) * longest_gap_ns, MEAN_GAPS * mean_gap_ns)
+    return max(floor_ns, gaps_of(count) * lull(longest_gap_ns) * longest_gap_ns, MEAN_GAPS * mean_gap_ns)
 
 
 @nb.njit(cache=True, nogil=True)
