@@ -64,7 +64,8 @@ def _due(q, voice, excused, now):  # type: ignore[no-untyped-def]
 @nb.njit(cache=True, nogil=True)
 def look(q, now, events, n):  # type: ignore[no-untyped-def]
     """Open a silence that is due at event time `now`; returns the number of events."""
-    if q.silent != SPEAKS:
+    # No threshold is below the floor.
+    if q.silent != SPEAKS or (float(now - q.life.last) < FLOOR_NS and float(now - q.words.last) < FLOOR_NS):
         return n
     voice, state = q.life, SILENT
     late, last, threshold = _due(q, voice, q.closed, now)

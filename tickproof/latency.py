@@ -7,7 +7,8 @@ import math
 import numba as nb
 import numpy as np
 
-LATENCY = np.dtype([("count", "<i8"), ("log_p99", "<f8"), ("late_run", "<i8"), ("late_since", "<i8")])
+LATENCY = np.dtype([("count", "<i8"), ("log_p99", "<f8"), ("level", "<f8"), ("late_run", "<i8"), ("late_since", "<i8")])
+"""`level` is exp(`log_p99`), ns."""
 
 BINS = 256
 """Eight bins an octave from 1 µs, edges the same for all, so that histograms add; the last holds all from about 72 minutes on."""
@@ -34,7 +35,7 @@ def quantile(histogram, total, share):  # type: ignore[no-untyped-def]
 @nb.njit(cache=True, nogil=True)
 def usual(c):  # type: ignore[no-untyped-def]
     """The latency that one message in a hundred exceeds, ns; 0 while there were few."""
-    return math.exp(c.log_p99) if c.count > WARMUP else 0.0
+    return c.level if c.count > WARMUP else 0.0
 
 
 @nb.njit(cache=True, nogil=True)
@@ -45,8 +46,9 @@ def check_latency(latency, now, c, histogram):  # type: ignore[no-untyped-def]
     c.count += 1
     if c.count <= WARMUP:
         c.log_p99 = x if c.count == 1 else max(c.log_p99, x)
+        c.level = math.exp(c.log_p99)
         return False, 0.0
-    level = math.exp(c.log_p99)
+    level = c.level
     threshold = max(FACTOR * level, level + FLOOR_NS)
     if latency > threshold:
         c.late_run += 1
@@ -61,4 +63,5 @@ def check_latency(latency, now, c, histogram):  # type: ignore[no-untyped-def]
     c.late_run = 0
     # Stochastic approximation of a quantile (Robbins and Monro 1951) on the logarithm.
     c.log_p99 += 0.02 * 0.99 if x > c.log_p99 else -0.02 * 0.01
+    c.level = math.exp(c.log_p99)
     return False, threshold

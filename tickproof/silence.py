@@ -34,6 +34,7 @@ market that is."""
 WARM_UP = 100
 """Messages of an instrument before its gaps mean anything, and between two silences that are not learnt from."""
 HALF_LIFE_NS = 600.0e9
+_LN2 = math.log(2.0)
 
 _SILENT = BY_NAME["silent"].bit
 
@@ -67,7 +68,10 @@ def threshold_ns(longest_gap_ns, mean_gap_ns, count, floor_ns):  # type: ignore[
 @nb.njit(cache=True, nogil=True)
 def longest_after(longest_gap_ns, gap_ns):  # type: ignore[no-untyped-def]
     """The longest usual gap after one more; it fades, so that a lively hour is judged as such."""
-    return max(gap_ns, longest_gap_ns * 2.0 ** (-gap_ns / HALF_LIFE_NS))
+    passed = gap_ns / HALF_LIFE_NS
+    # Near nought a line is the power to a millionth, and costs a tenth.
+    fade = 1.0 - _LN2 * passed if passed < 1e-3 else 2.0**-passed
+    return max(gap_ns, longest_gap_ns * fade)
 
 
 @nb.njit(cache=True, nogil=True)
