@@ -73,7 +73,8 @@ class ChannelSettings:
 
     def array(self) -> Array:
         """The settings as the kernel takes them."""
-        return np.array([(self.out_of_orderness_ns, SEQUENCE_MODES[self.sequence])], kernel.SETTINGS)
+        places = int(self.symbols is not None or bool(self.sessions))
+        return np.array([(self.out_of_orderness_ns, SEQUENCE_MODES[self.sequence], places)], kernel.SETTINGS)
 
 
 @dataclass(frozen=True, slots=True)

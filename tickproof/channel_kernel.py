@@ -40,7 +40,8 @@ CHANNEL = np.dtype(
         ("counts", COUNTS),
     ]
 )
-SETTINGS = np.dtype([("out_of_orderness_ns", "<i8"), ("mode", "<i8")])
+SETTINGS = np.dtype([("out_of_orderness_ns", "<i8"), ("mode", "<i8"), ("places", "<i8")])
+"""`places`: 1 where a listing or hours are known."""
 
 SECOND_ROW = np.dtype(
     [
@@ -95,6 +96,14 @@ def _close_second(c, histogram, seconds, n):  # type: ignore[no-untyped-def]
     histogram[:] = 0
     counts.ticks = counts.quotes = counts.trades = counts.gaps = counts.lost = counts.duplicates = 0
     return n + 1
+
+
+@nb.njit(cache=True, nogil=True)
+def _is_due(c, now):  # type: ignore[no-untyped-def]
+    """May anything become due by event time alone? Asked without arrays: to hand these on costs more than to ask."""
+    line = c.counter
+    waits = line.open_gaps == 1 or (line.aside != counter.NONE and line.aside_told == counter.UNTOLD)
+    return waits or now > c.counts.second * SECOND_NS or channel_silence.may_be_due(c.quiet, now)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -202,7 +211,7 @@ def walk(rows, hashes, state, settings, listing, out):  # type: ignore[no-untype
     arrays = (ring, gaps, floors, histogram)
     events, seconds = out
     c = channels[0]
-    mode, allowed = settings[0].mode, settings[0].out_of_orderness_ns
+    mode, allowed, places = settings[0].mode, settings[0].out_of_orderness_ns, settings[0].places == 1
     n, m = 0, 0
     for i in range(len(rows)):
         row = rows[i]
@@ -215,20 +224,24 @@ def walk(rows, hashes, state, settings, listing, out):  # type: ignore[no-untype
         if moved == arrival.HEALS:
             _rebase(c, arrays, now)
             n = note(events, n, (-1, now, now, 0.0, 0.0), 0, REBASES, 0.0)
-        n, m = _pass_time(c, arrays, now, (events, n, seconds, m))
+        if _is_due(c, now):
+            n, m = _pass_time(c, arrays, now, (events, n, seconds, m))
         row.reasons = 0
         if row.kind == _HEARTBEAT and (row.flags & _CAPTURE) != 0:
             continue
         symbol = hashes[row.symbol]
-        n = channel_silence.hear(row, i, c.quiet, now, symbol, events, n)
-        reasons = _place(row, c, listing, now)
+        if not channel_silence.hear_plainly(row, c.quiet, now, symbol):
+            n = channel_silence.hear(row, i, c.quiet, now, symbol, events, n)
+        reasons = _place(row, c, listing, now) if places else np.uint64(0)
         if row.kind == _HEARTBEAT and channel_silence.is_mute(c.quiet, now):
             reasons |= np.uint64(MUTE)
         if t < now - allowed:
             reasons |= mark(_LATE)
             n = note(events, n, (i, now, t, float(allowed), 0.0), _LATE, MOMENT, since(t, now))
         code, measured, tolerated = _NOTHING, -1.0, False
-        if mode != counter.UNCOUNTED:
+        if counter.is_next_of_all(row, c.counter) and mode != counter.UNCOUNTED:
+            counter.go_on(row, c.counter, ring, counter.content_of(row, hashes))
+        elif mode != counter.UNCOUNTED:
             code, measured, tolerated, n = _number(row, i, c, arrays, hashes, (now, mode, events, n))
             if code not in (_NOTHING, sequence.OLD):
                 reasons |= mark(code)
@@ -246,8 +259,10 @@ def walk(rows, hashes, state, settings, listing, out):  # type: ignore[no-untype
             c.arrival.last_ts = t
         if (row.present & _TS_EVENT) != 0 and not beside:
             usual = latency.usual(c.latency)
-            bits, late, n = clocks.check_clock(row, i, c.clocks, floors, usual, symbol, (now, events, n))
-            reasons |= bits
+            plain, late = clocks.check_plainly(row, c.clocks, usual, now)
+            if not plain:
+                bits, late, n = clocks.check_clock(row, i, c.clocks, floors, usual, symbol, (now, events, n))
+                reasons |= bits
             if not np.isnan(late):
                 spike, limit = latency.check_latency(late, now, c.latency, histogram)
                 if spike:

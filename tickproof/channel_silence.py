@@ -62,10 +62,15 @@ def _due(q, voice, excused, now):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
+def may_be_due(q, now):  # type: ignore[no-untyped-def]
+    """Is there a silence to look for? No threshold is below the floor."""
+    return q.silent == SPEAKS and (float(now - q.life.last) >= FLOOR_NS or float(now - q.words.last) >= FLOOR_NS)
+
+
+@nb.njit(cache=True, nogil=True)
 def look(q, now, events, n):  # type: ignore[no-untyped-def]
     """Open a silence that is due at event time `now`; returns the number of events."""
-    # No threshold is below the floor.
-    if q.silent != SPEAKS or (float(now - q.life.last) < FLOOR_NS and float(now - q.words.last) < FLOOR_NS):
+    if not may_be_due(q, now):
         return n
     voice, state = q.life, SILENT
     late, last, threshold = _due(q, voice, q.closed, now)
@@ -118,6 +123,25 @@ def hear(row, i, q, now, symbol, events, n):  # type: ignore[no-untyped-def]
             q.several = 1
         n = _hear_voice(q, q.words, i, now, MUTE, events, n)
     return _hear_voice(q, q.life, i, now, SILENT, events, n)
+
+
+@nb.njit(cache=True, nogil=True)
+def _listen(voice, now):  # type: ignore[no-untyped-def]
+    voice.longest_gap_ns = longest_after(voice.longest_gap_ns, float(max(now - voice.last, 0)))
+    voice.heard += 1
+    voice.last = now
+
+
+@nb.njit(cache=True, nogil=True)
+def hear_plainly(row, q, now, symbol):  # type: ignore[no-untyped-def]
+    """`hear` where a tick ends no silence and no hours are known, which is nearly always; False: it is not so."""
+    if q.silent != SPEAKS or q.close > 0 or q.words.heard == 0 or row.kind > 3:
+        return False
+    if symbol != q.symbol:
+        q.several = 1
+    _listen(q.words, now)
+    _listen(q.life, now)
+    return True
 
 
 @nb.njit(cache=True, nogil=True)

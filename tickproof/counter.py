@@ -42,7 +42,8 @@ UNTOLD, TOLD, BLOCK = 0, 1, 2
 
 OLD_NS = 1_000_000
 """Venue times so much before those of the main line are old."""
-_HEARTBEAT, _TS_EVENT = int(Kind.HEARTBEAT), int(Present.TS_EVENT)
+_HEARTBEAT, _SESSION = int(Kind.HEARTBEAT), int(Kind.SESSION)
+_TS_EVENT, _SEQUENCE = int(Present.TS_EVENT), int(Present.SEQUENCE)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -126,3 +127,10 @@ def is_old(row, c):  # type: ignore[no-untyped-def]
     if (row.present & _TS_EVENT) == 0 or c.event_before == 0:
         return False
     return float(row.ts_event) < min(float(c.event_before), float(c.event_last)) - float(OLD_NS)
+
+
+@nb.njit(cache=True, nogil=True)
+def is_next_of_all(row, c):  # type: ignore[no-untyped-def]
+    """Is it just the message that comes next on the main line, with nothing beside it?"""
+    plain = c.started == 1 and c.aside == NONE and row.sequence == c.expected and (row.present & _SEQUENCE) != 0
+    return plain and row.kind != _HEARTBEAT and row.kind != _SESSION
