@@ -74,6 +74,7 @@ def test_latencies_are_null_without_venue_times() -> None:
 EVENTS = st.tuples(
     st.sampled_from(
         ["quote", "quote", "quote", "trade", "heartbeat", "capture", "session", "gap", "copy", "old", "jump", "late"]
+        + ["block", "restart", "fill", "skew", "future"]
     ),
     st.sampled_from([0.0, 0.01, 0.3, 1.0, 4.0]),
 )
@@ -107,6 +108,25 @@ def written(events: list[tuple[str, float]], start: int = 1) -> Ticks:
             tape.quote(now - 0.5, sequence=(tape.sequence - 2) % 2**64)
         elif what == "jump":
             tape.quote(now + 2 * HOUR)
+        elif what == "block":
+            tape.messages += [message | {"ts_recv": at(now)} for message in tape.messages[-40:]]
+        elif what == "restart":
+            tape.sequence = 10
+            for row in range(5):
+                tape.quote(now + row * 0.001, 98, 104)
+        elif what == "fill":
+            tape.sequence = (tape.sequence + 2) % 2**64
+            tape.quote(now)
+            for back in (3, 2):
+                tape.quote(now, sequence=(tape.sequence - back) % 2**64)
+        elif what in ("skew", "future"):
+            # Long enough to be told from single wrong stamps: of the venue, and of the capture.
+            moved = 5 * HOUR if what == "skew" else 0.0
+            for row in range(30):
+                moment = now + row * 0.001 + (3 * HOUR if what == "future" and row < 5 else 0.0)
+                tape.quote(moment, ts_event=at(now + row * 0.001 - moved))
+                tape.sequence = tape.sequence % 2**64
+            now += 0.03
         else:
             tape.quote(now, ts_event=at(now) - 20 * NS_PER_SECOND)
         tape.sequence = (tape.sequence or 0) % 2**64
