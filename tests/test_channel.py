@@ -71,10 +71,10 @@ def test_latencies_are_null_without_venue_times() -> None:
 
 # --- state -------------------------------------------------------------------------------------------------------------------
 
+FURTHER = ("block", "restart", "fill", "skew", "future")
 EVENTS = st.tuples(
     st.sampled_from(
-        ["quote", "quote", "quote", "trade", "heartbeat", "capture", "session", "gap", "copy", "old", "jump", "late"]
-        + ["block", "restart", "fill", "skew", "future"]
+        ["quote", "quote", "quote", "trade", "heartbeat", "capture", "session", "gap", "copy", "old", "jump", "late", *FURTHER]
     ),
     st.sampled_from([0.0, 0.01, 0.3, 1.0, 4.0]),
 )
