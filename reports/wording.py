@@ -31,6 +31,7 @@ LABELS: dict[str, tuple[str, str, str]] = {
     "time_implausible": ("ahead of capture", "limit", ""),
     "latency_spike": ("latency", "limit", "usual 99 %"),
     "silent": ("silence", "limit", "longest usual pause"),
+    "burst": ("quotes in half a second", "limit", "most so far"),
     "late_tick": ("behind event time", "limit", ""),
 }
 """Code -> what `measured`, `threshold` and `reference` are called; an empty one says nothing to a person and is left out."""

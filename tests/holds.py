@@ -48,7 +48,7 @@ SHIPPED = tuple(code.name for code in CODES if code.bit in UNITS)
 """The codes that this version can find."""
 BY_MODEL = ("digit_error", "size_outlier", "frozen")
 """Those that only a model finds."""
-NOT_INJECTED = ("replayed_block", "clock_offset", "clock_drift", "out_of_session", "unknown_symbol")
+NOT_INJECTED = ("replayed_block", "clock_offset", "clock_drift", "burst", "out_of_session", "unknown_symbol")
 """Those that no fault of the simulator makes yet: tests of single channels show them."""
 Run = tuple[str, str]
 """Brokers and prefix."""

@@ -145,6 +145,7 @@ SHOWN: dict[str, tuple[Callable[[], Scored], Callable[[], Scored]]] = {
     "clock_offset": (lambda: skewed(lambda t: 3600.0 if t > 10 else 0.0), lambda: skewed(lambda t: 0.0)),
     "clock_drift": (lambda: skewed(lambda t: 1e-3 * max(t - 12, 0.0)), lambda: skewed(lambda t: 0.0)),
     "latency_spike": (lambda: lagging(200), lambda: lagging(20)),
+    "burst": (lambda: stuffed(0.0), lambda: stuffed(1.0)),
     "out_of_session": (lambda: out_of_hours(25), lambda: out_of_hours(15)),
     "unknown_symbol": (lambda: listed("QQQ"), lambda: listed("ABC")),
     "silent": (lambda: paused(beats=False), lambda: trading_all_along()),
@@ -164,6 +165,18 @@ def known(tape: Tape, reference: dict[str, object]) -> Scored:
     findings = engine.feed(tape.ticks()).findings + engine.finish().findings + engine.open_findings()
     nothing = score(Tape().ticks())
     return Scored(nothing.ticks, nothing.verdicts, findings, [], nothing.features, [])
+
+
+def stuffed(step: float) -> Scored:
+    """Quotes each 5 ms for 15 s, one in five a step of a cent on; then each half a millisecond, each `step` cents on."""
+    tape = Tape()
+    for k in range(3000):
+        price = 100 + 0.01 * (k // 5 % 50)
+        tape.quote(k * 0.005, price - 0.01, price + 0.01)
+    for k in range(1000):
+        price = 100 + 0.01 * (step * k % 50)
+        tape.quote(15 + k * 0.0005, price - 0.01, price + 0.01)
+    return score(tape.ticks())
 
 
 def out_of_hours(moment: float) -> Scored:
@@ -232,7 +245,9 @@ def test_a_stream_that_shows_it_and_a_twin_that_does_not(code: str) -> None:
         for value in (finding.measured, finding.threshold, finding.reference):
             assert value is None or math.isfinite(value)
         assert finding.evidence or finding.code == "silent"
-        assert (finding.symbol is None) == (BY_NAME[code].scope == "channel" or (code == "silent" and finding.venue is None))
+        assert (finding.symbol is None) == (
+            BY_NAME[code].scope == "channel" or (code in ("silent", "burst") and finding.venue is None)
+        )
         assert finding.first_ts <= finding.last_ts
     assert not twin().of(code)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from tickproof import channel_kernel as kernel
 from tickproof import counter
+from tickproof.bursts import STANDING
 from tickproof.clocks import FLOOR, FLOORS
 from tickproof.counter import RING, RING_SIZE
 from tickproof.errors import WireError
@@ -89,6 +90,7 @@ class ChannelState:
     gaps: Array
     floors: Array
     histogram: Array
+    standing: Array
     tracker: Tracker
     held: dict[int, Held]
 
@@ -101,6 +103,7 @@ class ChannelState:
             np.zeros(GAPS, GAP),
             np.zeros(FLOORS, FLOOR),
             np.zeros(BINS, np.int64),
+            np.zeros(STANDING, np.uint64),
             Tracker(rules_version, feeds=feeds),
             {},
         )
@@ -120,11 +123,12 @@ def step(state: ChannelState, ticks: Ticks, channel: str, settings: ChannelSetti
     """Check the next ticks of `channel`; how they are cut into steps does not matter."""
     rows = copied(ticks.rows)
     header, ring, gaps, floors = (copied(array) for array in (state.header, state.ring, state.gaps, state.floors))
-    histogram, tracker, held = state.histogram.copy(), state.tracker.copy(), dict(state.held)
+    histogram, standing = state.histogram.copy(), state.standing.copy()
+    tracker, held = state.tracker.copy(), dict(state.held)
     events = np.empty(kernel.EVENTS_A_TICK * len(rows) + kernel.EVENTS_BESIDE, EVENT)
     seconds = np.zeros(len(rows) + 1, kernel.SECOND_ROW)
     hashes = np.array([*(_name_hash(name) for name in ticks.names), 0], np.uint64)
-    arrays = (header, ring, gaps, floors, histogram)
+    arrays = (header, ring, gaps, floors, histogram, standing)
     n, m = kernel.walk(rows, hashes, arrays, settings.array(), _listing(state, ticks, settings), (events, seconds))
     stamped = Ticks(rows, ticks.names)
     findings: list[Finding] = []
@@ -147,7 +151,7 @@ def step(state: ChannelState, ticks: Ticks, channel: str, settings: ChannelSetti
         evidence = (lambda row=row: of_tick(stamped, row)) if row >= 0 else (lambda told=told: told[2])
         findings += tracker.observe(member, evidence)
     findings += tracker.expire(int(header["arrival"]["event_time"][0]))
-    after = ChannelState(header, ring, gaps, floors, histogram, tracker, held)
+    after = ChannelState(header, ring, gaps, floors, histogram, standing, tracker, held)
     return ChannelResult(after, stamped, findings, seconds[:m])
 
 
@@ -210,7 +214,7 @@ def _listing(state: ChannelState, ticks: Ticks, settings: ChannelSettings) -> tu
 
 def _arrays(state: ChannelState) -> tuple[Array, ...]:
     """What is written whole, in page 0."""
-    return state.header, state.gaps, state.floors, state.histogram
+    return state.header, state.gaps, state.floors, state.histogram, state.standing
 
 
 @lru_cache(maxsize=1 << 17)

@@ -1,7 +1,8 @@
 """One channel's integrity, compiled: one pass over its ticks, each idea in a module of its own.
 
-State is one `CHANNEL` record and four arrays: a ring of the last messages by sequence (or by trade id, where a feed has no
-sequence), numbers that are missing, the lowest lags of the last seconds, and a histogram of this second's latencies.
+State is one `CHANNEL` record and five arrays: a ring of the last messages by sequence (or by trade id, where a feed has no
+sequence), numbers that are missing, the lowest lags of the last seconds, a histogram of this
+second's latencies, and prices that stand.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-from tickproof import arrival, aside, channel_silence, clocks, counter, latency, sequence, sessions
+from tickproof import arrival, aside, bursts, channel_silence, clocks, counter, latency, sequence, sessions
 from tickproof.event import ANNOUNCED, MOMENT, REBASES
 from tickproof.gaps import expire_gaps
 from tickproof.noting import bit, mark, note, since
@@ -37,6 +38,7 @@ CHANNEL = np.dtype(
         ("clocks", clocks.CLOCKS),
         ("latency", latency.LATENCY),
         ("quiet", channel_silence.QUIET),
+        ("burst", bursts.BURST),
         ("counts", COUNTS),
     ]
 )
@@ -71,6 +73,7 @@ _SEQUENCE, _TS_EVENT, _TRADE_ID = int(Present.SEQUENCE), int(Present.TS_EVENT), 
 _TRADE, _HEARTBEAT = int(Kind.TRADE), int(Kind.HEARTBEAT)
 _CAPTURE = int(Flag.CAPTURE_HEARTBEAT)
 _NOTHING = sequence.NOTHING
+_BURST = bit("burst")
 _UNKNOWN, _SHUT = bit("unknown_symbol"), bit("out_of_session")
 _EXTENDED = int(Condition.EXTENDED_HOURS)
 LISTED, UNLISTED_AT_MOST = 20, 5
@@ -197,7 +200,7 @@ def walk(rows, hashes, state, settings, listing, out):  # type: ignore[no-untype
     rows : array of ROW, shape (n,)
     hashes : array of uint64
         Hash of each name of the batch, and 0 behind them for null.
-    state : (array of CHANNEL of one, array of RING, array of GAP, array of FLOOR, histogram)
+    state : (array of CHANNEL of one, array of RING, array of GAP, array of FLOOR, histogram, hashes of standing prices)
     settings : array of SETTINGS of one
     listing : (is each name listed, and what `sessions.tables` gives)
     out : (array of EVENT, array of SECOND_ROW of at least n)
@@ -207,7 +210,7 @@ def walk(rows, hashes, state, settings, listing, out):  # type: ignore[no-untype
     -------
     (number of events, number of second rows)
     """
-    channels, ring, gaps, floors, histogram = state
+    channels, ring, gaps, floors, histogram, standing = state
     arrays = (ring, gaps, floors, histogram)
     events, seconds = out
     c = channels[0]
@@ -272,6 +275,10 @@ def walk(rows, hashes, state, settings, listing, out):  # type: ignore[no-untype
         c.counts.ticks += 1
         if row.kind == 0:
             c.counts.quotes += 1
+            if not beside and bursts.is_burst(c.burst, standing, counter.prices_of(row, hashes), now):
+                reasons |= mark(_BURST)
+                at = (i, now, c.burst.window * bursts.WINDOW_NS, bursts.MANY * c.burst.peak, c.burst.peak)
+                n = note(events, n, at, _BURST, MOMENT, float(c.burst.quotes))
         elif row.kind == _TRADE:
             c.counts.trades += 1
         row.reasons = reasons

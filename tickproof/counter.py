@@ -80,6 +80,14 @@ def key_of(row, name_hash):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
+def prices_of(row, name_hash):  # type: ignore[no-untyped-def]
+    """Hash of a quote's venue, symbol and prices; its lowest byte is of venue and symbol alone."""
+    key = name_hash[row.venue] ^ (name_hash[row.symbol] * np.uint64(3))
+    prices = mix(mix(key, row.bid_px), row.ask_px)
+    return (prices & ~np.uint64(255)) | (key & np.uint64(255))
+
+
+@nb.njit(cache=True, nogil=True)
 def is_known(ring, number):  # type: ignore[no-untyped-def]
     """Is the message with this number remembered?"""
     slot = ring[number & np.uint64(RING_SIZE - 1)]

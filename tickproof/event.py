@@ -57,6 +57,7 @@ UNITS: dict[int, str] = {
         "clock_drift": "ns/s",
         "latency_spike": "ns",
         "silent": "ns",
+        "burst": "messages",
         "out_of_session": "",
         "unknown_symbol": "",
         "late_tick": "ns",
