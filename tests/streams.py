@@ -348,3 +348,25 @@ class Scripted:
     def contributions(self, row: Features) -> Features:
         """None."""
         return np.zeros(len(row))
+
+
+def codes(checked: Checked) -> list[str]:
+    """The codes of all findings, sorted."""
+    return sorted(finding.code for finding in last_revisions(checked.findings).values())
+
+
+def numbers(*sequence: int | None, **columns: Any) -> Tape:
+    """Quotes 10 ms apart with these sequence numbers; equal numbers have equal content."""
+    tape = Tape(sequence=None)
+    for row, number in enumerate(sequence):
+        price = 100.0 + (number or 0) % 7
+        tape.quote(row * 0.01, price - 0.01, price + 0.01, sequence=number, ts_event=at(0), **columns)
+    return tape
+
+
+def lively(count: int = 50, step: float = 0.1) -> Tape:
+    """Quotes at 0, step, 2 step …"""
+    tape = Tape()
+    for row in range(count):
+        tape.quote(row * step)
+    return tape

@@ -10,10 +10,12 @@ import numpy.typing as npt
 import pytest
 from streams import VENUES, Market, Scored, Scripted, Tape, at, check, level_that_holds, quoting, score, spike, trading, units
 
+from jobs.local import Engine, EngineSettings
 from tickproof import rules
 from tickproof.event import UNITS
 from tickproof.features import INDEX
 from tickproof.finding import BY_NAME, CODES
+from tickproof.reference import parse
 from tickproof.rules import HABIT_QUOTES, RULES
 from tickproof.scoring import ShardSettings
 from tickproof.tick import NS_PER_SECOND, Condition, Kind, Ticks
@@ -130,16 +132,22 @@ SHOWN: dict[str, tuple[Callable[[], Scored], Callable[[], Scored]]] = {
     "size_outlier": (lambda: odd_size(100 * 1e6), lambda: odd_size(100)),
     "frozen": (lambda: frozen(VENUES[1:]), lambda: frozen(())),
     "sequence_gap": (lambda: numbered(1, 2, 5, 6), lambda: numbered(1, 2, 3, 4)),
-    "sequence_reset": (lambda: numbered(9000, 9001, 1, 2), lambda: numbered(9000, 9001, 9002)),
+    "sequence_reset": (lambda: restarted(1), lambda: restarted(9002)),
     "duplicate": (lambda: numbered(1, 2, 2, 3), lambda: numbered(1, 2, 3)),
     "duplicate_changed": (
         lambda: score(changed_copy(at(0.5))),
         lambda: numbered(1, 2, 2, 3),
     ),
+    "replayed_block": (lambda: sent_again(60), lambda: sent_again(3)),
     "out_of_order": (lambda: timed(0, 1, 0.5), lambda: timed(0, 1, 1)),
     "late_tick": (lambda: timed(0, 5, 3), lambda: timed(0, 5, 4)),
     "time_implausible": (lambda: stamped(1.5), lambda: stamped(0.5)),
+    "clock_offset": (lambda: skewed(lambda t: 3600.0 if t > 10 else 0.0), lambda: skewed(lambda t: 0.0)),
+    "clock_drift": (lambda: skewed(lambda t: 1e-3 * max(t - 12, 0.0)), lambda: skewed(lambda t: 0.0)),
     "latency_spike": (lambda: lagging(200), lambda: lagging(20)),
+    "burst": (lambda: stuffed(0.0), lambda: stuffed(1.0)),
+    "out_of_session": (lambda: out_of_hours(25), lambda: out_of_hours(15)),
+    "unknown_symbol": (lambda: listed("QQQ"), lambda: listed("ABC")),
     "silent": (lambda: paused(beats=False), lambda: trading_all_along()),
 }
 """Code -> a stream in which it stands, and a twin in which it must not."""
@@ -150,6 +158,70 @@ def changed_copy(ts_event: int) -> Ticks:
     for row, number in enumerate((1, 2, 2, 3)):
         tape.quote(row * 0.01, sequence=number, ts_event=ts_event if row == 2 else at(0))
     return tape.ticks()
+
+
+def known(tape: Tape, reference: dict[str, object]) -> Scored:
+    engine = Engine(EngineSettings(1, reference=parse(reference, "r")))
+    findings = engine.feed(tape.ticks()).findings + engine.finish().findings + engine.open_findings()
+    nothing = score(Tape().ticks())
+    return Scored(nothing.ticks, nothing.verdicts, findings, [], nothing.features, [])
+
+
+def stuffed(step: float) -> Scored:
+    """Quotes each 5 ms for 15 s, one in five a step of a cent on; then each half a millisecond, each `step` cents on."""
+    tape = Tape()
+    for k in range(3000):
+        price = 100 + 0.01 * (k // 5 % 50)
+        tape.quote(k * 0.005, price - 0.01, price + 0.01)
+    for k in range(1000):
+        price = 100 + 0.01 * (step * k % 50)
+        tape.quote(15 + k * 0.0005, price - 0.01, price + 0.01)
+    return score(tape.ticks())
+
+
+def out_of_hours(moment: float) -> Scored:
+    """One trade at a venue that is open from 10 to 20."""
+    tape = Tape()
+    tape.trade(moment)
+    return known(tape, {"sessions": {"XNAS": [[at(10), at(20)]]}})
+
+
+def listed(symbol: str) -> Scored:
+    """Quotes of the one symbol that is listed, and then of another."""
+    tape = trading(5, ("ABC",))
+    tape.quote(5, symbol=symbol)
+    return known(tape, {"instruments": [{"symbol": "ABC", "channel": "XNAS.A"}]})
+
+
+def restarted(number: int) -> Scored:
+    """9000, 9001, and then on from another number, with new times."""
+    tape = Tape(sequence=9000)
+    for k in range(4):
+        tape.sequence = number + k - 2 if k >= 2 else tape.sequence
+        tape.quote(k * 0.01)
+    return score(tape.ticks())
+
+
+def sent_again(count: int) -> Scored:
+    """A hundred messages, and the last `count` of them again."""
+    tape = Tape()
+    for k in range(100):
+        tape.quote(k * 0.01)
+    tape.messages += [message | {"ts_recv": at(1.1)} for message in tape.messages[-count:]]
+    for k in range(10):
+        tape.quote(1.2 + k * 0.01)
+    return score(tape.ticks())
+
+
+def skewed(ahead: Callable[[float], float]) -> Scored:
+    """Two symbols for 30 s; the venue's clock is so many seconds behind."""
+    tape = Tape()
+    for k in range(1500):
+        moment = k * 0.02
+        latency_ns = 300_000 + 37_777 * (k * k % 11)
+        stamp = at(moment) - latency_ns - round(ahead(moment) * NS_PER_SECOND)
+        tape.quote(moment, symbol=("ABC", "DEF")[k % 2], ts_event=stamp)
+    return score(tape.ticks())
 
 
 def trading_all_along() -> Scored:
@@ -173,7 +245,9 @@ def test_a_stream_that_shows_it_and_a_twin_that_does_not(code: str) -> None:
         for value in (finding.measured, finding.threshold, finding.reference):
             assert value is None or math.isfinite(value)
         assert finding.evidence or finding.code == "silent"
-        assert (finding.symbol is None) == (BY_NAME[code].scope == "channel" or (code == "silent" and finding.venue is None))
+        assert (finding.symbol is None) == (
+            BY_NAME[code].scope == "channel" or (code in ("silent", "burst") and finding.venue is None)
+        )
         assert finding.first_ts <= finding.last_ts
     assert not twin().of(code)
 

@@ -25,7 +25,7 @@ def test_a_symbol_that_stops_while_its_channel_lives_is_silent() -> None:
         Severity.CRITICAL,
     )
     assert finding.first_ts == at(19.9)
-    assert at(19.9 + 3) <= finding.detected_at <= at(19.9 + 3) + NS_PER_SECOND
+    assert at(19.9 + 2) <= finding.detected_at <= at(19.9 + 2) + NS_PER_SECOND
     assert (finding.state, finding.last_ts) == ("closed", at(40))
 
 
@@ -40,22 +40,40 @@ def test_a_channel_that_stops_is_one_finding_and_not_one_a_symbol() -> None:
     assert (finding.channel, finding.venue, finding.symbol) == ("XNAS.A", None, None)
 
 
-def test_a_channel_that_only_beats_has_silent_symbols() -> None:
+@pytest.mark.parametrize("shards", [1, 2, 3, 8])
+def test_a_channel_that_only_beats_is_one_finding_and_not_one_a_symbol(shards: int) -> None:
+    """
+    ABC, DEF  0 ............ 19.9         20, 21 ... 39: heartbeats         40 ...
+    channel                  19.901 + 1.5 s: its symbols say nothing, all of them
+    """
     tape = trading(20)
     for second in range(20, 40):
         tape.heartbeat(second)
     trading(45, start=40, tape=tape)
-    assert {finding.symbol for finding in score(tape.ticks()).of("silent")} == {"ABC", "DEF"}
+    (finding,) = score(tape.ticks(), shards=shards).of("silent")
+    assert (finding.channel, finding.venue, finding.symbol) == ("XNAS.A", None, None)
+    assert (finding.first_ts, finding.detected_at, finding.state) == (at(19.901), at(19.901) + 1_500_000_000, "closed")
 
 
 @pytest.mark.parametrize("shards", [1, 2, 3, 8])
-def test_heartbeats_show_life_in_every_shard(shards: int) -> None:
+def test_heartbeats_and_other_symbols_show_life_in_every_shard(shards: int) -> None:
+    """DEF goes on and ABC does not, whether or not they share a shard."""
     tape = trading(20)
     for second in range(20, 40):
         tape.heartbeat(second)
+        trading(second + 1, ("DEF",), second + 0.002, tape)
     trading(45, start=40, tape=tape)
-    found = score(tape.ticks(), shards=shards).of("silent")
-    assert sorted((finding.symbol, finding.first_ts) for finding in found) == [("ABC", at(19.9)), ("DEF", at(19.901))]
+    (finding,) = score(tape.ticks(), shards=shards).of("silent")
+    assert (finding.symbol, finding.first_ts) == ("ABC", at(19.9))
+
+
+def test_a_channel_of_one_symbol_that_only_beats_has_a_silent_symbol() -> None:
+    tape = trading(20, ("ABC",))
+    for second in range(20, 40):
+        tape.heartbeat(second)
+    trading(45, ("ABC",), 40, tape)
+    (finding,) = score(tape.ticks()).of("silent")
+    assert finding.symbol == "ABC"
 
 
 @pytest.mark.parametrize("condition", [Condition.HALTED, Condition.SESSION_CLOSED])
@@ -79,7 +97,7 @@ def test_silence_after_a_halt_counts_from_the_resumption() -> None:
 
 
 def test_a_symbol_that_rarely_speaks_is_not_silent() -> None:
-    """Every 3 s: its threshold is 12 s."""
+    """Every 3 s: its threshold is 30 mean gaps."""
     tape = trading(310, ("DEF",))
     for k in range(101):
         tape.quote(3 * k + 0.05, symbol="ABC")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tickproof.event import ANNOUNCED, CLOSES, MOMENT, OPENS, UNITS
+from tickproof.event import AMENDS, ANNOUNCED, CLOSES, MOMENT, OPENS, UNITS
 from tickproof.finding import BY_NAME, CODES, Class, Finding, Quality, Severity, finding_id
 from tickproof.tracking import CLOSE_AFTER_NS, Member, Scope, Tracker
 
@@ -229,3 +229,55 @@ def test_every_member_is_counted_once(moves: list[tuple[float, str, str, int]]) 
     last |= {finding.id: finding for finding in tracker.open_findings()}
     assert sum(finding.count for finding in last.values()) == len(moves)
     assert np.all([finding.last_ts >= finding.first_ts for finding in last.values()])
+
+
+# --- what a finding turns out to be -----------------------------------------------------------------------------------------
+
+
+def gap(seconds: float, count: float, mode: int = MOMENT) -> Member:
+    time = START + round(seconds * SECOND)
+    values = (count, 0.0, 0.0 if mode == AMENDS else count)
+    return Member(BY_NAME["sequence_gap"].bit, mode, Scope("XNAS.A"), (time, 0), time, time, values)
+
+
+def test_a_run_of_gaps_sums_what_is_missing_and_what_is_lost() -> None:
+    """
+    3 missing .. 2 missing .. 1 of them came: 5 were missing at arrival, 4 are lost
+    """
+    tracker = Tracker()
+    *_, last = observe(tracker, gap(0, 3), gap(0.5, 2), gap(1.2, -1, AMENDS))
+    assert (last.measured, last.reference, last.count, last.severity) == (4.0, 5.0, 2, Severity.CRITICAL)
+    (closed,) = tracker.expire(START + 60 * SECOND)
+    assert (closed.measured, closed.reference, closed.state) == (4.0, 5.0, "closed")
+
+
+def test_a_gap_of_which_nothing_is_left_ends_as_information() -> None:
+    tracker = Tracker()
+    first, last = observe(tracker, gap(0, 3), gap(0.2, -3, AMENDS))
+    assert (last.id, last.revision, last.state, last.severity) == (first.id, 1, "closed", Severity.INFO)
+    assert (last.measured, last.reference) == (0.0, 3.0)
+    # The next one is another: it must be found by itself.
+    (other,) = observe(tracker, gap(0.4, 2))
+    assert other.id != first.id
+    assert other.severity == Severity.CRITICAL
+
+
+def test_what_is_amended_must_be_open() -> None:
+    assert observe(Tracker(), gap(0, -3, AMENDS)) == []
+
+
+def test_what_is_tolerated_does_not_hide_what_is_not() -> None:
+    tracker, code = Tracker(), "out_of_order"
+    first, second = observe(tracker, member(0, code, mode=ANNOUNCED, quality=1), member(0.1, code, quality=1))
+    assert (first.severity, second.severity) == (Severity.INFO, Severity.WARNING)
+    assert (first.id, second.detected_at) != (second.id, first.detected_at)
+    twin = Tracker()
+    twin.unpack(tracker.pack())
+    assert [finding.severity for finding in twin.open_findings()] == [Severity.WARNING, Severity.INFO]
+
+
+def test_everything_closes_when_event_time_goes_back() -> None:
+    tracker = Tracker()
+    observe(tracker, member(0), member(0, "silent", mode=OPENS))
+    assert {finding.state for finding in tracker.close_all()} == {"closed"}
+    assert tracker.open_findings() == []

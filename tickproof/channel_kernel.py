@@ -1,40 +1,24 @@
-"""One channel's integrity, compiled: sequence, duplicates, order, clocks, latency, silence, one pass over its ticks.
+"""One channel's integrity, compiled: one pass over its ticks, each idea in a module of its own.
 
-State is three arrays: one `CHANNEL` record, a `RING` of the last messages by sequence (or by trade id, where a feed has no
-sequence), and a histogram of this second's latencies.
+State is one `CHANNEL` record and five arrays: a ring of the last messages by sequence (or by trade id, where a feed has no
+sequence), numbers that are missing, the lowest lags of the last seconds, a histogram of this
+second's latencies, and prices that stand.
 """
 
 from __future__ import annotations
 
-import math
-
 import numba as nb
 import numpy as np
 
-from tickproof.event import ANNOUNCED, CLOSES, MOMENT, OPENS
-from tickproof.finding import BY_NAME
-from tickproof.silence import longest_after, threshold_ns
-from tickproof.tick import Flag, Kind, Present
+from tickproof import arrival, aside, bursts, channel_silence, clocks, counter, latency, sequence, sessions
+from tickproof.event import ANNOUNCED, MOMENT, REBASES
+from tickproof.gaps import expire_gaps
+from tickproof.noting import bit, mark, note, since
+from tickproof.silence import MUTE
+from tickproof.tick import Condition, Flag, Kind, Present
 
-CHANNEL = np.dtype(
+COUNTS = np.dtype(
     [
-        ("event_time", "<i8"),
-        ("last_ts", "<i8"),
-        ("ordinal", "<i8"),
-        ("regressed", "<i8"),
-        ("jump_count", "<i8"),
-        ("started", "<i8"),
-        ("expected", "<u8"),
-        ("has_sequence", "<i8"),
-        ("messages", "<i8"),
-        ("last_life", "<i8"),
-        ("longest_gap_ns", "<f8"),
-        ("silent", "<i8"),
-        ("spoke", "<i8"),
-        ("latency_count", "<i8"),
-        ("latency_log_p99", "<f8"),
-        ("late_run", "<i8"),
-        ("late_since", "<i8"),
         ("second", "<i8"),
         ("ticks", "<i8"),
         ("quotes", "<i8"),
@@ -42,17 +26,24 @@ CHANNEL = np.dtype(
         ("gaps", "<i8"),
         ("lost", "<i8"),
         ("duplicates", "<i8"),
+        ("listed", "<i8"),
+        ("unlisted", "<i8"),
     ]
 )
-RING = np.dtype([("sequence", "<u8"), ("content", "<u8")])
-"""`content` is the hash of the message, 0 where nothing is remembered."""
-RING_SIZE = 4096
-LATENCY_BINS = 256
-"""Eight bins an octave from 1 µs; the last holds everything from about 72 minutes on."""
-
-SETTINGS = np.dtype([("out_of_orderness_ns", "<i8"), ("mode", "<i8")])
-CONTIGUOUS, INCREASING, SHARED, NONE = 0, 1, 2, 3
-"""What a channel's `sequence` is, see the reference data."""
+"""What is counted of the second that is not over; `listed` and `unlisted` of all ticks whose symbol is listed, and is not."""
+CHANNEL = np.dtype(
+    [
+        ("arrival", arrival.ARRIVAL),
+        ("counter", counter.COUNTER),
+        ("clocks", clocks.CLOCKS),
+        ("latency", latency.LATENCY),
+        ("quiet", channel_silence.QUIET),
+        ("burst", bursts.BURST),
+        ("counts", COUNTS),
+    ]
+)
+SETTINGS = np.dtype([("out_of_orderness_ns", "<i8"), ("mode", "<i8"), ("places", "<i8")])
+"""`places`: 1 where a listing or hours are known."""
 
 SECOND_ROW = np.dtype(
     [
@@ -69,329 +60,226 @@ SECOND_ROW = np.dtype(
         ("age", "<i8"),
     ]
 )
-"""One second (ts − 1 s, ts] of a channel; latencies and age in ns, NaN where no message had a venue time."""
+"""One second (ts − 1 s, ts] of a channel; latencies and age in ns, NaN where no message had a venue time. `gaps` began in it,
+`lost` were given up in it."""
+
+EVENTS_A_TICK, EVENTS_BESIDE = 8, 64
+"""How many events a step may give: so many a tick, and what had been held back before it."""
 
 SECOND_NS = 1_000_000_000
-JUMP_NS = 3_600 * SECOND_NS
-JUMP_CONFIRMED_BY = 3
-MOST_LOST = 2**61
-"""More missing numbers than this are counted as this many."""
-RESTART_DISTANCE = 64
-"""A number this far back, of which another content is remembered, is a counter that started again and not a changed copy."""
-FUTURE_NS = SECOND_NS
-PAST_NS = 3_600 * SECOND_NS
-SILENCE_WARMUP = 50
-LATENCY_WARMUP = 200
-LATENCY_FACTOR = 8.0
-LATENCY_FLOOR_NS = 50.0e6
-LATE_RUN = 3
-LATE_ACCEPTED_NS = 60 * SECOND_NS
-
-_GAP = BY_NAME["sequence_gap"].bit
-_RESET = BY_NAME["sequence_reset"].bit
-_DUPLICATE = BY_NAME["duplicate"].bit
-_CHANGED = BY_NAME["duplicate_changed"].bit
-_ORDER = BY_NAME["out_of_order"].bit
-_TIME = BY_NAME["time_implausible"].bit
-_LATENCY = BY_NAME["latency_spike"].bit
-_SILENT = BY_NAME["silent"].bit
-_LATE = BY_NAME["late_tick"].bit
+_ORDER, _LATE, _LATENCY = bit("out_of_order"), bit("late_tick"), bit("latency_spike")
+_GAP, _RESET = bit("sequence_gap"), bit("sequence_reset")
 _SEQUENCE, _TS_EVENT, _TRADE_ID = int(Present.SEQUENCE), int(Present.TS_EVENT), int(Present.TRADE_ID)
-_TRADE, _HEARTBEAT, _SESSION = int(Kind.TRADE), int(Kind.HEARTBEAT), int(Kind.SESSION)
+_TRADE, _HEARTBEAT = int(Kind.TRADE), int(Kind.HEARTBEAT)
 _CAPTURE = int(Flag.CAPTURE_HEARTBEAT)
-
-
-@nb.njit(cache=True, nogil=True)
-def _mix(h, value):  # type: ignore[no-untyped-def]
-    """One round of splitmix64."""
-    h = (h ^ np.uint64(value)) + np.uint64(0x9E3779B97F4A7C15)
-    h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return h ^ (h >> np.uint64(31))
-
-
-@nb.njit(cache=True, nogil=True)
-def _content(row, name_hash):  # type: ignore[no-untyped-def]
-    """Hash of what two copies of one message share; never 0."""
-    h = _mix(np.uint64(row.kind), row.present)
-    h = _mix(h, row.ts_event)
-    h = _mix(h, row.bid_px)
-    h = _mix(h, row.bid_sz)
-    h = _mix(h, row.ask_px)
-    h = _mix(h, row.ask_sz)
-    h = _mix(h, row.price)
-    h = _mix(h, row.size)
-    h = _mix(h, row.trade_id)
-    h = _mix(h, row.conditions)
-    h = _mix(h, name_hash[row.venue])
-    h = _mix(h, name_hash[row.symbol])
-    return h | np.uint64(1)
-
-
-@nb.njit(cache=True, nogil=True)
-def _since(earlier, later):  # type: ignore[no-untyped-def]
-    """ns from one time to another that is not before it; infinite where 64 bits do not hold it."""
-    return float(later - earlier) if float(later) - float(earlier) < 9.0e18 else np.inf
-
-
-@nb.njit(cache=True, nogil=True)
-def _emit(events, n, at, code, mode, measured):  # type: ignore[no-untyped-def]
-    """Append one event; `at` is (row, time, first_ts, threshold, reference)."""
-    event = events[n]
-    event.row = at[0]
-    event.subject = -1
-    event.time = at[1]
-    event.first_ts = at[2]
-    event.measured = measured
-    event.threshold = at[3]
-    event.reference = at[4]
-    event.code = code
-    event.mode = mode
-    return n + 1
-
-
-@nb.njit(cache=True, nogil=True)
-def _quantile(histogram, total, share):  # type: ignore[no-untyped-def]
-    """Upper edge, in ns, of the bin that holds the quantile."""
-    rank = math.ceil(share * total)
-    seen = 0
-    for k in range(len(histogram)):
-        seen += histogram[k]
-        if seen >= rank:
-            return 1000.0 * 2.0 ** ((k + 1) / 8.0)
-    return np.inf
+_NOTHING = sequence.NOTHING
+_BURST = bit("burst")
+_UNKNOWN, _SHUT = bit("unknown_symbol"), bit("out_of_session")
+_EXTENDED = int(Condition.EXTENDED_HOURS)
+LISTED, UNLISTED_AT_MOST = 20, 5
+"""A list of symbols is believed after so many ticks of symbols in it, while at most one tick for so many of these is of none."""
 
 
 @nb.njit(cache=True, nogil=True)
 def _close_second(c, histogram, seconds, n):  # type: ignore[no-untyped-def]
     """Write the row of the second that ended, and start to count anew."""
-    row = seconds[n]
-    row.ts = c.second * SECOND_NS
-    row.ticks, row.quotes, row.trades = c.ticks, c.quotes, c.trades
-    row.gaps, row.lost, row.duplicates = c.gaps, c.lost, c.duplicates
-    row.age = row.ts - c.last_life if c.messages > 0 else -1
+    row, counts, life = seconds[n], c.counts, c.quiet.life
+    row.ts = counts.second * SECOND_NS
+    row.ticks, row.quotes, row.trades = counts.ticks, counts.quotes, counts.trades
+    row.gaps, row.lost, row.duplicates = counts.gaps, counts.lost, counts.duplicates
+    row.age = row.ts - life.last if life.heard > 0 else -1
     total = 0
     for k in range(len(histogram)):
         total += histogram[k]
     row.latency_p50 = row.latency_p99 = row.latency_p999 = np.nan
     if total > 0:
-        row.latency_p50 = _quantile(histogram, total, 0.5)
-        row.latency_p99 = _quantile(histogram, total, 0.99)
-        row.latency_p999 = _quantile(histogram, total, 0.999)
+        row.latency_p50 = latency.quantile(histogram, total, 0.5)
+        row.latency_p99 = latency.quantile(histogram, total, 0.99)
+        row.latency_p999 = latency.quantile(histogram, total, 0.999)
     histogram[:] = 0
-    c.ticks = c.quotes = c.trades = c.gaps = c.lost = c.duplicates = 0
+    counts.ticks = counts.quotes = counts.trades = counts.gaps = counts.lost = counts.duplicates = 0
     return n + 1
 
 
 @nb.njit(cache=True, nogil=True)
-def _check_sequence(row, c, ring, mode, content):  # type: ignore[no-untyped-def]
-    """(code or 255, mode of the event, measured) of one message's number, and the counter moved on."""
-    number = row.sequence
-    heartbeat = row.kind == _HEARTBEAT
-    slot = ring[number & np.uint64(RING_SIZE - 1)]
-    if c.has_sequence == 0:
-        c.has_sequence = 1
-        c.expected = number
-    behind = np.int64(c.expected - number)
-    code, how, measured = 255, MOMENT, 0.0
-    if row.kind == _SESSION:
-        if behind != 0:
-            code, how, measured = _RESET, ANNOUNCED, float(number)
-            if behind > 0:
-                ring["content"][:] = 0
-    elif behind < 0:
-        if mode != INCREASING:
-            # The lowest integer has no negative; a flipped top bit gives just that.
-            missing = MOST_LOST if behind < -MOST_LOST else -behind
-            code, measured = _GAP, float(missing)
-            c.gaps += 1
-            c.lost = min(c.lost + missing, MOST_LOST)
-    elif heartbeat:
-        # A heartbeat consumes no number: one that is a little behind was only overtaken.
-        if behind > RESTART_DISTANCE or (behind > 0 and number <= 1):
-            code, measured = _RESET, float(number)
-            ring["content"][:] = 0
-        else:
-            return code, how, measured
-    elif behind > 0:
-        if mode == SHARED and behind == 1:
-            return code, how, measured
-        if slot.sequence == number and slot.content != 0 and slot.content == content:
-            c.duplicates += 1
-            return _DUPLICATE, how, float(number)
-        known = slot.sequence == number and slot.content != 0
-        if (known and number <= 1) or (behind > RESTART_DISTANCE and (known or number <= 1)) or behind > RING_SIZE:
-            code, measured = _RESET, float(number)
-            ring["content"][:] = 0
-        elif known:
-            c.duplicates += 1
-            return _CHANGED, how, float(number)
-        else:
-            # A missing number that came after all: it fills its place and the counter stays.
-            slot.sequence = number
-            slot.content = content
-            return _ORDER, how, float(behind)
-    if heartbeat:
-        c.expected = number
-    else:
-        c.expected = number + np.uint64(1)
-        slot.sequence = number
-        slot.content = content
-    return code, how, measured
+def _is_due(c, now):  # type: ignore[no-untyped-def]
+    """May anything become due by event time alone? Asked without arrays: to hand these on costs more than to ask."""
+    line = c.counter
+    waits = line.open_gaps == 1 or (line.aside != counter.NONE and line.aside_told == counter.UNTOLD)
+    return waits or now > c.counts.second * SECOND_NS or channel_silence.may_be_due(c.quiet, now)
 
 
 @nb.njit(cache=True, nogil=True)
-def _check_latency(row, c, histogram):  # type: ignore[no-untyped-def]
-    """(is it a spike, latency, threshold), all in ns; learns the channel's own 99th percentile from what is no spike."""
-    latency = float(row.ts_recv - row.ts_event)
-    x = math.log(max(latency, 1000.0))
-    histogram[min(max(int((x - math.log(1000.0)) * 8.0 / math.log(2.0)), 0), LATENCY_BINS - 1)] += 1
-    c.latency_count += 1
-    if c.latency_count <= LATENCY_WARMUP:
-        c.latency_log_p99 = x if c.latency_count == 1 else max(c.latency_log_p99, x)
-        return False, latency, 0.0
-    level = math.exp(c.latency_log_p99)
-    threshold = max(LATENCY_FACTOR * level, level + LATENCY_FLOOR_NS)
-    if latency > threshold:
-        c.late_run += 1
-        if c.late_run == 1:
-            c.late_since = c.event_time
-        if c.event_time - c.late_since > LATE_ACCEPTED_NS:
-            # It is the new usual. The run ends with it, or one late tick after the next warm-up would look like many.
-            c.latency_count = 0
-            c.late_run = 0
-            return True, latency, threshold
-        return c.late_run >= LATE_RUN, latency, threshold
-    c.late_run = 0
-    # Stochastic approximation of a quantile (Robbins and Monro 1951) on the logarithm.
-    c.latency_log_p99 += 0.02 * 0.99 if x > c.latency_log_p99 else -0.02 * 0.01
-    return False, latency, threshold
+def _pass_time(c, arrays, now, out):  # type: ignore[no-untyped-def]
+    """What becomes due by event time alone. Returns (number of events, number of second rows)."""
+    _, gaps, _, histogram = arrays
+    events, n, seconds, m = out
+    second = (now + SECOND_NS - 1) // SECOND_NS
+    if second > c.counts.second:
+        m = _close_second(c, histogram, seconds, m)
+        c.counts.second = second
+    line = c.counter
+    if line.open_gaps == 1:
+        n = expire_gaps(gaps, c.counts, line, now, events, n)
+    if line.aside != counter.NONE and line.aside_told == counter.UNTOLD:
+        due = line.aside_since + aside.ASIDE_NS
+        if now > due:
+            n = aside.settle_aside(line, due, events, n)
+    return channel_silence.look(c.quiet, now, events, n), m
 
 
 @nb.njit(cache=True, nogil=True)
-def walk(rows, name_hash, state, settings, out):  # type: ignore[no-untyped-def]
+def _number(row, i, c, arrays, hashes, at):  # type: ignore[no-untyped-def]
+    """Number or id of one message. Returns (code or NOTHING, measured, is it tolerated, number of events)."""
+    ring, gaps, _, _ = arrays
+    n = at[3]
+    state = (ring, gaps, c.counts)
+    if (row.present & _SEQUENCE) != 0:
+        return sequence.count(row, i, c.counter, state, counter.content_of(row, hashes), at)
+    if (row.present & _TRADE_ID) != 0 and row.kind == _TRADE:
+        # The id is the venue's: two venues of one channel may both use it.
+        key = counter.key_of(row, hashes)
+        code, n = sequence.count_id(row, i, c.counter, state, key, counter.content_of(row, hashes), at)
+        return code, -1.0, False, n
+    return _NOTHING, -1.0, False, n
+
+
+@nb.njit(cache=True, nogil=True)
+def _is_current(row, c, mode):  # type: ignore[no-untyped-def]
+    """Is a message not known to be old by its number?"""
+    if mode == counter.UNCOUNTED or (row.present & _SEQUENCE) == 0 or c.counter.started == 0:
+        return True
+    return np.int64(c.counter.expected - row.sequence) <= 0
+
+
+@nb.njit(cache=True, nogil=True)
+def _rebase(c, arrays, now):  # type: ignore[no-untyped-def]
+    """Event time went back: all that counts time begins anew."""
+    _, gaps, _, _ = arrays
+    channel_silence.rebase(c.quiet, now)
+    c.counts.second = (now + SECOND_NS - 1) // SECOND_NS
+    c.arrival.last_ts = now
+    c.latency.late_since = c.counter.aside_since = c.clocks.off_since = now
+    for k in range(len(gaps)):
+        gaps[k].since = now
+
+
+@nb.njit(cache=True, nogil=True)
+def _place(row, c, listing, now):  # type: ignore[no-untyped-def]
+    """Bits of a tick whose symbol is not listed, or whose venue is shut; keeps the venue's hours for silences."""
+    listed, calendar_of, edges, regular, wide_edges, wide = listing
+    bits = np.uint64(0)
+    counts, quiet = c.counts, c.quiet
+    if row.symbol >= 0 and row.kind <= 3:
+        if listed[row.symbol]:
+            counts.listed += 1
+        else:
+            counts.unlisted += 1
+            # Where much is not listed, the list is no listing.
+            if counts.listed >= LISTED and counts.unlisted * UNLISTED_AT_MOST <= counts.listed:
+                bits |= mark(_UNKNOWN)
+    k = calendar_of[row.venue]
+    if k < 0:
+        return bits
+    _, quiet.close, quiet.reopen = sessions.search(regular[edges[k] : edges[k + 1]], now)
+    if row.kind <= _TRADE and (row.conditions & _EXTENDED) == 0:
+        hours = wide[wide_edges[k] : wide_edges[k + 1]]
+        # What was sent in time and came late is in session.
+        sent = row.ts_event if (row.present & _TS_EVENT) != 0 else now
+        if sessions.search(hours, now)[0] == 0 and sessions.search(hours, sent)[0] == 0:
+            bits |= mark(_SHUT)
+    return bits
+
+
+@nb.njit(cache=True, nogil=True)
+def walk(rows, hashes, state, settings, listing, out):  # type: ignore[no-untyped-def]
     """Stamp `rows` in place and move the state.
 
     Parameters
     ----------
     rows : array of ROW, shape (n,)
-    name_hash : array of uint64
+    hashes : array of uint64
         Hash of each name of the batch, and 0 behind them for null.
-    state : (array of CHANNEL of one, array of RING, histogram)
+    state : (array of CHANNEL of one, array of RING, array of GAP, array of FLOOR, histogram, hashes of standing prices)
     settings : array of SETTINGS of one
-    out : (array of EVENT of at least 5 n, array of SECOND_ROW of at least n)
+    listing : (is each name listed, and what `sessions.tables` gives)
+    out : (array of EVENT, array of SECOND_ROW of at least n)
+        Room for EVENTS_A_TICK × n + EVENTS_BESIDE events.
 
     Returns
     -------
     (number of events, number of second rows)
     """
-    channels, ring, histogram = state
+    channels, ring, gaps, floors, histogram, standing = state
+    arrays = (ring, gaps, floors, histogram)
     events, seconds = out
     c = channels[0]
-    mode = settings[0].mode
-    allowed = settings[0].out_of_orderness_ns
+    mode, allowed, places = settings[0].mode, settings[0].out_of_orderness_ns, settings[0].places == 1
     n, m = 0, 0
     for i in range(len(rows)):
         row = rows[i]
         t = row.ts_recv
-        if c.started == 0:
-            c.started = 1
-            c.event_time = t
-            c.last_ts = t
-            c.ordinal = -1
-            c.second = (t + SECOND_NS - 1) // SECOND_NS
-        jumps = t > c.event_time + JUMP_NS and c.jump_count + 1 < JUMP_CONFIRMED_BY
-        if jumps:
-            c.jump_count += 1
-        else:
-            c.jump_count = 0
-            if t > c.event_time:
-                c.event_time = t
-                c.ordinal = -1
-        reasons = np.uint64(0)
-        now = c.event_time
-        capture = row.kind == _HEARTBEAT and (row.flags & _CAPTURE) != 0
-        if capture:
-            # Ours, and not the same live and in a replay: it takes no ordinal from the channel's ticks.
-            row.ordinal = 0
-        elif t == now:
-            c.ordinal += 1
-            row.ordinal = c.ordinal
-        else:
-            c.regressed += 1
-            row.ordinal = np.uint32(0x80000000 + c.regressed)
-        row.event_time = now
-        second = (now + SECOND_NS - 1) // SECOND_NS
-        if second > c.second:
-            m = _close_second(c, histogram, seconds, m)
-            c.second = second
-        threshold = threshold_ns(c.longest_gap_ns, 0.0)
-        # In integers: as floats, two times less than 256 ns apart are the same.
-        due = c.last_life + np.int64(threshold)
-        if c.messages >= SILENCE_WARMUP and c.silent == 0 and now >= due:
-            c.silent = 1
-            at = (-1, due, c.last_life, threshold, c.longest_gap_ns)
-            n = _emit(events, n, at, _SILENT, OPENS, threshold)
-        if capture:
-            row.reasons = reasons
+        begins = c.arrival.started == 0
+        moved = arrival.arrive(row, c.arrival, _is_current(row, c, mode))
+        now = c.arrival.event_time
+        if begins:
+            c.counts.second = (now + SECOND_NS - 1) // SECOND_NS
+        if moved == arrival.HEALS:
+            _rebase(c, arrays, now)
+            n = note(events, n, (-1, now, now, 0.0, 0.0), 0, REBASES, 0.0)
+        if _is_due(c, now):
+            n, m = _pass_time(c, arrays, now, (events, n, seconds, m))
+        row.reasons = 0
+        if row.kind == _HEARTBEAT and (row.flags & _CAPTURE) != 0:
             continue
-        gap = max(now - c.last_life, 0)
-        if c.messages > 0:
-            learnt = True
-            if c.silent == 1:
-                c.silent = 0
-                learnt = c.messages - c.spoke < SILENCE_WARMUP
-                c.spoke = c.messages
-                n = _emit(events, n, (i, now, c.last_life, threshold, c.longest_gap_ns), _SILENT, CLOSES, float(gap))
-                gap = min(gap, np.int64(threshold))
-            if learnt:
-                c.longest_gap_ns = longest_after(c.longest_gap_ns, float(gap))
-        c.messages += 1
-        c.last_life = now
+        symbol = hashes[row.symbol]
+        if not channel_silence.hear_plainly(row, c.quiet, now, symbol):
+            n = channel_silence.hear(row, i, c.quiet, now, symbol, events, n)
+        reasons = _place(row, c, listing, now) if places else np.uint64(0)
+        if row.kind == _HEARTBEAT and channel_silence.is_mute(c.quiet, now):
+            reasons |= np.uint64(MUTE)
         if t < now - allowed:
-            reasons |= np.uint64(1) << np.uint64(_LATE)
-            n = _emit(events, n, (i, now, t, float(allowed), 0.0), _LATE, MOMENT, _since(t, now))
-        if t < c.last_ts:
-            reasons |= np.uint64(1) << np.uint64(_ORDER)
-            n = _emit(events, n, (i, now, t, 0.0, 0.0), _ORDER, MOMENT, _since(t, c.last_ts))
-        if not jumps:
-            c.last_ts = t
-        code, how, measured = 255, MOMENT, 0.0
-        if mode != NONE:
-            if (row.present & _SEQUENCE) != 0:
-                reference = float(c.expected) if c.has_sequence else float(row.sequence)
-                code, how, measured = _check_sequence(row, c, ring, mode, _content(row, name_hash))
-                if code != 255:
-                    # A number and a time that go back together are one message out of order.
-                    if code != _ORDER or (reasons & (np.uint64(1) << np.uint64(_ORDER))) == 0:
-                        n = _emit(events, n, (i, now, now, 0.0, reference), code, how, measured)
-                    reasons |= np.uint64(1) << np.uint64(code)
-            elif (row.present & _TRADE_ID) != 0 and row.kind == _TRADE:
-                content = _content(row, name_hash)
-                # The id is the venue's: two venues of one channel may both use it.
-                key = _mix(_mix(name_hash[row.venue], name_hash[row.symbol]), row.trade_id)
-                slot = ring[key & np.uint64(RING_SIZE - 1)]
-                if slot.content != 0 and slot.sequence == key:
-                    code = _DUPLICATE if slot.content == content else _CHANGED
-                    c.duplicates += 1
-                    reasons |= np.uint64(1) << np.uint64(code)
-                    n = _emit(events, n, (i, now, now, 0.0, 0.0), code, MOMENT, float(row.trade_id))
-                slot.sequence = key
-                slot.content = content
-        copy = code in (_DUPLICATE, _CHANGED)
-        if (row.present & _TS_EVENT) != 0 and not copy:
-            ahead = row.ts_event - t
-            if row.ts_event < 0 or ahead > FUTURE_NS or ahead < -PAST_NS:
-                reasons |= np.uint64(1) << np.uint64(_TIME)
-            else:
-                spike, latency, limit = _check_latency(row, c, histogram)
+            reasons |= mark(_LATE)
+            n = note(events, n, (i, now, t, float(allowed), 0.0), _LATE, MOMENT, since(t, now))
+        code, measured, tolerated = _NOTHING, -1.0, False
+        if counter.is_next_of_all(row, c.counter) and mode != counter.UNCOUNTED:
+            counter.go_on(row, c.counter, ring, counter.content_of(row, hashes))
+        elif mode != counter.UNCOUNTED:
+            code, measured, tolerated, n = _number(row, i, c, arrays, hashes, (now, mode, events, n))
+            if code not in (_NOTHING, sequence.OLD):
+                reasons |= mark(code)
+        beside = code not in (_NOTHING, _GAP, _RESET)
+        back = t < c.arrival.last_ts
+        if measured != -1.0 or (back and (not beside or code == _ORDER)):
+            # A number and a time that go back together are one message out of order.
+            reasons |= mark(_ORDER)
+            if back:
+                measured = since(t, c.arrival.last_ts)
+                tolerated = measured <= sequence.TOLERATED_NS
+            how = ANNOUNCED if tolerated else MOMENT
+            n = note(events, n, (i, now, min(t, now), 0.0, np.nan), _ORDER, how, measured)
+        if moved == arrival.FOLLOWS:
+            c.arrival.last_ts = t
+        if (row.present & _TS_EVENT) != 0 and not beside:
+            usual = latency.usual(c.latency)
+            plain, late = clocks.check_plainly(row, c.clocks, usual, now)
+            if not plain:
+                bits, late, n = clocks.check_clock(row, i, c.clocks, floors, usual, symbol, (now, events, n))
+                reasons |= bits
+            if not np.isnan(late):
+                spike, limit = latency.check_latency(late, now, c.latency, histogram)
                 if spike:
-                    reasons |= np.uint64(1) << np.uint64(_LATENCY)
-                    n = _emit(events, n, (i, now, c.late_since, limit, math.exp(c.latency_log_p99)), _LATENCY, MOMENT, latency)
-        c.ticks += 1
+                    reasons |= mark(_LATENCY)
+                    at = (i, now, c.latency.late_since, limit, latency.usual(c.latency))
+                    n = note(events, n, at, _LATENCY, MOMENT, late)
+        c.counts.ticks += 1
         if row.kind == 0:
-            c.quotes += 1
+            c.counts.quotes += 1
+            if not beside and bursts.is_burst(c.burst, standing, counter.prices_of(row, hashes), now):
+                reasons |= mark(_BURST)
+                at = (i, now, c.burst.window * bursts.WINDOW_NS, bursts.MANY * c.burst.peak, c.burst.peak)
+                n = note(events, n, at, _BURST, MOMENT, float(c.burst.quotes))
         elif row.kind == _TRADE:
-            c.trades += 1
+            c.counts.trades += 1
         row.reasons = reasons
     return n, m

@@ -23,8 +23,10 @@ EVENT = np.dtype(
 """`row` in the step's ticks, `subject` the instrument (-1: the channel), `time` when it was known (event time),
 `first_ts` since when it lasts, `code` the taxonomy's bit, `mode` below."""
 
-MOMENT, OPENS, CLOSES, ANNOUNCED = 0, 1, 2, 3
-"""Modes: a moment; a condition that lasts until it CLOSES; a moment that was announced (info)."""
+MOMENT, OPENS, CLOSES, ANNOUNCED, AMENDS, HOLDS, REBASES = 0, 1, 2, 3, 4, 5, 6
+"""Modes: a moment; a condition that lasts until it CLOSES; a moment that was announced or is tolerated (info, a finding apart);
+what an open finding of SUMMED measured turns out to be; a tick to keep in mind for an event to come, in place `subject` + 1;
+event time went back, so that nothing open goes on."""
 
 UNITS: dict[int, str] = {
     BY_NAME[name].bit: unit
@@ -48,11 +50,21 @@ UNITS: dict[int, str] = {
         "sequence_reset": "sequence",
         "duplicate": "sequence",
         "duplicate_changed": "sequence",
+        "replayed_block": "messages",
         "out_of_order": "ns",
         "time_implausible": "ns",
+        "clock_offset": "ns",
+        "clock_drift": "ns/s",
         "latency_spike": "ns",
         "silent": "ns",
+        "burst": "messages",
+        "out_of_session": "",
+        "unknown_symbol": "",
         "late_tick": "ns",
     }.items()
 }
 """Unit of `measured`, `threshold` and `reference` by code; its keys are the codes that this version can find."""
+
+SUMMED = frozenset({BY_NAME["sequence_gap"].bit})
+"""Codes whose `measured` and `reference` are sums over a finding's members: messages lost, and messages missing at arrival. A
+finding of which nothing is left is information."""

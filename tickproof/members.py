@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tickproof import rules
+from tickproof.event import OPENS
 from tickproof.evidence import of_tick, verbatim
 from tickproof.features import INDEX, NAMES
 from tickproof.finding import CODES, RULE_SCORE, Contribution, Finding, Quality, fact_score
+from tickproof.sessions import is_shut
 from tickproof.shard import ShardState
 from tickproof.tick import UNITS_PER_ONE, Array, Ticks
 from tickproof.tracking import Member, Scope, Why
@@ -42,6 +44,8 @@ def observe_silences(state: ShardState, events: Array, block: Ticks) -> list[Fin
         first, time, row = int(event["first_ts"]), int(event["time"]), int(event["row"])
         values = (float(event["measured"]), float(event["threshold"]), float(event["reference"]))
         code, scope = int(event["code"]), Scope(channel, venue, symbol)
+        if event["mode"] == OPENS and is_shut(state.reference.sessions, venue, time):
+            continue
         member = Member(code, int(event["mode"]), scope, (first, -1), time, first, values, score=fact_score(CODES[code]))
         findings += state.tracker.observe(member, lambda row=row: of_tick(block, row) if row >= 0 else {})  # type: ignore[misc]
     return findings
@@ -114,7 +118,7 @@ def _measured(name: str, record: Array, context: Array) -> tuple[float, float, f
     if name == "price_not_positive":
         prices = [int(record[column]) for column in ("price", "bid_px", "ask_px")]
         return min(prices) / UNITS_PER_ONE, 0.0, 0.0
-    if name in ("field_missing", "frozen", "silent"):
+    if name in ("field_missing", "frozen", "silent", "out_of_session", "unknown_symbol"):
         return NAN, NAN, NAN
     x, level, limit = float(context["x"]), float(context["level"]), float(context["limit"])
     if not math.isfinite(x):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tickproof.errors import SettingsError
 from tickproof.finding import feed_of
+from tickproof.sessions import unknown_codes
 
 
 class _Strict(BaseModel):
@@ -63,6 +65,15 @@ class Reference(_Strict):
         known = self.channels.get(channel)
         return known.feed if known and known.feed else feed_of(channel)
 
+    @cached_property
+    def listings(self) -> dict[str, frozenset[str]]:
+        """Channel -> the symbols whose entries name it."""
+        found: dict[str, set[str]] = {}
+        for one in self.instruments:
+            if one.channel is not None:
+                found.setdefault(one.channel, set()).add(one.symbol)
+        return {channel: frozenset(symbols) for channel, symbols in found.items()}
+
     def instrument(self, venue: str, symbol: str) -> Instrument | None:
         """What is said of a symbol on a venue; the entry that names the venue wins."""
         entries = [one for one in self.instruments if one.symbol == symbol and one.venue in (venue, None)]
@@ -93,10 +104,16 @@ def parse(data: Mapping[str, Any], source: str) -> Reference:
         One line that lists everything that is wrong, and where.
     """
     try:
-        return Reference.model_validate(data)
+        reference = Reference.model_validate(data)
     except ValidationError as error:
         wrong = [f"{'.'.join(map(str, one['loc'])) or 'top level'}: {one['msg']}" for one in error.errors()]
         raise SettingsError(f"{source}: {'; '.join(wrong)}") from error
+    unknown = unknown_codes(reference.sessions)
+    if unknown:
+        raise SettingsError(
+            f"{source}: sessions: found calendar {', '.join(unknown)}, expected a code such as XNYS, or [[open, close], …] in ns"
+        )
+    return reference
 
 
 NOTHING = Reference()

@@ -12,7 +12,7 @@ import numba as nb
 import numpy as np
 
 from tickproof import rolling
-from tickproof.finding import BY_NAME
+from tickproof.finding import BY_NAME, CODES, SUSPECT_BITS
 from tickproof.tick import Condition, Kind, Present
 
 VERSION = "1"
@@ -79,9 +79,11 @@ MISSING, POSITIVE, CROSSED = _bit("field_missing"), _bit("price_not_positive"), 
 TEN, SPIKE, RUN = _bit("decimal_shift"), _bit("spike"), _bit("bad_run")
 WIDE, OUTSIDE, EXPLAINED = _bit("wide_spread"), _bit("outside_quotes"), _bit("explained_print")
 GENUINE, IMPLAUSIBLE = _bit("genuine_move"), _bit("time_implausible")
-COPY = _bit("duplicate") | _bit("duplicate_changed")
+TOLD = (1 << len(CODES)) - 1
+"""What of a tick's reasons is told; the bits above mark rows inside."""
+COPY = _bit("duplicate") | _bit("duplicate_changed") | _bit("replayed_block")
 ALWAYS_CORRUPT = MISSING | POSITIVE | IMPLAUSIBLE
-SUSPECT = COPY | _bit("out_of_order") | WIDE
+SUSPECT = SUSPECT_BITS
 BID, ASK = int(Present.BID_PX), int(Present.ASK_PX)
 QUOTED = BID | ASK | int(Present.BID_SZ) | int(Present.ASK_SZ)
 TRADED = int(Present.PRICE) | int(Present.SIZE)
@@ -128,7 +130,7 @@ VENUE = np.dtype([("quotes", "<i8"), ("crossed", "<i8"), ("width", "<f8")])
 @nb.njit(cache=True, nogil=True)
 def stateless(row, has_symbol):  # type: ignore[no-untyped-def]
     """Bits of what the message alone tells."""
-    bits = row.reasons
+    bits = row.reasons & np.uint64(TOLD)
     if row.kind == QUOTE and (row.present & QUOTED) == 0:
         bits |= np.uint64(MISSING)
     if row.kind == TRADE and (row.present & TRADED) != TRADED:

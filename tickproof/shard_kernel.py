@@ -333,7 +333,8 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
             shard.second = second
         shard.time = now
         clock = clocks[row_channel[i]]
-        silence.tell_time(clock, now)
+        if (row.reasons & np.uint64(silence.MUTE)) == 0:
+            silence.tell_time(clock, now)
         k = instrument_of[i]
         mine = context[i]
         mine.instrument = k

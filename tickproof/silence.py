@@ -6,6 +6,8 @@ how the source speaks now; nor is one in which the whole channel said nothing.
 
 from __future__ import annotations
 
+import math
+
 import numba as nb
 import numpy as np
 
@@ -13,13 +15,17 @@ from tickproof.event import CLOSES, OPENS
 from tickproof.finding import BY_NAME
 from tickproof.rolling import ticks_of_others
 
+MUTE = 1 << 62
+"""Bit of `ROW.reasons`, inside only: this heartbeat shows that its channel lives, and not its symbols, which all say nothing."""
 CLOCK = np.dtype([("last_time", "<i8"), ("alive_ns", "<i8")])
 """A channel's clock within the shard: event time during which it was alive. A silence of the channel itself stops it."""
 ALIVE_STEP_NS = 1_000_000_000
 
-FLOOR_NS = 3.0e9
-LONGEST_GAPS = 4.0
-"""A silence is this many times as long as the longest usual gap."""
+FLOOR_NS = 2.0e9
+PATIENCE = 16.0
+LEAST_GAPS, MOST_GAPS = 2.5, 4.5
+"""A silence is between so many times as long as the longest usual gap, see `gaps_of`."""
+CHANCE_NS = 1.0e9
 MEAN_GAPS = 30.0
 """An instrument's is also as long as so many of its mean gaps."""
 EXPECTED = 20.0
@@ -28,20 +34,44 @@ market that is."""
 WARM_UP = 100
 """Messages of an instrument before its gaps mean anything, and between two silences that are not learnt from."""
 HALF_LIFE_NS = 600.0e9
+_LN2 = math.log(2.0)
 
 _SILENT = BY_NAME["silent"].bit
 
 
 @nb.njit(cache=True, nogil=True)
-def threshold_ns(longest_gap_ns, mean_gap_ns):  # type: ignore[no-untyped-def]
+def gaps_of(count):  # type: ignore[no-untyped-def]
+    """How many of its longest usual gaps a source may say nothing, when `count` gaps were seen.
+
+    Long gaps are those between bursts, and these fall off exponentially, at a rate λ below the mean one. The longest of N is
+    about ln N / λ, so P(gap > g) = exp(−λ g) < exp(−PATIENCE) / N from (1 + PATIENCE / ln N) times the longest on.
+    """
+    return min(max(1.0 + PATIENCE / math.log(float(max(count, 3))), LEAST_GAPS), MOST_GAPS)
+
+
+@nb.njit(cache=True, nogil=True)
+def lull(longest_gap_ns):  # type: ignore[no-untyped-def]
+    """How much more patience a source with long gaps is owed.
+
+    Gaps below a second are chance, and fall off as `gaps_of` says. Longer ones are lulls of the market, whose lengths vary over
+    decades: once more for each decade.
+    """
+    return 1.0 + math.log10(max(longest_gap_ns / CHANCE_NS, 1.0))
+
+
+@nb.njit(cache=True, nogil=True)
+def threshold_ns(longest_gap_ns, mean_gap_ns, count, floor_ns):  # type: ignore[no-untyped-def]
     """The silence from which a source counts as silent."""
-    return max(FLOOR_NS, LONGEST_GAPS * longest_gap_ns, MEAN_GAPS * mean_gap_ns)
+    return max(floor_ns, gaps_of(count) * lull(longest_gap_ns) * longest_gap_ns, MEAN_GAPS * mean_gap_ns)
 
 
 @nb.njit(cache=True, nogil=True)
 def longest_after(longest_gap_ns, gap_ns):  # type: ignore[no-untyped-def]
     """The longest usual gap after one more; it fades, so that a lively hour is judged as such."""
-    return max(gap_ns, longest_gap_ns * 2.0 ** (-gap_ns / HALF_LIFE_NS))
+    passed = gap_ns / HALF_LIFE_NS
+    # Near nought a line is the power to a millionth, and costs a tenth.
+    fade = 1.0 - _LN2 * passed if passed < 1e-3 else 2.0**-passed
+    return max(gap_ns, longest_gap_ns * fade)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -55,7 +85,7 @@ def tell_time(clock, now):  # type: ignore[no-untyped-def]
 @nb.njit(cache=True, nogil=True)
 def _threshold(state):  # type: ignore[no-untyped-def]
     mean = float(state.last_clock - state.first_clock) / max(state.ticks, 1)
-    return threshold_ns(state.longest_gap_ns, mean)
+    return threshold_ns(state.longest_gap_ns, mean, state.ticks, FLOOR_NS)
 
 
 @nb.njit(cache=True, nogil=True)

@@ -7,17 +7,19 @@ come in order, and a finding closes at a point of event time.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
-from tickproof.event import ANNOUNCED, CLOSES, OPENS, UNITS
+from tickproof.event import AMENDS, ANNOUNCED, CLOSES, OPENS, SUMMED, UNITS
 from tickproof.finding import CODES, Contribution, Finding, Quality, Severity, feed_of, finding_id
 
 CLOSE_AFTER_NS = 5_000_000_000
 REVISE_EVERY_NS = 1_000_000_000
 
 Key = tuple[int, str, str, str]
+_APART = 64
+"""Added to the code in a key: what was announced or is tolerated is a finding apart, or it would hide what is not."""
 
 
 class Scope(NamedTuple):
@@ -85,7 +87,9 @@ class Tracker:
 
     def observe(self, member: Member, evidence: Callable[[], dict[str, object]], why: Callable[[], Why] = Why) -> list[Finding]:
         """Take one member; `evidence` and `why` are asked for only when a finding opens. Returns the revisions to publish."""
-        key = (member.code, *member.scope)
+        key = (member.code + (_APART if member.mode == ANNOUNCED else 0), *member.scope)
+        if member.mode == AMENDS:
+            return self._amend(key, member)
         out: list[Finding] = []
         item = self._open.get(key)
         if item and not item.lasting and member.time > item.finding.last_ts + CLOSE_AFTER_NS:
@@ -102,6 +106,8 @@ class Tracker:
         if member.mode == CLOSES:
             changed |= {"count": old.count, "measured": _number(member.values[0])}
             item.lasting = False
+        if member.code in SUMMED:
+            changed |= _summed(old, member)
         if member.score > old.score:
             changed["score"] = member.score
         risen = _rank(member.quality) > _rank(Quality[old.current.upper()])
@@ -121,6 +127,10 @@ class Tracker:
         due = [key for key, item in self._open.items() if not item.lasting and now > item.finding.last_ts + CLOSE_AFTER_NS]
         return [self._close(key) for key in sorted(due)]
 
+    def close_all(self) -> list[Finding]:
+        """Close everything: event time went back, so that what is open says nothing about what comes."""
+        return [self._close(key) for key in sorted(self._open)]
+
     def open_findings(self) -> list[Finding]:
         """The last state of each open finding."""
         return [item.finding for _, item in sorted(self._open.items())]
@@ -132,6 +142,19 @@ class Tracker:
     def unpack(self, data: bytes) -> None:
         """Take over what `pack` gave."""
         self._open = dict(msgspec.msgpack.decode(data, type=list[tuple[Key, _Open]]))
+
+    def _amend(self, key: Key, member: Member) -> list[Finding]:
+        """Add to what an open finding measured; it ends, as information, when nothing is left of it."""
+        item = self._open.get(key)
+        if item is None:
+            return []
+        changed = _summed(item.finding, member)
+        if not changed["measured"]:
+            item.finding = msgspec.structs.replace(item.finding, severity=Severity.INFO, **changed)
+            return [self._close(key)]
+        item.finding = msgspec.structs.replace(item.finding, revision=item.finding.revision + 1, **changed)
+        item.emitted_at = member.time
+        return [item.finding]
 
     def _close(self, key: Key) -> Finding:
         finding = self._open.pop(key).finding
@@ -173,6 +196,12 @@ def _severity(member: Member) -> Severity:
     code = CODES[member.code]
     suspected = code.quality == Quality.CORRUPT and member.quality != Quality.CORRUPT
     return Severity.INFO if member.mode == ANNOUNCED or suspected else code.severity
+
+
+def _summed(old: Finding, member: Member) -> dict[str, Any]:
+    """What a finding measured in all, with one member more."""
+    measured, _, reference = member.values
+    return {"measured": (old.measured or 0.0) + measured, "reference": (old.reference or 0.0) + reference}
 
 
 def _rank(quality: int) -> int:

@@ -1,0 +1,87 @@
+"""When a channel says nothing. Time lines are in seconds after `START_NS`."""
+
+from __future__ import annotations
+
+import pytest
+from streams import CHANNEL, at, check, codes, lively
+
+from tickproof.channel_silence import WARMUP
+from tickproof.finding import Class, Severity
+from tickproof.tick import NS_PER_SECOND
+
+
+def test_a_silence_opens_at_last_plus_threshold_and_closes_with_the_next_tick() -> None:
+    """
+    … 4.8  4.9 ............ 6.4 ................. 12.0
+           last             last + 1.5 s: opens   closes
+    """
+    tape = lively()
+    for second in range(5, 12):
+        tape.capture_heartbeat(second)
+    tape.quote(12)
+    opened, closed = check(tape.ticks()).findings
+    assert (opened.code, opened.class_, opened.severity, opened.state) == (
+        "silent",
+        Class.FEED_ANOMALY,
+        Severity.CRITICAL,
+        "open",
+    )
+    assert (opened.first_ts, opened.detected_at) == (at(4.9), at(6.4))
+    assert (opened.symbol, opened.venue, opened.channel) == (None, None, CHANNEL)
+    assert opened.threshold == 1.5e9
+    assert closed.id == opened.id
+    assert (closed.state, closed.last_ts, closed.measured) == ("closed", at(12), 12e9 - 4.9e9)
+    assert (closed.class_, closed.detected_at, closed.count) == (opened.class_, opened.detected_at, 1)
+
+
+@pytest.mark.parametrize(("heartbeat_ns", "opens"), [(3 * NS_PER_SECOND // 2 - 1, False), (3 * NS_PER_SECOND // 2, True)])
+def test_a_silence_opens_to_the_nanosecond(heartbeat_ns: int, opens: bool) -> None:
+    tape = lively()
+    tape.capture_heartbeat(0, ts_recv=at(4.9) + heartbeat_ns)
+    assert codes(check(tape.ticks())) == (["silent"] if opens else [])
+
+
+def test_the_end_of_input_opens_nothing() -> None:
+    assert check(lively().ticks()).findings == []
+
+
+def test_a_silence_is_the_same_without_heartbeats_between() -> None:
+    tape = lively()
+    tape.quote(12)
+    opened, _ = check(tape.ticks()).findings
+    assert (opened.first_ts, opened.detected_at) == (at(4.9), at(6.4))
+
+
+def test_capture_heartbeats_are_no_sign_of_life_and_venue_heartbeats_are() -> None:
+    ours, theirs = lively(), lively()
+    for second in range(5, 20):
+        ours.capture_heartbeat(second)
+        theirs.heartbeat(second)
+    assert codes(check(ours.ticks())) == ["silent"]
+    assert check(theirs.ticks()).findings == []
+
+
+def test_no_silence_of_a_channel_that_never_spoke_much() -> None:
+    tape = lively(WARMUP - 1)
+    tape.capture_heartbeat(60)
+    assert check(tape.ticks()).findings == []
+
+
+def test_a_channel_that_pauses_by_habit_has_a_longer_threshold() -> None:
+    """Pauses of 2 s: the threshold is 4.5 × (1 + log10 2) × 2 s, not the floor of 1.5 s."""
+    tape = lively(80, step=2.0)
+    tape.capture_heartbeat(158 + 11.6)
+    assert check(tape.ticks()).findings == []
+    tape.capture_heartbeat(158 + 11.8)
+    (opened,) = check(tape.ticks()).findings
+    assert opened.threshold == pytest.approx(11.71e9, rel=0.01)
+    assert opened.detected_at == at(158) + int(opened.threshold or 0)
+
+
+def test_a_silence_does_not_raise_the_threshold_without_bound() -> None:
+    tape = lively()
+    tape.quote(600)
+    for row in range(50):
+        tape.quote(600 + row * 0.1)
+    tape.capture_heartbeat(604.9 + 8.0)  # the long silence counted as its threshold of 1.5 s: 4.5 × 1.18 × 1.5 s
+    assert [finding.first_ts for finding in check(tape.ticks()).of("silent")] == [at(4.9), at(604.9)]
