@@ -1,6 +1,6 @@
-"""RULES: deterministic facts about single ticks, compiled, each with the threshold that it uses.
+"""RULES: the codes that a shard decides without a model, what each asks, and the thresholds and records that they share.
 
-`judge` decides from what was known when the tick was released (causal), `settle_verdict` once the lookahead has passed.
+What a message alone tells is in `message_rules`, a price against its level in `price_rules`.
 """
 
 from __future__ import annotations
@@ -8,10 +8,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 
-from tickproof import rolling
 from tickproof.finding import BY_NAME
 from tickproof.tick import Condition, Kind, Present
 
@@ -123,166 +121,3 @@ that do not judge the price, `rule` and `final_rule` by all."""
 
 VENUE = np.dtype([("quotes", "<i8"), ("crossed", "<i8"), ("width", "<f8")])
 """A venue's habit of crossing, within the shard."""
-
-
-@nb.njit(cache=True, nogil=True)
-def stateless(row, has_symbol):  # type: ignore[no-untyped-def]
-    """Bits of what the message alone tells."""
-    bits = row.reasons
-    if row.kind == QUOTE and (row.present & QUOTED) == 0:
-        bits |= np.uint64(MISSING)
-    if row.kind == TRADE and (row.present & TRADED) != TRADED:
-        bits |= np.uint64(MISSING)
-    if not has_symbol and row.kind <= 3:
-        bits |= np.uint64(MISSING)
-    for present, price in ((BID, row.bid_px), (ASK, row.ask_px), (64, row.price)):
-        if (row.present & present) != 0 and price <= 0:
-            bits |= np.uint64(POSITIVE)
-    return bits
-
-
-@nb.njit(cache=True, nogil=True)
-def stateless_all(rows):  # type: ignore[no-untyped-def]
-    """`stateless` of each row."""
-    bits = np.zeros(len(rows), np.uint64)
-    for i in range(len(rows)):
-        bits[i] = stateless(rows[i], rows[i].symbol >= 0)
-    return bits
-
-
-@nb.njit(cache=True, nogil=True)
-def check_crossed(bid, ask, venue, known):  # type: ignore[no-untyped-def]
-    """(crossed beyond the venue's habit, quality it deserves); learns the habit where `known` says nothing."""
-    if known != rolling.CROSSING_LEARNT:
-        return known == rolling.NEVER_CROSSES and bid > ask, 2
-    width = float(bid - ask) / float(ask)
-    habit = venue.quotes >= HABIT_QUOTES and venue.crossed > HABIT_SHARE * venue.quotes
-    beyond = width > 0.0 and not (habit and width <= HABIT_ROOM * venue.width)
-    quality = 2 if venue.quotes >= HABIT_QUOTES else 1
-    venue.quotes += 1
-    if width > 0.0:
-        venue.crossed += 1
-        # Half a percent is past any aggregate's habit.
-        if width < 0.005:
-            venue.width = max(venue.width, width)
-    return beyond, quality
-
-
-@nb.njit(cache=True, nogil=True)
-def power_of_ten(distance, scale):  # type: ignore[no-untyped-def]
-    """(exponent, distance to it) of a log ratio; exponent 0 where it is near no other power of ten."""
-    k = round(distance / LN10)
-    rest = abs(distance - k * LN10)
-    if k != 0 and rest > max(TEN_WIDTH, 20.0 * scale):
-        k = 0
-    return k, rest
-
-
-@nb.njit(cache=True, nogil=True, inline="always")
-def _follows(price, context, share):  # type: ignore[no-untyped-def]
-    """Did this log price go along with the tick? In fast news it may by now be far beyond it."""
-    distance = context.x - context.level
-    moved = price - context.level
-    return moved >= share * distance if distance > 0.0 else moved <= share * distance
-
-
-@nb.njit(cache=True, nogil=True)
-def shares(price, context, state, scale):  # type: ignore[no-untyped-def]
-    """Does this log price of other venues share the tick's move? Half of it, or a part and the rest is usual between venues."""
-    usual = max(DEVIATION_SCALES * max(scale, state.residual_scale), DEVIATION_FLOOR)
-    return _follows(price, context, SHARED) or (abs(context.x - price) <= usual and _follows(price, context, PARTLY))
-
-
-@nb.njit(cache=True, nogil=True)
-def is_off(context, state, scale, slack):  # type: ignore[no-untyped-def]
-    """Is a priced tick off its level by more than `slack`, what its spread explains? Sets limit and watch of `context`."""
-    if math.isnan(context.level):
-        return False
-    distance = abs(context.x - context.level)
-    context.limit = max(DEVIATION_SCALES * scale, DEVIATION_FLOOR) if state.accepted >= rolling.WARM else GROSS
-    context.watch = distance > 0.25 * context.limit
-    return distance - slack > context.limit
-
-
-@nb.njit(cache=True, nogil=True)
-def judge(context, view):  # type: ignore[no-untyped-def]
-    """Causal verdict on a tick that is off its level; `view` is (scale, shared by other venues, sources, extended hours).
-
-    Sets bits and rule of `context`.
-    """
-    scale, shared, sources, extended = view
-    deviation = context.x - context.level
-    k, _ = power_of_ten(deviation, scale)
-    if shared:
-        if abs(deviation) > MARKET_FLOOR:
-            context.bits |= np.uint64(GENUINE)
-            # A price that others share does not mend a message that is wrong in another way.
-            if context.base != 2:
-                context.rule = 3
-    elif k != 0:
-        context.bits |= np.uint64(TEN)
-        context.rule = 2
-    else:
-        context.bits |= np.uint64(SPIKE)
-        context.rule = max(context.rule, 2 if sources >= 2 and not extended else 1)
-
-
-@nb.njit(cache=True, nogil=True)
-def settle_verdict(context, row, state, view):  # type: ignore[no-untyped-def]
-    """Final verdict of a watched tick; `view` is (others, sources, those who spoke since, how many they are, extended, do others
-    share its power of ten) at the tick's event time + lookahead.
-
-    Only who spoke since the tick can refuse it: a price from before, up to half a minute old, knows nothing of it.
-    """
-    middle, sources, newer, newer_sources, extended, split = view
-    x, level = context.x, context.level
-    distance = abs(x - level)
-    moved_on = state.accepted > context.accepted
-    held = moved_on and _follows(state.level, context, SHARED)
-    returned = moved_on and not held
-    scale = rolling.effective_scale(state, row.event_time)
-    shared = split or (sources > 0 and shares(middle, context, state, scale))
-    shared = shared or (newer_sources > 0 and shares(newer, context, state, scale))
-    refused = newer_sources > 0 and not shared
-    was_shared = (context.bits & np.uint64(GENUINE)) != 0
-    # In a fast move that no other venue is there to tell of, the level stays behind while the venue's own prices go on.
-    goes_on = state.last_price_time > row.event_time and _follows(state.last_price, context, SHARED)
-    context.supported = 1 if shared or was_shared else (2 if (held or goes_on) and not refused else 0)
-    price_bits = np.uint64(SPIKE) | np.uint64(RUN) | np.uint64(TEN) | np.uint64(OUTSIDE)
-    if (context.bits & price_bits) == 0:
-        return
-    bits = context.bits
-    rule = 0
-    if shared:
-        bits &= ~price_bits
-        if distance > MARKET_FLOOR:
-            bits |= np.uint64(GENUINE)
-            rule = 3
-    else:
-        if (bits & np.uint64(TEN)) != 0:
-            rule = 2
-        if (bits & np.uint64(SPIKE)) != 0:
-            if returned or refused:
-                rule = 1 if extended else 2
-                if context.run >= 3 or state.held_count >= 3:
-                    bits = (bits & ~np.uint64(SPIKE)) | np.uint64(RUN)
-            elif held:
-                bits &= ~np.uint64(SPIKE)
-            else:
-                rule = max(rule, 2 if sources > 0 and distance > GROSS and not extended else 1)
-        if (bits & np.uint64(OUTSIDE)) != 0:
-            tolerance = max(0.25 * distance, OUTSIDE_FLOOR)
-            quoted = min(state.bid_time, state.ask_time) > 0 and max(state.bid_time, state.ask_time) > row.event_time
-            inside = quoted and x >= math.log(float(state.bid)) - tolerance and x <= math.log(float(state.ask)) + tolerance
-            if inside or held:
-                bits &= ~np.uint64(OUTSIDE)
-            else:
-                denied = quoted or refused or (sources > 0 and distance > GROSS)
-                rule = max(rule, 2 if denied and not extended else 1)
-    # What other rules said of the same tick stands.
-    if context.base == 2:
-        rule = 2
-    elif context.base == 1 and rule == 0:
-        rule = 1
-    context.final_bits = bits
-    context.final_rule = rule

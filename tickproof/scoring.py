@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from tickproof import rules, shard_kernel, statistics
+from tickproof import message_rules, rules, shard_kernel, statistics
 from tickproof.event import EVENT
 from tickproof.features import INDEX, NAMES
 from tickproof.finding import BY_NAME, CORRUPT_BITS, RULE_SCORE, VERDICT, Finding, Quality
@@ -185,7 +185,7 @@ def _statistics(state: ShardState, rows: Array, instruments: Array, quality: Arr
 def overtaken(ticks: Ticks) -> Array:
     """Verdicts (VERDICT) on ticks that came behind the watermark: rules about the message alone, and no state is moved."""
     verdicts = np.zeros(len(ticks), VERDICT)
-    bits = rules.stateless_all(ticks.rows)
+    bits = message_rules.stateless_all(ticks.rows)
     corrupt = (bits & np.uint64(rules.ALWAYS_CORRUPT)) != 0
     suspect = (bits & np.uint64(rules.SUSPECT)) != 0
     for prefix in ("", "final_"):

@@ -7,9 +7,9 @@ import math
 import numba as nb
 import numpy as np
 
-from tickproof import rolling, rules, silence
+from tickproof import feature_kernel, message_rules, price_rules, rolling, rules, silence
 from tickproof.features import INDEX
-from tickproof.rolling import accept, arrive, effective_scale, learn_size, learn_spread, others, see, settle, share_shift
+from tickproof.rolling import accept, arrive, effective_scale, learn_spread, others, see, settle, share_shift
 from tickproof.tick import Condition, Kind, Present
 
 SHARD = np.dtype([("second", "<i8"), ("time", "<i8")])
@@ -18,47 +18,14 @@ TIMES = np.dtype([("lookahead", "<i8"), ("horizon", "<i8"), ("start", "<i8"), ("
 
 SECOND_NS = 1_000_000_000
 _QUOTE, _TRADE, _STATUS = int(Kind.QUOTE), int(Kind.TRADE), int(Kind.STATUS)
-_TS_EVENT, _BID_SZ, _ASK_SZ, _SIZE = int(Present.TS_EVENT), int(Present.BID_SZ), int(Present.ASK_SZ), int(Present.SIZE)
+_TS_EVENT = int(Present.TS_EVENT)
 _STOPPED = int(Condition.HALTED | Condition.SESSION_CLOSED)
 _GOES_ON = int(Condition.RESUMED | Condition.SESSION_OPENED)
 
 _F_TRADE, _F_DEVIATION, _F_RESIDUAL, _F_SOURCES = INDEX["is_trade"], INDEX["deviation"], INDEX["residual"], INDEX["sources"]
-_F_OUTSIDE, _F_QUOTE_AGE = INDEX["outside"], INDEX["quote_age"]
-_F_SPREAD_BP, _F_SPREAD_RATIO = INDEX["spread_bp"], INDEX["spread_ratio"]
-_F_BID_MOVE, _F_ASK_MOVE = INDEX["bid_move"], INDEX["ask_move"]
-_F_SIZE, _F_BALANCE, _F_INTERVAL, _F_RATE = INDEX["size"], INDEX["size_balance"], INDEX["interval"], INDEX["rate_ratio"]
-_F_EQUAL, _F_MISSED, _F_TEN = INDEX["equal_run"], INDEX["missed_move"], INDEX["ten_distance"]
-_F_LAST, _F_STEP, _F_MOVE, _F_WIDTH = INDEX["last_deviation"], INDEX["step"], INDEX["others_move"], INDEX["others_width"]
-_F_FLAGGED, _F_VOLUME, _F_CONDITIONS = INDEX["flagged_run"], INDEX["volume_ratio"], INDEX["conditions"]
-
-
-@nb.njit(cache=True, nogil=True)
-def _quote_features(row, state, x, scale, features):  # type: ignore[no-untyped-def]
-    """Features of the sides. Returns (relative spread, does one side move alone)."""
-    bid_move = math.log(float(row.bid_px) / float(state.bid)) if state.bid > 0 else 0.0
-    ask_move = math.log(float(row.ask_px) / float(state.ask)) if state.ask > 0 else 0.0
-    spread = float(row.ask_px - row.bid_px) / math.exp(x)
-    features[_F_BID_MOVE] = bid_move / scale
-    features[_F_ASK_MOVE] = ask_move / scale
-    features[_F_SPREAD_BP] = 1e4 * spread
-    if state.spreads >= rules.SPREADS_NEEDED and spread > 0.0:
-        features[_F_SPREAD_RATIO] = math.log(spread) - state.spread_log
-    if (row.present & _BID_SZ) != 0 and (row.present & _ASK_SZ) != 0 and row.bid_sz > 0 and row.ask_sz > 0:
-        features[_F_BALANCE] = math.log(float(row.bid_sz) / float(row.ask_sz))
-    larger = max(abs(bid_move), abs(ask_move))
-    alone = larger > rules.DEVIATION_FLOOR and (bid_move * ask_move <= 0.0 or min(abs(bid_move), abs(ask_move)) < 0.25 * larger)
-    return spread, alone
-
-
-@nb.njit(cache=True, nogil=True)
-def _outside(row, state, x, now):  # type: ignore[no-untyped-def]
-    """How far a trade lies outside its venue's fresh quotes of earlier stamps, log; NaN where there are none."""
-    if state.bid <= 0 or state.ask <= 0 or state.bid > state.ask:
-        return np.nan
-    oldest = min(state.bid_time, state.ask_time)
-    if now - oldest > rules.QUOTE_FRESH_NS or max(state.bid_time, state.ask_time) >= now:
-        return np.nan
-    return max(math.log(float(state.bid)) - x, x - math.log(float(state.ask)), 0.0)
+_F_OUTSIDE, _F_QUOTE_AGE, _F_INTERVAL, _F_RATE = INDEX["outside"], INDEX["quote_age"], INDEX["interval"], INDEX["rate_ratio"]
+_F_TEN, _F_LAST, _F_STEP, _F_MOVE = INDEX["ten_distance"], INDEX["last_deviation"], INDEX["step"], INDEX["others_move"]
+_F_WIDTH, _F_FLAGGED, _F_CONDITIONS = INDEX["others_width"], INDEX["flagged_run"], INDEX["conditions"]
 
 
 @nb.njit(cache=True, nogil=True)
@@ -69,48 +36,6 @@ def _price(row):  # type: ignore[no-untyped-def]
     if (row.present & rules.BID) != 0 and (row.present & rules.ASK) != 0:
         return 0.5 * (math.log(float(row.bid_px)) + math.log(float(row.ask_px)))
     return np.nan
-
-
-@nb.njit(cache=True, nogil=True)
-def _sizes(row, state, features):  # type: ignore[no-untyped-def]
-    """Size features; learns sizes."""
-    if row.kind == _TRADE:
-        features[_F_SIZE] = learn_size(state, 1, row.size)
-        size = max(float(row.size), 0.0)
-        if state.trades == 0:
-            state.volume_fast = size
-            state.volume_slow = size
-        state.volume_fast += 0.2 * (size - state.volume_fast)
-        state.volume_slow += 0.01 * (size - state.volume_slow)
-        if state.volume_fast > 0.0 and state.volume_slow > 0.0:
-            features[_F_VOLUME] = math.log(state.volume_fast / state.volume_slow)
-        state.trades += 1
-        return
-    state.quotes += 1
-    largest = np.int64(-1)
-    if (row.present & _BID_SZ) != 0:
-        largest = max(largest, row.bid_sz)
-    if (row.present & _ASK_SZ) != 0:
-        largest = max(largest, row.ask_sz)
-    if largest >= 0:
-        features[_F_SIZE] = learn_size(state, 0, largest)
-
-
-@nb.njit(cache=True, nogil=True)
-def _equal_run(row, state, middle, scale, features):  # type: ignore[no-untyped-def]
-    """Count how long the price stands still, and what the others did meanwhile."""
-    price = row.price if row.kind == _TRADE else row.bid_px + row.ask_px
-    if row.kind == _QUOTE or state.quotes == 0:
-        if price == state.run_price:
-            state.run += 1
-        else:
-            state.run = 1
-            state.run_price = price
-            state.run_others = middle
-    if math.isnan(state.run_others):
-        state.run_others = middle
-    features[_F_EQUAL] = math.log(float(max(state.run, 1)))
-    features[_F_MISSED] = (middle - state.run_others) / scale
 
 
 @nb.njit(cache=True, nogil=True)
@@ -139,15 +64,15 @@ def _priced(i, row, now, late, context, features, state, shared_state):  # type:
     features[_F_STEP] = (x - state.last_price) / scale if state.last_price != 0.0 else 0.0
     split = False
     if warm:
-        k, features[_F_TEN] = rules.power_of_ten(deviation, scale)
+        k, features[_F_TEN] = price_rules.power_of_ten(deviation, scale)
         if abs(deviation) < 0.5 * rules.LN10:
             features[_F_TEN] = 1.0
         if k != 0:
             split = share_shift(instruments, heads[state.symbol], context.instrument, now, x, rules.TEN_WIDTH)
     spread, alone, wide = 0.0, False, False
     if quote:
-        spread, alone = _quote_features(row, state, x, scale, features)
-        crossed, quality = rules.check_crossed(row.bid_px, row.ask_px, venues[state.venue], state.crosses)
+        spread, alone = feature_kernel.quote_features(row, state, x, scale, features)
+        crossed, quality = message_rules.check_crossed(row.bid_px, row.ask_px, venues[state.venue], state.crosses)
         if crossed:
             context.bits |= np.uint64(rules.CROSSED)
             context.rule = quality
@@ -161,7 +86,7 @@ def _priced(i, row, now, late, context, features, state, shared_state):  # type:
                 learn_spread(state, spread)
         context.base = context.rule
     else:
-        outside = _outside(row, state, x, now)
+        outside = feature_kernel.outside(row, state, x, now)
         half = max(math.exp(state.spread_log), rolling.FLOOR) if state.spreads > 0 else scale
         features[_F_OUTSIDE] = outside / half
         if state.bid_time > 0 and state.ask_time > 0:
@@ -174,15 +99,15 @@ def _priced(i, row, now, late, context, features, state, shared_state):  # type:
         elif far and not (sources > 0 and abs(x - middle) <= rules.SHARED * outside):
             context.bits |= np.uint64(rules.OUTSIDE)
             context.rule = max(context.rule, 2 if sources > 0 and not extended else 1)
-    _sizes(row, state, features)
-    _equal_run(row, state, middle, scale, features)
+    feature_kernel.sizes(row, state, features)
+    feature_kernel.equal_run(row, state, middle, scale, features)
     features[_F_CONDITIONS] = 1.0 if explained else 0.0
     if explained:
         return
-    off = rules.is_off(context, state, scale, _slack(state, spread if quote else -1.0))
+    off = price_rules.is_off(context, state, scale, _slack(state, spread if quote else -1.0))
     shared = off and (split or _shared(context, state, (scale, middle, sources), shared_state))
     if off and not alone:
-        rules.judge(context, (scale, shared, sources, extended))
+        price_rules.judge(context, (scale, shared, sources, extended))
     state.flagged_run = state.flagged_run + 1 if off else 0
     features[_F_FLAGGED] = math.log(1.0 + state.flagged_run)
     context.run = state.flagged_run
@@ -219,10 +144,10 @@ def _shared(context, state, seen, shared_state):  # type: ignore[no-untyped-def]
     """Do other venues share the move? All that spoke lately, or those that spoke since this one's level: they know more."""
     scale, middle, sources = seen
     instruments, heads, _, scratch = shared_state
-    if sources == 0 or rules.shares(middle, context, state, scale):
+    if sources == 0 or price_rules.shares(middle, context, state, scale):
         return sources > 0
     newer, count, _, _ = others(instruments, heads[state.symbol], context.instrument, state.level_time + 1, scratch)
-    return count > 0 and rules.shares(newer, context, state, scale)
+    return count > 0 and price_rules.shares(newer, context, state, scale)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -257,7 +182,7 @@ def _one_sided(row, now, late, context, state, venue):  # type: ignore[no-untype
         state.ask, state.ask_time = row.ask_px, now
     fresh = min(state.bid_time, state.ask_time) > 0 and now - min(state.bid_time, state.ask_time) <= 10 * SECOND_NS
     if fresh and state.merges and min(state.bid, state.ask) > 0:
-        crossed, quality = rules.check_crossed(state.bid, state.ask, venue, state.crosses)
+        crossed, quality = message_rules.check_crossed(state.bid, state.ask, venue, state.crosses)
         if crossed:
             context.bits |= np.uint64(rules.CROSSED)
             context.rule = max(context.rule, quality)
@@ -292,7 +217,7 @@ def _finish(row, context, state, shared_state, lookahead):  # type: ignore[no-un
         split = False
         if (context.bits & np.uint64(rules.TEN)) != 0:
             split = share_shift(instruments, head, index, now, context.x, rules.TEN_WIDTH)
-        rules.settle_verdict(context, row, state, (middle, sources, newer, newer_sources, extended, split))
+        price_rules.settle_verdict(context, row, state, (middle, sources, newer, newer_sources, extended, split))
 
 
 @nb.njit(cache=True, nogil=True)
@@ -341,7 +266,7 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
         features[i, :] = np.nan
         if life[i]:
             continue
-        mine.bits = rules.stateless(row, row.symbol >= 0)
+        mine.bits = message_rules.stateless(row, row.symbol >= 0)
         not_positive = (mine.bits & np.uint64(rules.POSITIVE)) != 0
         if not_positive and k >= 0 and instruments[k].may_be_negative:
             mine.bits &= ~np.uint64(rules.POSITIVE)
