@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import pytest
+from rule_streams import of_two_symbols, on_grid, outside_again, rescaled, sliding, stuffed, taken_back, traded
 from streams import VENUES, Market, Scored, Scripted, Tape, at, check, level_that_holds, quoting, score, spike, trading, units
 
 from tickproof import rules
@@ -129,6 +130,18 @@ SHOWN: dict[str, tuple[Callable[[], Scored], Callable[[], Scored]]] = {
     "digit_error": (lambda: small_spike(100.18), lambda: small_spike(100.02)),
     "size_outlier": (lambda: odd_size(100 * 1e6), lambda: odd_size(100)),
     "frozen": (lambda: frozen(VENUES[1:]), lambda: frozen(())),
+    "sentinel_value": (lambda: payload(2**63 - 1), lambda: payload(units(100))),
+    "off_tick_grid": (lambda: on_grid(99.993), lambda: on_grid(99.98)),
+    "unit_change": (lambda: rescaled(VENUES[:1], 1.35), lambda: rescaled(VENUES, 1.35)),
+    "drift": (lambda: sliding(VENUES[:1]), lambda: sliding(VENUES)),
+    "bit_flip": (lambda: traded(units(100) ^ 1 << 33, units(10)), lambda: traded(units(101), units(10))),
+    "field_swap": (lambda: traded(units(300), units(100)), lambda: traded(units(100), units(300))),
+    "symbol_swap": (lambda: of_two_symbols(37.0), lambda: of_two_symbols(39.0)),
+    "locked": (lambda: one_quote(100.0, 100.0), lambda: one_quote(99.99, 100.01)),
+    "cancelled": (lambda: taken_back(Kind.TRADE_CANCEL), lambda: taken_back(None)),
+    "corrected": (lambda: taken_back(Kind.TRADE_CORRECTION, price=units(100.0), size=units(100)), lambda: taken_back(None)),
+    "stale_book": (lambda: outside_again(12, moves=False), lambda: outside_again(12, moves=True)),
+    "burst": (lambda: stuffed(moving=False), lambda: stuffed(moving=True)),
     "sequence_gap": (lambda: numbered(1, 2, 5, 6), lambda: numbered(1, 2, 3, 4)),
     "sequence_reset": (lambda: numbered(9000, 9001, 1, 2), lambda: numbered(9000, 9001, 9002)),
     "duplicate": (lambda: numbered(1, 2, 2, 3), lambda: numbered(1, 2, 3)),

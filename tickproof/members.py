@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tickproof import rules
+from tickproof.event import ANNOUNCED, MOMENT
 from tickproof.evidence import of_tick, verbatim
 from tickproof.features import INDEX, NAMES
 from tickproof.finding import CODES, RULE_SCORE, Contribution, Finding, Quality, fact_score
@@ -27,13 +28,16 @@ REACH_NS = 1_000_000_000
 """Evidence shows the ticks of the instrument within this long before a tick, and within the lookahead after it."""
 FUTURE_NS = 1_000_000_000
 
+HABITS = {"crossed": "quotes of {} cross", "locked": "quotes of {} lock", "size_outlier": "trades of {} have no size"}
+"""Codes that are told once of a venue which does so as a matter of course."""
+
 SYMBOL_BITS = np.uint64(sum(1 << code.bit for code in CODES if code.scope == "symbol"))
 _BITS = [(code.bit, code.name) for code in CODES if code.scope == "symbol"]
 NAN = float("nan")
 
 
 def observe_silences(state: ShardState, events: Array, block: Ticks) -> list[Finding]:
-    """Findings of instruments that fell silent or speak again."""
+    """Findings of instruments that fell silent or speak again, and of what venues do by habit."""
     findings: list[Finding] = []
     for event in events:
         instrument = int(event["subject"])
@@ -41,10 +45,24 @@ def observe_silences(state: ShardState, events: Array, block: Ticks) -> list[Fin
         channel = state.registry.channels[int(state.channel_of[instrument])]
         first, time, row = int(event["first_ts"]), int(event["time"]), int(event["row"])
         values = (float(event["measured"]), float(event["threshold"]), float(event["reference"]))
-        code, scope = int(event["code"]), Scope(channel, venue, symbol)
+        code = int(event["code"])
+        if CODES[code].name in HABITS:
+            findings += _observe_habit(state, event, Scope(channel, venue), block)
+            continue
+        scope = Scope(channel, venue, symbol)
         member = Member(code, int(event["mode"]), scope, (first, -1), time, first, values, score=fact_score(CODES[code]))
         findings += state.tracker.observe(member, lambda row=row: of_tick(block, row) if row >= 0 else {})  # type: ignore[misc]
     return findings
+
+
+def _observe_habit(state: ShardState, event: Array, scope: Scope, block: Ticks) -> list[Finding]:
+    """What a venue does as a matter of course, told once and of the venue."""
+    code, time, row = int(event["code"]), int(event["time"]), int(event["row"])
+    done, whole = int(event["threshold"]), int(event["reference"])
+    position = (int(block.rows["ts_recv"][row]), int(block.rows["ordinal"][row]))
+    member = Member(code, ANNOUNCED, scope, position, time, time, (float(event["measured"]), NAN, NAN))
+    said = f"{done} of {whole} {HABITS[CODES[code].name].format(scope.venue)}: its habit, told of no more"
+    return state.tracker.observe(member, lambda: of_tick(block, row), lambda: Why((), (said,)))
 
 
 def observe_verdicts(
@@ -79,12 +97,12 @@ def observe_verdicts(
                 continue
             member = Member(
                 code=bit,
-                mode=0,
+                mode=ANNOUNCED if name == "wide_spread" and context[row]["is_stub"] else MOMENT,
                 scope=scope,
                 position=(int(record["ts_recv"]), int(record["ordinal"])),
                 time=time,
                 first_ts=time,
-                values=_measured(name, record, context[row]),
+                values=_measured(name, bit, record, context[row]),
                 quality=quality if CODES[bit].quality == Quality.CORRUPT else CODES[bit].quality,
                 causal=int(verdict["quality"]),
                 score=max(float(verdict["final_score"]), fact_score(CODES[bit])),
@@ -100,14 +118,13 @@ def observe_verdicts(
     return findings
 
 
-def _measured(name: str, record: Array, context: Array) -> tuple[float, float, float]:
+def _measured(name: str, bit: int, record: Array, context: Array) -> tuple[float, float, float]:
     """(measured, threshold, reference) of one code, in the unit that `event.UNITS` gives for it."""
+    for k, noted in enumerate(context["noted"].tolist()):
+        if noted == bit + 1:
+            return tuple(round(value, 9) for value in context["values"][3 * k : 3 * k + 3].tolist())
     if name == "time_implausible":
         return float(int(record["ts_event"]) - int(record["ts_recv"])), float(FUTURE_NS), 0.0
-    if name == "crossed":
-        return int(record["bid_px"]) / UNITS_PER_ONE, int(record["ask_px"]) / UNITS_PER_ONE, int(record["ask_px"]) / UNITS_PER_ONE
-    if name == "wide_spread":
-        return float(context["ratio"]), rules.WIDE_RATIO, 1.0
     if name == "size_outlier":
         size = record["size"] if record["kind"] == rules.TRADE else max(record["bid_sz"], record["ask_sz"])
         return int(size) / UNITS_PER_ONE, NAN, NAN

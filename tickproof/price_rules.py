@@ -12,6 +12,12 @@ import numpy as np
 
 from tickproof import rolling, rules
 
+FOLLOWERS, FOLLOWED = 5, 0.5
+"""Accepted ticks that follow a move within the lookahead, and the part of the usual interval, or volume, that is news."""
+_PRICE_BITS = rules.SPIKES | rules.TEN | rules.OUTSIDE
+_SLIDE_BITS = rules.SLIDES | rules.RUN
+"""A run is said at once by `apart` alone."""
+
 
 @nb.njit(cache=True, nogil=True)
 def power_of_ten(distance, scale):  # type: ignore[no-untyped-def]
@@ -51,11 +57,11 @@ def is_off(context, state, scale, slack):  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True)
 def judge(context, view):  # type: ignore[no-untyped-def]
-    """Causal verdict on a tick that is off its level; `view` is (scale, shared by other venues, sources, extended hours).
+    """Causal verdict on a tick that is off its level; `view` is (scale, shared by other venues, sources, extended hours, name).
 
     Sets bits and rule of `context`.
     """
-    scale, shared, sources, extended = view
+    scale, shared, sources, extended, name = view
     deviation = context.x - context.level
     k, _ = power_of_ten(deviation, scale)
     if shared:
@@ -68,8 +74,16 @@ def judge(context, view):  # type: ignore[no-untyped-def]
         context.bits |= np.uint64(rules.TEN)
         context.rule = 2
     else:
-        context.bits |= np.uint64(rules.SPIKE)
+        context.bits |= name
         context.rule = max(context.rule, 2 if sources >= 2 and not extended else 1)
+
+
+@nb.njit(cache=True, nogil=True)
+def _is_followed(context, state):  # type: ignore[no-untyped-def]
+    """Where no other venue can share a move: does the venue itself go on at the new level, faster or with more volume?"""
+    faster = state.gap_fast_ns < FOLLOWED * state.gap_slow_ns
+    more = FOLLOWED * state.volume_fast > state.volume_slow
+    return state.accepted - context.accepted >= FOLLOWERS and (faster or more)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -81,7 +95,6 @@ def settle_verdict(context, row, state, view):  # type: ignore[no-untyped-def]
     """
     middle, sources, newer, newer_sources, extended, split = view
     x, level = context.x, context.level
-    distance = abs(x - level)
     moved_on = state.accepted > context.accepted
     held = moved_on and _follows(state.level, context, rules.SHARED)
     returned = moved_on and not held
@@ -93,41 +106,66 @@ def settle_verdict(context, row, state, view):  # type: ignore[no-untyped-def]
     # In a fast move that no other venue is there to tell of, the level stays behind while the venue's own prices go on.
     goes_on = state.last_price_time > row.event_time and _follows(state.last_price, context, rules.SHARED)
     context.supported = 1 if shared or was_shared else (2 if (held or goes_on) and not refused else 0)
-    price_bits = np.uint64(rules.SPIKE) | np.uint64(rules.RUN) | np.uint64(rules.TEN) | np.uint64(rules.OUTSIDE)
-    if (context.bits & price_bits) == 0:
+    context.final_bits, rule = _settle_slide(context, middle, sources)
+    if (context.bits & np.uint64(_PRICE_BITS)) == 0:
+        if (context.bits & np.uint64(_SLIDE_BITS)) != 0:
+            context.final_rule = rules.worse(context.base, rule)
         return
-    bits = context.bits
-    rule = 0
     if shared:
-        bits &= ~price_bits
-        if distance > rules.MARKET_FLOOR:
-            bits |= np.uint64(rules.GENUINE)
-            rule = 3
+        context.final_bits &= ~np.uint64(_PRICE_BITS)
+        if abs(x - level) > rules.MARKET_FLOOR:
+            context.final_bits |= np.uint64(rules.GENUINE)
+            rule = rules.worse(rule, 3)
     else:
-        if (bits & np.uint64(rules.TEN)) != 0:
+        if (context.bits & np.uint64(rules.TEN)) != 0:
             rule = 2
-        if (bits & np.uint64(rules.SPIKE)) != 0:
-            if returned or refused:
-                rule = 1 if extended else 2
-                if context.run >= 3 or state.held_count >= 3:
-                    bits = (bits & ~np.uint64(rules.SPIKE)) | np.uint64(rules.RUN)
-            elif held:
-                bits &= ~np.uint64(rules.SPIKE)
-            else:
-                rule = max(rule, 2 if sources > 0 and distance > rules.GROSS and not extended else 1)
-        if (bits & np.uint64(rules.OUTSIDE)) != 0:
-            tolerance = max(0.25 * distance, rules.OUTSIDE_FLOOR)
-            quoted = min(state.bid_time, state.ask_time) > 0 and max(state.bid_time, state.ask_time) > row.event_time
-            inside = quoted and x >= math.log(float(state.bid)) - tolerance and x <= math.log(float(state.ask)) + tolerance
-            if inside or held:
-                bits &= ~np.uint64(rules.OUTSIDE)
-            else:
-                denied = quoted or refused or (sources > 0 and distance > rules.GROSS)
-                rule = max(rule, 2 if denied and not extended else 1)
+        rule = rules.worse(rule, _settle_spike(context, state, (returned or refused, held, sources, extended)))
+        quoted = min(state.bid_time, state.ask_time) > 0 and max(state.bid_time, state.ask_time) > row.event_time
+        rule = rules.worse(rule, _settle_outside(context, state, (quoted, refused, held, sources, extended)))
     # What other rules said of the same tick stands.
-    if context.base == 2:
-        rule = 2
-    elif context.base == 1 and rule == 0:
-        rule = 1
-    context.final_bits = bits
-    context.final_rule = rule
+    context.final_rule = rules.worse(context.base, rule)
+
+
+@nb.njit(cache=True, nogil=True)
+def _settle_slide(context, middle, sources):  # type: ignore[no-untyped-def]
+    """(bits, quality) of what `apart` said: it stands, unless the others have come at least half of the way since."""
+    if (context.bits & np.uint64(_SLIDE_BITS)) == 0:
+        return context.bits, 0
+    if sources > 0 and abs(context.x - middle) < rules.SHARED * abs(context.x - context.others):
+        return context.bits & ~np.uint64(_SLIDE_BITS), 0
+    return context.bits, 2
+
+
+@nb.njit(cache=True, nogil=True)
+def _settle_spike(context, state, view):  # type: ignore[no-untyped-def]
+    """The quality that a spike has in the end; `view` is (is it denied, does it hold, sources, extended hours)."""
+    denied, held, sources, extended = view
+    if (context.final_bits & np.uint64(rules.SPIKES)) == 0:
+        return 0
+    distance = abs(context.x - context.level)
+    if denied:
+        if (context.final_bits & np.uint64(rules.SPIKE)) != 0 and (context.run >= 3 or state.held_count >= 3):
+            context.final_bits = (context.final_bits & ~np.uint64(rules.SPIKE)) | np.uint64(rules.RUN)
+        return 1 if extended else 2
+    if held:
+        context.final_bits &= ~np.uint64(rules.SPIKES)
+        if sources == 0 and distance > rules.MARKET_FLOOR and _is_followed(context, state):
+            context.final_bits |= np.uint64(rules.GENUINE)
+            return 3
+        return 0
+    return 2 if sources > 0 and distance > rules.GROSS and not extended else 1
+
+
+@nb.njit(cache=True, nogil=True)
+def _settle_outside(context, state, view):  # type: ignore[no-untyped-def]
+    """The quality of a trade outside quotes; `view` is (were there quotes since, refused, does it hold, sources, extended)."""
+    quoted, refused, held, sources, extended = view
+    if (context.final_bits & np.uint64(rules.OUTSIDE)) == 0:
+        return 0
+    x, distance = context.x, abs(context.x - context.level)
+    tolerance = max(0.25 * distance, rules.OUTSIDE_FLOOR)
+    inside = quoted and x >= math.log(float(state.bid)) - tolerance and x <= math.log(float(state.ask)) + tolerance
+    if inside or held:
+        context.final_bits &= ~np.uint64(rules.OUTSIDE)
+        return 0
+    return 2 if (quoted or refused or (sources > 0 and distance > rules.GROSS)) and not extended else 1

@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import numba as nb
 import numpy as np
 
 from tickproof.finding import BY_NAME
-from tickproof.tick import Condition, Kind, Present
+from tickproof.tick import UNITS_PER_ONE, Condition, Kind, Present
 
-VERSION = "1"
+VERSION = "2"
 
 
 class Rule(NamedTuple):
@@ -26,13 +27,28 @@ class Rule(NamedTuple):
 RULES: tuple[Rule, ...] = (
     Rule("field_missing", "a trade without price or size, a quote without any side, a tick without a symbol"),
     Rule("price_not_positive", "any price of the message is zero or less"),
+    Rule("sentinel_value", "a price or size that is a placeholder: the channel's list, else the usual ones"),
+    Rule("off_tick_grid", "a price off the reference's tick, or off the grid that 1 000 quotes of its instrument kept"),
     Rule("crossed", "bid above ask in one message; a venue that does so in more than 1 % of 1 000 quotes does it by habit"),
+    Rule("locked", "bid equals ask in one message, of a venue that does not do so by habit"),
     Rule("decimal_shift", "price over level within 2 % of a power of ten, and other venues do not share it"),
+    Rule("unit_change", "one steady ratio of more than 20 % for 20 ticks and 2 s; or sizes that are no lots any more"),
     Rule("spike", "12 scales and 25 bp from the level, and it comes back, or other venues move on without it"),
-    Rule("bad_run", "the same, three ticks and more in a row"),
+    Rule("bad_run", "the same, three ticks and more in a row; or a step away from the others that stays for a second"),
+    Rule("drift", "prices that slide away from at least two other venues, which stay where they were"),
+    Rule("digit_error", "a spike whose price is the level with two neighbouring digits exchanged"),
+    Rule("bit_flip", "a spike whose price is the level with one bit flipped"),
+    Rule("field_swap", "price and size exchanged, or the sides of the quote before exchanged"),
+    Rule("symbol_swap", "a spike whose price is the level of another symbol of the venue"),
     Rule("wide_spread", "a spread over 15 times its median and 20 bp"),
+    Rule("size_outlier", "a trade of no size, or a size that a power-law tail gives once in ten million"),
     Rule("outside_quotes", "a trade 3 spreads and 20 bp outside fresh quotes of earlier stamps, to which no quote moves"),
     Rule("explained_print", "an off-market trade whose sale condition explains it"),
+    Rule("cancelled", "the venue takes a trade back"),
+    Rule("corrected", "the venue corrects a trade"),
+    Rule("frozen", "quotes go on and repeat a price that the other venues have left, against the venue's habit of following"),
+    Rule("stale_book", "trade after trade prints outside a quote that stands still, against the venue's habit"),
+    Rule("burst", "many times the busiest second so far on one venue alone, and prices stand still"),
     Rule("genuine_move", "12 scales and 25 bp from the level, shared by other venues"),
 )
 
@@ -46,6 +62,8 @@ WIDE_RATIO = 15.0
 WIDE_FLOOR = 20.0e-4
 SPREADS_NEEDED = 50
 HABIT_QUOTES = 1_000
+HABIT_EMPTY = 0.001
+"""A share of 1 000 trades of no size: some feeds print the legs of a spread so."""
 HABIT_SHARE = 0.01
 HABIT_ROOM = 2.0
 """A crossing by habit may be so many times as wide as the widest yet: a day of FXCM breaks its own record 7 to 22 times, each
@@ -67,6 +85,7 @@ NEW_LEVEL_TEN = (100, 60_000_000_000)
 """The same for a price off by a power of ten: a redenomination, or a split, of what trades on one venue."""
 
 LN10 = math.log(10.0)
+ONE = UNITS_PER_ONE
 
 
 def _bit(name: str) -> int:
@@ -78,7 +97,16 @@ TEN, SPIKE, RUN = _bit("decimal_shift"), _bit("spike"), _bit("bad_run")
 WIDE, OUTSIDE, EXPLAINED = _bit("wide_spread"), _bit("outside_quotes"), _bit("explained_print")
 GENUINE, IMPLAUSIBLE = _bit("genuine_move"), _bit("time_implausible")
 COPY = _bit("duplicate") | _bit("duplicate_changed")
-ALWAYS_CORRUPT = MISSING | POSITIVE | IMPLAUSIBLE
+SENTINEL, GRID, LOCKED, SIZE = _bit("sentinel_value"), _bit("off_tick_grid"), _bit("locked"), _bit("size_outlier")
+UNIT, DRIFT, DIGIT, FLIP = _bit("unit_change"), _bit("drift"), _bit("digit_error"), _bit("bit_flip")
+FIELDS, SYMBOLS = _bit("field_swap"), _bit("symbol_swap")
+CANCELLED, CORRECTED = _bit("cancelled"), _bit("corrected")
+FROZEN, STALE, BURST = _bit("frozen"), _bit("stale_book"), _bit("burst")
+SPIKES = SPIKE | DIGIT | FLIP | SYMBOLS
+"""A spike, and the names of spikes whose cause shows."""
+SLIDES = UNIT | DRIFT
+"""Verdicts of `apart`."""
+ALWAYS_CORRUPT = MISSING | POSITIVE | IMPLAUSIBLE | SENTINEL | SIZE
 SUSPECT = COPY | _bit("out_of_order") | WIDE
 BID, ASK = int(Present.BID_PX), int(Present.ASK_PX)
 QUOTED = BID | ASK | int(Present.BID_SZ) | int(Present.ASK_SZ)
@@ -94,6 +122,9 @@ EXPLAINING = int(
 )
 EXTENDED = int(Condition.EXTENDED_HOURS)
 QUOTE, TRADE = int(Kind.QUOTE), int(Kind.TRADE)
+
+NOTES = 2
+"""Codes of one tick whose values are kept beside it."""
 
 CONTEXT = np.dtype(
     [
@@ -112,12 +143,61 @@ CONTEXT = np.dtype(
         ("final_rule", "u1"),
         ("supported", "u1"),
         ("watch", "u1"),
+        ("size_watch", "u1"),
+        ("is_stub", "u1"),
+        ("noted", "u1", (NOTES,)),
+        ("values", "<f8", (3 * NOTES,)),
     ],
     align=True,
 )
 """What is remembered of a tick until it is final: its log price `x`, the `level` and `limit` it was held against, the median of
 the `others`, the spread `ratio`, how many ticks its instrument had `accepted`, and the quality that rules give: `base` by those
-that do not judge the price, `rule` and `final_rule` by all."""
+that do not judge the price, `rule` and `final_rule` by all. `noted` are bits of codes, one on, whose `values` (measured,
+threshold, reference) are not those of the price; see `note`."""
 
-VENUE = np.dtype([("quotes", "<i8"), ("crossed", "<i8"), ("width", "<f8")])
-"""A venue's habit of crossing, within the shard."""
+VENUE = np.dtype(
+    [
+        ("quotes", "<i8"),
+        ("crossed", "<i8"),
+        ("width", "<f8"),
+        ("locked", "<i8"),
+        ("trades", "<i8"),
+        ("empty", "<i8"),
+        ("told", "<i8"),
+    ]
+)
+"""A venue's habits within the shard: crossing, locking, trades of no size; and which were told of, a bit each."""
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def worse(quality, other):  # type: ignore[no-untyped-def]
+    """The worse of two qualities: corrupt is the worst, and a market event explains what is only suspect."""
+    if quality == 2 or other == 2:
+        return 2
+    return max(quality, other)
+
+
+@nb.njit(cache=True, nogil=True)
+def note(context, code, quality, values):  # type: ignore[no-untyped-def]
+    """Say `code` (its bit's number) of a tick by a fact that no price mends; `values`: measured, threshold, reference."""
+    context.bits |= np.uint64(1) << np.uint64(code)
+    context.base = worse(context.base, quality)
+    context.rule = worse(context.rule, quality)
+    keep(context, code, values)
+
+
+@nb.njit(cache=True, nogil=True)
+def keep(context, code, values):  # type: ignore[no-untyped-def]
+    """Keep what `code` measured beside the tick, while there is room."""
+    for k in range(NOTES):
+        if context.noted[k] == 0 or context.noted[k] == code + 1:
+            context.noted[k] = code + 1
+            for j in range(3):
+                context.values[3 * k + j] = values[j]
+            return
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def price_of(x):  # type: ignore[no-untyped-def]
+    """The price in ones of a log price in units of 1e-9."""
+    return math.exp(x) * 1e-9
