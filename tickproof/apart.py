@@ -156,7 +156,7 @@ def _judge_drift(context, state, now, seen, shared_state):  # type: ignore[no-un
 
     `seen` is (distance, the bound that it is over).
     """
-    instruments, heads, _, scratch, _ = shared_state
+    instruments, heads, _, scratch = shared_state
     distance, allowed = seen
     since = state.anchor_time + (now - state.anchor_time) // 2
     middle, sources, width, _ = rolling.others(instruments, heads[state.symbol], context.instrument, since, scratch)

@@ -78,10 +78,8 @@ def _tick_at(price, state, bands):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def step_of(state, bands):  # type: ignore[no-untyped-def]
-    """The grid of an instrument, 0 where it is not known."""
-    if state.band_count > 0:
-        return bands[state.bands + state.band_count - 1].tick
+def step_of(state):  # type: ignore[no-untyped-def]
+    """The grid of an instrument's prices that was learnt, 0 where none was."""
     return STEPS[state.grid] if state.on_grid >= NEEDED else np.int64(0)
 
 

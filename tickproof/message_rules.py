@@ -35,7 +35,7 @@ def stateless(row, has_symbol):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def placeholder(row, values, floor):  # type: ignore[no-untyped-def]
+def placeholder(row, values, bounds):  # type: ignore[no-untyped-def]
     """A price or size of the message that stands for nothing, 0 if there is none.
 
     Parameters
@@ -43,10 +43,13 @@ def placeholder(row, values, floor):  # type: ignore[no-untyped-def]
     row : record of ROW
     values : int64 array
         Placeholders, in units of 1e-9.
-    floor : int
-        The smallest positive of them: most messages need no look at the list.
+    bounds : (int, int, int)
+        Where the list begins and ends, and its smallest positive value: most messages need no look at it.
     """
-    if row.kind > 3:
+    first, last, floor = bounds
+    largest = max(max(row.bid_px, row.ask_px, row.price), max(row.bid_sz, row.ask_sz, row.size))
+    smallest = min(min(row.bid_px, row.ask_px, row.price), min(row.bid_sz, row.ask_sz, row.size))
+    if (largest < floor and smallest >= 0) or row.kind > 3:
         return np.int64(0)
     for present, value in (
         (rules.BID, row.bid_px),
@@ -57,19 +60,19 @@ def placeholder(row, values, floor):  # type: ignore[no-untyped-def]
         (_SIZES[2], row.size),
     ):
         if (value >= floor or value < 0) and (row.present & present) != 0:
-            for one in values:
-                if value == one:
+            for k in range(first, last):
+                if value == values[k]:
                     return value
     return np.int64(0)
 
 
 @nb.njit(cache=True, nogil=True)
-def stateless_all(rows, values, floor):  # type: ignore[no-untyped-def]
+def stateless_all(rows, values, bounds):  # type: ignore[no-untyped-def]
     """`stateless` of each row, placeholders included."""
     bits = np.zeros(len(rows), np.uint64)
     for i in range(len(rows)):
         bits[i] = stateless(rows[i], rows[i].symbol >= 0)
-        if placeholder(rows[i], values, floor) != 0:
+        if placeholder(rows[i], values, bounds) != 0:
             bits[i] |= np.uint64(rules.SENTINEL)
     return bits
 

@@ -59,7 +59,7 @@ def fields_swapped(row, context, state, scale):  # type: ignore[no-untyped-def]
 def cause(row, now, context, state, view):  # type: ignore[no-untyped-def]
     """The bit of the code that names a price off its level: `spike` where nothing more shows.
 
-    `view` is (scale, instruments, first tick of the grid or 0).
+    `view` is (scale, instruments, step of the grid or 0).
     """
     scale, instruments, grid = view
     usual = tolerance(state, scale)

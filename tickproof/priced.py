@@ -23,6 +23,7 @@ _F_MOVE, _F_WIDTH, _F_FLAGGED, _F_CONDITIONS = (
     INDEX["flagged_run"],
     INDEX["conditions"],
 )
+_F_SIZE = INDEX["size"]
 _CROSSED, _LOCKED, _FIELDS = BY_NAME["crossed"].bit, BY_NAME["locked"].bit, BY_NAME["field_swap"].bit
 _WIDE, _ELSEWHERE = BY_NAME["wide_spread"].bit, rules.CROSSED | rules.COPY | rules.DRIFT | rules.RUN | rules.SIZE | rules.FIELDS
 """What must not be learnt from: the price is wrong, or the message is."""
@@ -31,7 +32,7 @@ _WIDE, _ELSEWHERE = BY_NAME["wide_spread"].bit, rules.CROSSED | rules.COPY | rul
 @nb.njit(cache=True, nogil=True)
 def judge(row, now, late, context, features, state, shared_state):  # type: ignore[no-untyped-def]
     """Judge a tick that has a price, then learn from it: features use only what came before."""
-    instruments, heads, _, scratch, _ = shared_state
+    instruments, heads, venues, scratch = shared_state
     x = context.x
     context.base = context.rule
     scale = effective_scale(state, now)
@@ -61,18 +62,19 @@ def judge(row, now, late, context, features, state, shared_state):  # type: igno
     spread, alone = -1.0, False
     if quote:
         spread, alone = feature_kernel.quote_features(row, state, x, scale, features)
-        _judge_sides(row, spread, context, state, shared_state)
+        _judge_sides(row, spread, context, state, venues[state.venue])
     else:
         _judge_trade(row, now, (scale, middle, sources, deviation), context, features, state)
-    sizes.check(row, context, state)
     feature_kernel.sizes(row, state, features)
+    if features[_F_SIZE] > sizes.DOUBTFUL:
+        sizes.check(row, context, state)
     feature_kernel.equal_run(row, state, middle, scale, features)
     if explained:
         return
     off = price_rules.is_off(context, state, scale, _slack(state, spread))
     shared = off and (split or _shared(context, state, (scale, middle, sources), shared_state))
     if off:
-        _judge_off(row, now, (scale, shared, sources, alone), context, state, shared_state)
+        _judge_off(row, now, (scale, shared, sources, alone), context, state, instruments)
     elif row.kind == state.ratio_kind:
         state.ratio_count = 0
     if not off or shared:
@@ -88,10 +90,8 @@ def judge(row, now, late, context, features, state, shared_state):  # type: igno
 
 
 @nb.njit(cache=True, nogil=True)
-def _judge_sides(row, spread, context, state, shared_state):  # type: ignore[no-untyped-def]
+def _judge_sides(row, spread, context, state, venue):  # type: ignore[no-untyped-def]
     """Crossed, locked and wide sides of one message."""
-    _, _, venues, _, _ = shared_state
-    venue = venues[state.venue]
     crossed, quality = message_rules.check_crossed(row.bid_px, row.ask_px, venue, state.crosses)
     bid, ask = float(row.bid_px) * 1e-9, float(row.ask_px) * 1e-9
     if crossed:
@@ -135,10 +135,9 @@ def _judge_trade(row, now, view, context, features, state):  # type: ignore[no-u
 
 
 @nb.njit(cache=True, nogil=True)
-def _judge_off(row, now, seen, context, state, shared_state):  # type: ignore[no-untyped-def]
+def _judge_off(row, now, seen, context, state, instruments):  # type: ignore[no-untyped-def]
     """A price off its level; `seen` is (scale, do others share it, how many they are, did one side move alone)."""
     scale, shared, sources, alone = seen
-    instruments, _, _, _, tables = shared_state
     extended = (row.conditions & rules.EXTENDED) != 0
     if shared:
         if not alone:
@@ -149,7 +148,7 @@ def _judge_off(row, now, seen, context, state, shared_state):  # type: ignore[no
         level = rules.price_of(context.level)
         rules.note(context, _FIELDS, 2, (price, level, level))
     elif not alone:
-        name = naming.cause(row, now, context, state, (scale, instruments, grid.step_of(state, tables.bands)))
+        name = naming.cause(row, now, context, state, (scale, instruments, grid.step_of(state)))
         price_rules.judge(context, (scale, False, sources, extended, name))
         apart.hold_ratio(row, now, context, state)
 
@@ -172,7 +171,7 @@ def _slack(state, spread):  # type: ignore[no-untyped-def]
 def _shared(context, state, seen, shared_state):  # type: ignore[no-untyped-def]
     """Do other venues share the move? All that spoke lately, or those that spoke since this one's level: they know more."""
     scale, middle, sources = seen
-    instruments, heads, _, scratch, _ = shared_state
+    instruments, heads, _, scratch = shared_state
     if sources == 0 or price_rules.shares(middle, context, state, scale):
         return sources > 0
     newer, count, _, _ = others(instruments, heads[state.symbol], context.instrument, state.level_time + 1, scratch)

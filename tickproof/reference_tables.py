@@ -35,9 +35,9 @@ ACTION = np.dtype([("ts", "<i8"), ("shift", "<f8")])
 """From event time `ts` on, log prices are `shift` more."""
 
 
-def usual_placeholders() -> tuple[npt.NDArray[np.int64], int]:
-    """`SENTINELS` as an array, and the smallest positive one."""
-    return np.array(SENTINELS, np.int64), min(value for value in SENTINELS if value > 0)
+def usual_placeholders() -> tuple[npt.NDArray[np.int64], tuple[int, int, int]]:
+    """`SENTINELS` as an array, where they begin and end there, and the smallest positive one."""
+    return np.array(SENTINELS, np.int64), (0, len(SENTINELS), min(value for value in SENTINELS if value > 0))
 
 
 class Tables(NamedTuple):

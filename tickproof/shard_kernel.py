@@ -80,7 +80,7 @@ def _finish(at, rows, context, view, shared_state):  # type: ignore[no-untyped-d
     `view` is (instrument of each row, lookahead, the first row past it).
     """
     instrument_of, lookahead, end = view
-    instruments, heads, _, scratch, _ = shared_state
+    instruments, heads, _, scratch = shared_state
     row, mine = rows[at], context[at]
     mine.final_bits = mine.bits
     mine.final_rule = mine.rule
@@ -100,18 +100,20 @@ def _finish(at, rows, context, view, shared_state):  # type: ignore[no-untyped-d
 
 
 @nb.njit(cache=True, nogil=True)
-def _facts(row, context, state, k, shared_state):  # type: ignore[no-untyped-def]
+def _facts(row, context, state, k, view):  # type: ignore[no-untyped-def]
     """What the message alone tells, with the instrument's switches; `k` is −1 where there is no instrument. Returns whether it
-    has prices that can be judged."""
-    _, _, venues, _, tables = shared_state
-    placeholders, lists = tables.placeholders, tables.lists
+    has prices that can be judged.
+
+    `view` is (VENUE of the instrument, placeholders, their lists).
+    """
+    venue, placeholders, lists = view
     mine = state.sentinels if k >= 0 else 0
     context.bits = message_rules.stateless(row, row.symbol >= 0)
     not_positive = (context.bits & np.uint64(rules.POSITIVE)) != 0
     negative = k >= 0 and state.may_be_negative
     if not_positive and negative:
         context.bits &= ~np.uint64(rules.POSITIVE)
-    value = message_rules.placeholder(row, placeholders[lists[mine, 0] : lists[mine + 1, 0]], lists[mine, 1])
+    value = message_rules.placeholder(row, placeholders, (lists[mine, 0], lists[mine + 1, 0], lists[mine, 1]))
     if value != 0:
         # Where a symbol trades at such a price, or below zero, it is one.
         near = k >= 0 and value > 0 and state.accepted >= rolling.WARM and abs(math.log(float(value)) - state.level) < NEAR
@@ -119,7 +121,6 @@ def _facts(row, context, state, k, shared_state):  # type: ignore[no-untyped-def
             rules.note(context, _SENTINEL, 2, (float(value) * 1e-9, float(value) * 1e-9, np.nan))
     wrong = rules.ALWAYS_CORRUPT
     if k >= 0 and row.kind == _TRADE:
-        venue = venues[state.venue]
         venue.trades += 1
         if (context.bits & np.uint64(rules.SIZE)) != 0 and row.size == 0:
             rules.keep(context, _SIZE, (0.0, 0.0, np.nan))
@@ -181,7 +182,8 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
     """
     instrument_of, row_channel, life, channel_of = tags
     instruments, heads, venues, clocks, shards, scratch, tables = state
-    shared_state = (instruments, heads, venues, scratch, tables)
+    placeholders, lists, bands, actions = tables
+    shared_state = (instruments, heads, venues, scratch)
     shard = shards[0]
     lookahead, horizon, final = times[0].lookahead, times[0].horizon, times[0].final
     n = 0
@@ -207,11 +209,11 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
         if life[i]:
             continue
         one = instruments[max(k, 0)]
-        judged = _facts(row, mine, one, k, shared_state)
+        judged = _facts(row, mine, one, k, (venues[one.venue], placeholders, lists))
         if k < 0:
             continue
-        if tables.actions[one.action].ts <= now:
-            corrections.act(instruments, heads, k, now, tables.actions)
+        if actions[one.action].ts <= now:
+            corrections.act(instruments, heads, k, now, actions)
         # Quotes and trades may come by two channels: an instrument goes by the clock of its first one.
         home = clocks[channel_of[k]]
         if row.kind == _STATUS:
@@ -236,7 +238,7 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
         arrive(one, now)
         late = (row.present & _TS_EVENT) != 0 and rolling.learn_lag(one, float(row.ts_recv - row.ts_event))
         if judged:
-            grid.check(row, mine, one, tables.bands)
+            grid.check(row, mine, one, bands)
             mine.x = _price(row)
             if math.isnan(mine.x):
                 one.quotes += 1

@@ -36,7 +36,7 @@ _ON_BID, _ON_ASK = 1, 2
 
 @nb.njit(cache=True, nogil=True)
 def check(row, context, state):  # type: ignore[no-untyped-def]
-    """Judge the sizes of a quote or trade, before they are learnt."""
+    """Judge the sizes of a quote or trade. Only those 8 usual deviations off and more are, and these are not learnt from."""
     if row.kind == rules.TRADE:
         if (row.conditions & (rules.EXPLAINING | _AUCTIONS)) == 0 and _surprise(row.size, state, 1) > CERTAIN:
             rules.note(context, _SIZE, 2, _values(row.size, state, 1))
