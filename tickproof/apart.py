@@ -12,11 +12,11 @@ import math
 import numba as nb
 import numpy as np
 
-from tickproof import rolling, rules
+from tickproof import grid, rolling, rules
 from tickproof.finding import BY_NAME
 
-TOGETHER, APART, FAR = 1.5, 3.0, 6.0
-"""In usual deviations from the basis: the venues are together, apart, far apart."""
+TOGETHER, APART = 1.5, 3.0
+"""In usual deviations from the basis: the venues are together, apart."""
 UNIT_SCALES = 4.0 / 3.0
 """A usual deviation is at least so many scales of the price: apart is a spread or a price step and more, as venues whose prices
 have a coarse grid stand next to each other for long."""
@@ -24,12 +24,18 @@ DRIFT_UNITS, DRIFT_FLOOR = 9.0, 5.0e-4
 """A drift is so many usual deviations, thus 12 scales as a spike, and 5 bp."""
 MOVED, STAYED = 0.5, 0.25
 """Shares of the distance: who went at least the one has moved, who went at most the other has stayed."""
-BASES_NEEDED = 100
-BASIS_WEIGHT = 0.02
+BASES_NEEDED, BASES_KEPT = 100, 20_000
 BASIS_NS = 120.0e9
 """A distance that lasts becomes usual with this time constant."""
+APART_WEIGHT = 1.0e-3
 APART_NS = 1_000_000_000
 DRIFT_TICKS = 10
+FINE_SCALES, FINE_STEPS = 0.5, 0.75
+OFF = (1.5, 3.0, 6.0)
+"""Classes of how far a price that is set stands off, each with its own chance of being repeated; in the largest of the usual
+deviation, half a scale and three quarters of a step of the grid: where the spread is one step, venues stand a step apart for
+long."""
+FROZEN_UNITS = 2.0
 FROZEN_QUOTES = 8
 FROZEN_EVIDENCE = 16.0
 """−ln of the chance that a venue with this habit of following repeats its price so often."""
@@ -54,37 +60,42 @@ def follow(row, now, context, state, view, shared_state):  # type: ignore[no-unt
     """Hold a price against what the other venues say; `view` is (scale, their median, how many they are, did this come late)."""
     scale, middle, sources, late = view
     quote = row.kind == rules.QUOTE
+    if quote and state.run == 1:
+        _begin_run(state, now)
     if sources == 0 or state.halted == 1 or late or (not quote and state.quotes > 0):
         return
     x = context.x
     away = x - middle - state.basis
     unit = max(state.basis_scale, UNIT_SCALES * scale)
-    if state.bases < BASES_NEEDED:
+    # The mean so far, then one that forgets with time and not with messages: many can tell of one distance.
+    weight = float(min(max(now - state.last_price_time, 0), APART_NS)) / BASIS_NS
+    if state.bases < BASES_KEPT:
         state.bases += 1
-        weight = 1.0 / state.bases if abs(away) < rules.AGREE else 0.0
-        _learn(state, away, weight, unit)
+        weight = max(weight, 1.0 / state.bases)
+    if state.bases < BASES_NEEDED:
+        _learn(state, away, weight if abs(away) < rules.AGREE else 0.0, unit)
         _together(state, x, middle, now)
         return
-    if quote:
-        _habit(state, abs(state.level - middle - state.basis) / unit)
     distance = abs(away)
+    if quote:
+        step = float(grid.STEPS[state.grid]) / float(row.bid_px)
+        fine = max(state.basis_scale, FINE_SCALES * scale, FINE_STEPS * step)
+        _habit(state, abs(state.level - middle - state.basis) / fine)
+        if state.evidence >= FROZEN_EVIDENCE and distance > FROZEN_UNITS * fine:
+            _judge_frozen(context, state, now, (middle, FROZEN_UNITS * fine))
     if distance < APART * unit:
         if distance < TOGETHER * unit:
             _together(state, x, middle, now)
         state.apart = 0
-        _end_stand(state)
-        _learn(state, away, BASIS_WEIGHT, unit)
+        _learn(state, away, weight, unit)
         return
     state.apart += 1
     state.leap = max(state.leap, abs(x - state.last_accepted))
-    dt = float(min(max(now - state.last_price_time, 0), APART_NS))
-    _learn(state, away, dt / BASIS_NS, distance)
+    _learn(state, away, min(weight, APART_WEIGHT), distance)
     if now - state.anchor_time < APART_NS:
         return
     own, theirs = abs(x - state.anchor), abs(middle - state.anchor_others)
-    if own <= STAYED * distance and theirs >= MOVED * distance:
-        _judge_frozen(context, state, quote, (x, middle + state.basis, APART * unit))
-    elif own >= MOVED * distance and theirs <= STAYED * distance and sources >= 2 and state.apart >= DRIFT_TICKS:
+    if own >= MOVED * distance and theirs <= STAYED * distance and sources >= 2 and state.apart >= DRIFT_TICKS:
         bound = max(DRIFT_UNITS * unit, DRIFT_FLOOR)
         if distance > bound:
             _judge_drift(context, state, now, (distance, bound), shared_state)
@@ -105,17 +116,25 @@ def _together(state, x, middle, now):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
+def _begin_run(state, now):  # type: ignore[no-untyped-def]
+    """The price changed: so much evidence that it would not was nothing."""
+    if state.evidence > state.longest:
+        # What was told of as frozen does not become usual at once.
+        state.longest = min(state.evidence, max(LONGEST_GROWTH * state.longest, FROZEN_EVIDENCE))
+    state.evidence = 0.0
+    state.run_since = now
+
+
+@nb.njit(cache=True, nogil=True)
 def _habit(state, stood_off):  # type: ignore[no-untyped-def]
     """How often a quote whose price was `stood_off` deviations away is repeated; adds to the evidence where this one was."""
-    if stood_off < APART:
+    if stood_off < OFF[0]:
         return
-    far = 1 if stood_off >= FAR else 0
     repeated = state.run > 1
+    far = 0 if stood_off < OFF[1] else (1 if stood_off < OFF[2] else 2)
     if repeated:
         chance = min((state.followed[far] + 1.0) / (state.stood[far] + 3.0), CHANCE_CAP)
         state.evidence -= math.log(1.0 - chance)
-    else:
-        _end_stand(state)
     if state.run <= RUN_LEARNT:
         state.stood[far] += 1.0
         if not repeated:
@@ -126,26 +145,13 @@ def _habit(state, stood_off):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def _end_stand(state):  # type: ignore[no-untyped-def]
-    """A price that stood off was changed, or the others came back: so much evidence was nothing."""
-    if state.evidence > state.longest:
-        # What was told of as frozen does not become usual at once.
-        state.longest = min(state.evidence, max(LONGEST_GROWTH * state.longest, FROZEN_EVIDENCE))
-    state.evidence = 0.0
-
-
-@nb.njit(cache=True, nogil=True)
-def _judge_frozen(context, state, quote, view):  # type: ignore[no-untyped-def]
-    """`view` is (log price, where the others expect it, how far from there is usual)."""
-    x, expected, usual = view
-    enough = max(FROZEN_EVIDENCE, LONGEST_GROWTH * state.longest)
-    if (
-        quote
-        and state.evidence >= enough
-        and state.quotes >= FROZEN_HISTORY
-        and state.apart >= FROZEN_QUOTES
-        and state.run >= FROZEN_QUOTES
-    ):
+def _judge_frozen(context, state, now, view):  # type: ignore[no-untyped-def]
+    """Frozen if the others went away since the price was set; `view` is (their median, how far from it is usual)."""
+    middle, usual = view
+    x, expected = context.x, middle + state.basis
+    moved = abs(middle - state.run_others) >= MOVED * abs(x - expected)
+    known = state.quotes >= FROZEN_HISTORY and state.evidence >= LONGEST_GROWTH * state.longest
+    if moved and known and state.run >= FROZEN_QUOTES and now - state.run_since >= APART_NS:
         bound = expected + math.copysign(usual, x - expected)
         rules.note(context, _FROZEN, 1, (rules.price_of(x), rules.price_of(bound), rules.price_of(expected)))
 

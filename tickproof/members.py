@@ -66,19 +66,19 @@ def _observe_habit(state: ShardState, event: Array, scope: Scope, block: Ticks) 
 
 
 def observe_verdicts(
-    state: ShardState, block: Ticks, seen: tuple[Array, Array], verdicts: Array, where: tuple[int, ShardSettings]
+    state: ShardState, block: Ticks, seen: tuple[Array, Array, Array], verdicts: Array, where: tuple[int, ShardSettings]
 ) -> list[Finding]:
     """Findings of ticks that became final.
 
     Parameters
     ----------
-    seen : (array of CONTEXT, float64 array)
-        What was held against each tick of `block`, and its features.
+    seen : (array of CONTEXT, float64 array, array of bool)
+        What was held against each tick of `block`, and its features; of each verdict, whether the instrument is flooded.
     verdicts : array of VERDICT
     where : (int, ShardSettings)
         The row in `block` of the first verdict.
     """
-    (context, features), (offset, settings) = seen, where
+    (context, features, flooded), (offset, settings) = seen, where
     findings: list[Finding] = []
     names, rows = block.names, block.rows
     for k in np.flatnonzero(verdicts["final_reasons"] & SYMBOL_BITS).tolist():
@@ -107,6 +107,7 @@ def observe_verdicts(
                 causal=int(verdict["quality"]),
                 score=max(float(verdict["final_score"]), fact_score(CODES[bit])),
                 detected_at=time + settings.lookahead_ns if changed else time,
+                is_flood=bool(flooded[k]),
             )
             findings += state.tracker.observe(
                 member,

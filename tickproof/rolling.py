@@ -72,13 +72,13 @@ INSTRUMENT = np.dtype(
         ("leap", "<f4"),
         ("evidence", "<f4"),
         ("longest", "<f4"),
-        ("stood", "<f4", (2,)),
-        ("followed", "<f4", (2,)),
+        ("stood", "<f4", (3,)),
+        ("followed", "<f4", (3,)),
+        ("run_since", "<i8"),
         ("bases", "<i4"),
         ("apart", "<i4"),
         ("ratio_count", "<i4"),
         # `grid`: prices' grid, and how many kept it; lots.
-        ("grid", "<i4"),
         ("on_grid", "<i4"),
         ("off_grid", "<i4"),
         ("on_lot", "<i4"),
@@ -97,7 +97,6 @@ INSTRUMENT = np.dtype(
         # Where its rows are in `reference_tables`, and its lot.
         ("lot", "<i8"),
         ("bands", "<i4"),
-        ("band_count", "<i4"),
         ("sentinels", "<i4"),
         ("action", "<i4"),
         ("symbol", "<i4"),
@@ -113,7 +112,9 @@ INSTRUMENT = np.dtype(
         ("ratio_kind", "u1"),
         ("out_side", "u1"),
         ("trade_known", "u1"),
-        ("spare", "u1", (6,)),
+        ("grid", "u1"),
+        ("band_count", "u1"),
+        ("spare", "u1", (4,)),
     ]
 )
 """Prices `bid`, `ask`, `run_price` in 1e-9; `level`, `held`, `slow_level` natural logarithms of a price; `scale` of a log price;

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from tickproof import message_rules, reference_tables, rules, shard_kernel, statistics
+from tickproof import message_rules, reference_tables, rules, shard_kernel, share, statistics
 from tickproof.event import EVENT
 from tickproof.features import INDEX, NAMES
 from tickproof.finding import BY_NAME, CORRUPT_BITS, RULE_SCORE, VERDICT, Finding, Quality
@@ -109,8 +109,9 @@ def step(state: ShardState, ticks: Ticks, horizon_ns: int, settings: ShardSettin
     for name, before, after in zip(("quality", "score", "reasons"), causal, last, strict=True):
         verdicts[name], verdicts["final_" + name] = before[:count], after
 
+    flooded = share.passed(block.rows[done], np.where(tags[2][done], -1, tags[0][done]), verdicts["final_quality"], work.minutes)
     findings = observe_silences(work, events[:n], block)
-    findings += observe_verdicts(work, block, (context, features), verdicts, (state.final, settings))
+    findings += observe_verdicts(work, block, (context, features, flooded), verdicts, (state.final, settings))
     # Not the time of the last tick walked: a tick that is not final yet may still join a finding.
     findings += work.tracker.expire(int(block.rows["event_time"][final] if final < size else work.shard["time"][0]))
     counted = ~tags[2][done].astype(bool)

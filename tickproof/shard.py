@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from tickproof import rolling, rules, shard_kernel, silence
+from tickproof import rolling, rules, shard_kernel, share, silence
 from tickproof.features import NAMES
 from tickproof.reference import NOTHING, Reference
 from tickproof.reference_tables import Index, Tables, build
@@ -49,7 +49,7 @@ class Registry:
 
 @dataclass(slots=True)
 class ShardState:
-    """All that a shard remembers; about 740 bytes an instrument. `step` works on a copy.
+    """All that a shard remembers; about 770 bytes an instrument. `step` works on a copy.
 
     `block` holds the last second of final ticks and those that are not final yet, from row `final` on; `context`, `features`
     and `scores` lie beside it.
@@ -63,6 +63,7 @@ class ShardState:
     channel_of: Array
     shard: Array
     accumulators: Array
+    minutes: Array
     tracker: Tracker
     block: Ticks
     context: Array
@@ -86,6 +87,7 @@ class ShardState:
             channel_of=np.zeros(1, np.int64),
             shard=np.zeros(1, shard_kernel.SHARD),
             accumulators=np.zeros(1, ACCUMULATOR),
+            minutes=np.zeros(1, share.MINUTE),
             tracker=Tracker(rules.VERSION, model_version, reference.feeds()),
             block=empty(),
             context=np.zeros(0, rules.CONTEXT),
@@ -112,6 +114,7 @@ class ShardState:
             self.channel_of.copy(),
             copied(self.shard),
             copied(self.accumulators),
+            copied(self.minutes),
             self.tracker.copy(),
             self.block,
             self.context,
@@ -180,6 +183,7 @@ def _instrument(state: ShardState, venue: str, symbol: str, channel: int) -> int
         return index
     state.instruments = _grown(state.instruments, state.count)
     state.accumulators = _grown(state.accumulators, state.count)
+    state.minutes = _grown(state.minutes, state.count)
     state.channel_of = _grown(state.channel_of, state.count)
     symbol_index = registry.find("symbol", registry.symbols, symbol)
     venue_index = registry.find("venue", registry.venues, venue)
