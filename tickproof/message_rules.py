@@ -103,8 +103,8 @@ def crosses_by_habit(venue):  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True)
 def prints_empty(venue):  # type: ignore[no-untyped-def]
-    """Whether a venue's trades have no size now and then."""
-    return venue.trades >= rules.HABIT_QUOTES and venue.empty > rules.HABIT_EMPTY * venue.trades
+    """Whether a venue's trades have no size now and then, by all that is known of it."""
+    return venue.empty > rules.HABIT_EMPTY * venue.trades
 
 
 @nb.njit(cache=True, nogil=True)

@@ -25,7 +25,7 @@ _F_MOVE, _F_WIDTH, _F_FLAGGED, _F_CONDITIONS = (
 )
 _F_SIZE = INDEX["size"]
 _CROSSED, _LOCKED, _FIELDS = BY_NAME["crossed"].bit, BY_NAME["locked"].bit, BY_NAME["field_swap"].bit
-_WIDE, _ELSEWHERE = BY_NAME["wide_spread"].bit, rules.CROSSED | rules.COPY | rules.DRIFT | rules.RUN | rules.SIZE | rules.FIELDS
+_WIDE, _ELSEWHERE = BY_NAME["wide_spread"].bit, rules.CROSSED | rules.COPY | rules.DRIFT | rules.RUN | rules.FIELDS
 """What must not be learnt from: the price is wrong, or the message is."""
 
 

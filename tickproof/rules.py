@@ -63,7 +63,9 @@ WIDE_FLOOR = 20.0e-4
 SPREADS_NEEDED = 50
 HABIT_QUOTES = 1_000
 HABIT_EMPTY = 0.001
-"""A share of 1 000 trades of no size: some feeds print the legs of a spread so."""
+EMPTY_NEEDED = 100
+"""A trade of no size is only suspect until 100 trades are known, and of a venue of which more than one in a thousand has none: a
+recorded day of gold futures has 147 of 40 192."""
 HABIT_SHARE = 0.01
 HABIT_ROOM = 2.0
 """A crossing by habit may be so many times as wide as the widest yet: a day of FXCM breaks its own record 7 to 22 times, each

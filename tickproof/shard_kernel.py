@@ -124,9 +124,12 @@ def _facts(row, context, state, k, view):  # type: ignore[no-untyped-def]
         venue.trades += 1
         if (context.bits & np.uint64(rules.SIZE)) != 0 and row.size == 0:
             rules.keep(context, _SIZE, (0.0, 0.0, np.nan))
-            if message_rules.prints_empty(venue):
+            if venue.trades <= rules.EMPTY_NEEDED or message_rules.prints_empty(venue):
                 wrong &= ~rules.SIZE
-                context.rule = 1
+                if venue.trades > rules.HABIT_QUOTES:
+                    context.bits &= ~np.uint64(rules.SIZE)
+                else:
+                    context.rule = 1
             venue.empty += 1
     if (context.bits & np.uint64(wrong)) != 0:
         context.rule = 2
@@ -146,7 +149,7 @@ def _habits(i, k, now, venue, level, at):  # type: ignore[no-untyped-def]
     if (venue.told & 2) == 0 and message_rules.locks_by_habit(venue):
         venue.told |= 2
         n = _habit(_LOCKED, (i, k, now, price), (venue.locked, venue.quotes), events, n)
-    if (venue.told & 4) == 0 and message_rules.prints_empty(venue):
+    if (venue.told & 4) == 0 and venue.trades >= rules.HABIT_QUOTES and message_rules.prints_empty(venue):
         venue.told |= 4
         n = _habit(_SIZE, (i, k, now, 0.0), (venue.empty, venue.trades), events, n)
     return n
