@@ -80,7 +80,7 @@ class Engine:
                 late = mine.rows["event_time"] < self._released_ns
                 if late.any():
                     behind = mine.take(late & ((mine.rows["reasons"] & scoring.LIFE) == 0))
-                    overtaken.append((behind, scoring.overtaken(behind)))
+                    overtaken.append((behind, scoring.overtaken(behind, self._settings.reference)))
                     mine = mine.take(~late)
                 self._waiting[shard].add(mine)
         if sum(len(waiting) for waiting in self._waiting) < MINIMUM_SLICE:

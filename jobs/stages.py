@@ -155,7 +155,7 @@ def arrive(memory: ShardMemory, shard: int, ticks: Ticks, versions: tuple[str, s
     kept = ticks.take(~late)
     memory.waiting.add(kept)
     records = []
-    for record in outputs.scored(shard, behind, scoring.overtaken(behind), versions):
+    for record in outputs.scored(shard, behind, scoring.overtaken(behind, memory.state.reference), versions):
         records.append(record._replace(headers=record.headers | {"tickproof.overtaken": str(len(behind)).encode()}))
     return kept, records
 

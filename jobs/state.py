@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from jobs.hop import pack, unpack
-from tickproof import rolling, rules, shard_kernel, silence
+from tickproof import rolling, rules, shard_kernel, share, silence
 from tickproof.features import NAMES
 from tickproof.ordering import Waiting
 from tickproof.reference import NOTHING, Reference
@@ -36,6 +36,7 @@ _ARRAYS: dict[str, np.dtype[Any]] = {
     "channel_of": np.dtype(np.int64),
     "shard": shard_kernel.SHARD,
     "accumulators": ACCUMULATOR,
+    "minutes": share.MINUTE,
     "context": rules.CONTEXT,
     "features": np.dtype(np.float64),
     "scores": np.dtype(np.float32),

@@ -32,11 +32,18 @@ def test_stuffing_is_a_burst() -> None:
     assert at(20) < burst.detected_at <= at(20.5)
     assert burst.threshold is not None
     assert burst.measured is not None
-    assert burst.measured > burst.threshold == pytest.approx(1.5 * (burst.reference or 0))
+    assert burst.measured > burst.threshold == pytest.approx(3.0 * (burst.reference or 0))
     moments = checked.ticks.rows["ts_recv"][checked.rows_with("burst")]
     assert len(moments) > 1000
     assert at(20) < moments.min()
     assert moments.max() <= at(21)
+
+
+def test_stuffing_of_one_symbol_is_not_its_channels() -> None:
+    tape = market(0, 0.0)
+    for k in range(2000):
+        tape.quote(20 + k / 2000, 99.99, 100.01, symbol="A")
+    assert check(tape.ticks()).of("burst") == []
 
 
 @pytest.mark.parametrize("moving", [0.2, 0.5, 1.0])

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import pytest
+from rule_streams import of_two_symbols, on_grid, outside_again, rescaled, sliding, stuffed, taken_back, traded
 from streams import VENUES, Market, Scored, Scripted, Tape, at, check, level_that_holds, quoting, score, spike, trading, units
 
 from jobs.local import Engine, EngineSettings
@@ -131,6 +132,18 @@ SHOWN: dict[str, tuple[Callable[[], Scored], Callable[[], Scored]]] = {
     "digit_error": (lambda: small_spike(100.18), lambda: small_spike(100.02)),
     "size_outlier": (lambda: odd_size(100 * 1e6), lambda: odd_size(100)),
     "frozen": (lambda: frozen(VENUES[1:]), lambda: frozen(())),
+    "sentinel_value": (lambda: payload(2**63 - 1), lambda: payload(units(100))),
+    "off_tick_grid": (lambda: on_grid(99.993), lambda: on_grid(99.98)),
+    "unit_change": (lambda: rescaled(VENUES[:1], 1.35), lambda: rescaled(VENUES, 1.35)),
+    "drift": (lambda: sliding(VENUES[:1]), lambda: sliding(VENUES)),
+    "bit_flip": (lambda: traded(units(100) ^ 1 << 33, units(10)), lambda: traded(units(101), units(10))),
+    "field_swap": (lambda: traded(units(300), units(100)), lambda: traded(units(100), units(300))),
+    "symbol_swap": (lambda: of_two_symbols(37.0), lambda: of_two_symbols(39.0)),
+    "locked": (lambda: one_quote(100.0, 100.0), lambda: one_quote(99.99, 100.01)),
+    "cancelled": (lambda: taken_back(Kind.TRADE_CANCEL), lambda: taken_back(None)),
+    "corrected": (lambda: taken_back(Kind.TRADE_CORRECTION, price=units(100.0), size=units(100)), lambda: taken_back(None)),
+    "stale_book": (lambda: outside_again(12, moves=False), lambda: outside_again(12, moves=True)),
+    "burst": (lambda: stuffed(moving=False), lambda: stuffed(moving=True)),
     "sequence_gap": (lambda: numbered(1, 2, 5, 6), lambda: numbered(1, 2, 3, 4)),
     "sequence_reset": (lambda: restarted(1), lambda: restarted(9002)),
     "duplicate": (lambda: numbered(1, 2, 2, 3), lambda: numbered(1, 2, 3)),
@@ -145,7 +158,6 @@ SHOWN: dict[str, tuple[Callable[[], Scored], Callable[[], Scored]]] = {
     "clock_offset": (lambda: skewed(lambda t: 3600.0 if t > 10 else 0.0), lambda: skewed(lambda t: 0.0)),
     "clock_drift": (lambda: skewed(lambda t: 1e-3 * max(t - 12, 0.0)), lambda: skewed(lambda t: 0.0)),
     "latency_spike": (lambda: lagging(200), lambda: lagging(20)),
-    "burst": (lambda: stuffed(0.0), lambda: stuffed(1.0)),
     "out_of_session": (lambda: out_of_hours(25), lambda: out_of_hours(15)),
     "unknown_symbol": (lambda: listed("QQQ"), lambda: listed("ABC")),
     "silent": (lambda: paused(beats=False), lambda: trading_all_along()),
@@ -165,18 +177,6 @@ def known(tape: Tape, reference: dict[str, object]) -> Scored:
     findings = engine.feed(tape.ticks()).findings + engine.finish().findings + engine.open_findings()
     nothing = score(Tape().ticks())
     return Scored(nothing.ticks, nothing.verdicts, findings, [], nothing.features, [])
-
-
-def stuffed(step: float) -> Scored:
-    """Quotes each 5 ms for 15 s, one in five a step of a cent on; then each half a millisecond, each `step` cents on."""
-    tape = Tape()
-    for k in range(3000):
-        price = 100 + 0.01 * (k // 5 % 50)
-        tape.quote(k * 0.005, price - 0.01, price + 0.01)
-    for k in range(1000):
-        price = 100 + 0.01 * (step * k % 50)
-        tape.quote(15 + k * 0.0005, price - 0.01, price + 0.01)
-    return score(tape.ticks())
 
 
 def out_of_hours(moment: float) -> Scored:

@@ -350,7 +350,7 @@ def test_a_finding_stays_open_for_a_tick_that_is_not_final_yet() -> None:
     for k in range(96):
         tape.quote(k * 0.1)
         if k in (40, 89):
-            tape.trade(k * 0.1 + (0.01 if k == 40 else 0.05), -1)
+            tape.trade(k * 0.1 + (0.01 if k == 40 else 0.05), -2)
     ticks = check(tape.ticks()).ticks
     _, whole, _, _ = walked(ticks, [])
     _, parts, _, _ = walked(ticks, ticks.rows["event_time"].tolist())

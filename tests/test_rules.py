@@ -176,9 +176,13 @@ def test_a_split_on_a_lone_venue_is_accepted_once_it_has_held_for_a_minute() -> 
     market = alone()
     market.go_on(12, 100, 10.0)
     scored = market.scored()
-    moments = (scored.ticks.rows["ts_recv"][scored.rows_with("decimal_shift")] - at(0)) / NS_PER_SECOND
+    shifted, changed = scored.rows_with("decimal_shift"), scored.rows_with("unit_change")
+    moments = (scored.ticks.rows["ts_recv"][sorted([*shifted, *changed])] - at(0)) / NS_PER_SECOND
     assert moments[0] == 12.0
     assert moments[-1] == pytest.approx(72.0, abs=0.3)
+    # From 20 ticks and 2 s on it is not a mistake of single ticks any more.
+    assert (scored.ticks.rows["ts_recv"][changed[0]] - at(0)) / NS_PER_SECOND == 14.0
+    assert min(changed) > max(shifted)
     after = scored.ticks.rows["ts_recv"] > at(73)
     assert not scored.verdicts["final_quality"][after].any()
 
@@ -218,7 +222,30 @@ def test_a_crossed_quote_is_only_suspected_until_a_thousand_quotes_are_known() -
 def test_locked_sides_are_not_crossed() -> None:
     tape = quoting(HABIT_QUOTES)
     tape.quote(10.0, 100.0, 100.0)
-    assert qualities(score(tape.ticks())) == {GOOD}
+    scored = score(tape.ticks())
+    assert qualities(scored) == {GOOD}
+    (finding,) = scored.last()
+    assert (finding.code, finding.class_, finding.severity) == ("locked", Class.INFORMATION, Severity.INFO)
+
+
+@pytest.mark.parametrize(("bp", "code"), [(1.6, "crossed"), (0.0, "locked")])
+def test_a_habit_is_told_of_once_and_of_the_venue(bp: float, code: str) -> None:
+    """Every tenth quote crosses or locks: known at the thousandth, of which a hundred did."""
+    scored = score(locking_or_crossing(3 * HABIT_QUOTES, bp).ticks())
+    (finding,) = [one for one in scored.of(code) if one.symbol is None]
+    assert (finding.venue, finding.severity, finding.current, finding.count) == ("XNAS", Severity.INFO, "good", 1)
+    assert finding.corroboration == [f"100 of 1000 quotes of XNAS {code.removesuffix('ed')}: its habit, told of no more"]
+    assert max(scored.rows_with(code)) < HABIT_QUOTES
+
+
+def locking_or_crossing(count: int, bp: float) -> Tape:
+    if bp:
+        return quoting(count, crossed_every=10, width_bp=bp)
+    tape = Tape()
+    for k in range(count):
+        half = 0.0 if k % 10 == 5 else 1e-4
+        tape.quote(k * 0.01, 100 * (1 - half), 100 * (1 + half))
+    return tape
 
 
 def test_a_venue_that_crosses_by_habit_is_left_alone() -> None:
@@ -462,7 +489,10 @@ def test_what_each_kind_must_carry(kind: Kind, columns: dict[str, Any], missing:
     tape.write(kind, 0, **columns)
     scored = score(tape.ticks())
     assert scored.verdicts["final_quality"].tolist() == [CORRUPT if missing else GOOD]
-    assert [finding.code for finding in scored.last()] == (["field_missing"] if missing else [])
+    told = {Kind.TRADE_CANCEL: ["cancelled"], Kind.TRADE_CORRECTION: ["corrected"]}.get(kind, [])
+    assert sorted(finding.code for finding in scored.last()) == sorted(
+        told * ("symbol" not in columns) + ["field_missing"] * missing
+    )
 
 
 @pytest.mark.parametrize("value", [0, -1, -(2**63)])
@@ -473,15 +503,17 @@ def test_a_price_must_be_positive(column: str, value: int) -> None:
     tape.write(Kind.TRADE if column == "price" else Kind.QUOTE, 0, **(whole | {column: value}))
     scored = score(tape.ticks())
     assert scored.verdicts["final_quality"].tolist() == [CORRUPT]
-    (finding,) = scored.last()
-    assert (finding.code, finding.severity, finding.measured) == ("price_not_positive", Severity.CRITICAL, value / 1e9)
+    (finding,) = scored.of("price_not_positive")
+    assert (finding.severity, finding.measured) == (Severity.CRITICAL, value / 1e9)
+    # A zero is no price; −1 and the smallest integer are placeholders besides.
+    assert len(scored.of("sentinel_value")) == (value != 0)
 
 
-@pytest.mark.parametrize("value", [1, 2**63 - 1])
+@pytest.mark.parametrize("value", [1, 2**62])
 def test_any_positive_price_is_positive(value: int) -> None:
     tape = Tape()
     tape.write(Kind.TRADE, 0, price=value, size=1)
-    tape.write(Kind.QUOTE, 1, bid_px=value, ask_px=value)
+    tape.write(Kind.QUOTE, 1, bid_px=value, ask_px=value + 1)
     assert qualities(score(tape.ticks())) == {GOOD}
 
 

@@ -214,7 +214,7 @@ def test_an_overtaken_tick_is_judged_by_its_message_alone() -> None:
 def test_a_model_s_version_stands_in_findings() -> None:
     state = ShardState.new("m7")
     tape = Tape()
-    tape.trade(0, -1)
+    tape.trade(0, -2)
     result = scoring.step(state, check(tape.ticks()).ticks, at(9), ShardSettings())
     assert [(finding.model_version, finding.rules_version) for finding in result.findings] == [("m7", scoring.rules.VERSION)]
 

@@ -19,19 +19,26 @@ BURST = np.dtype(
         ("peak", "<f8"),
         ("share", "<f8"),
         ("flagged", "<i8"),
+        ("major", "<i8"),
+        ("votes", "<i8"),
         ("accepted", "<i8"),
     ]
 )
 """Quotes of this half second, and those of them that moved a price; the most that a half second had (it fades), the usual share
-that moves; whether this half second is a burst, and how many in a row were."""
+that moves; whether this half second is a burst, and how many in a row were; the instrument that most of its quotes may be of, and
+by how many votes (Boyer and Moore, "MJRTY", 1991)."""
 STANDING = 256
 """Prices that stand, by a hash of venue and symbol. One that is pushed out counts as moved: rather no burst than a false one."""
 
 WINDOW_NS = 500_000_000
-WARM = 20
-LEAST = 200
-MANY = 1.5
+WARM = 30
+LEAST = 400
+MANY = 3.0
+"""Times the most so far. Recorded quotes of one stock on eight venues had half seconds of 2.4 times as many as any before without
+moving a price: sizes that change as the market trades."""
 FEW = 0.5
+MAJORITY = 0.2
+"""Votes, as a share of the quotes, that say that one instrument sent three in five or more: its burst, and not its channel's."""
 ACCEPTED = 40
 """After so many half seconds it is the new usual."""
 _FADE = 2.0 ** (-0.5 / 600.0)
@@ -46,7 +53,7 @@ def _close(c):  # type: ignore[no-untyped-def]
         share = float(c.moved) / float(c.quotes)
         c.share += (share - c.share) * max(0.05, 1.0 / float(c.windows + 1))
         c.windows += 1
-    c.quotes = c.moved = c.flagged = 0
+    c.quotes = c.moved = c.flagged = c.votes = 0
 
 
 @nb.njit(cache=True, nogil=True)
@@ -58,12 +65,15 @@ def is_burst(c, standing, price, now):  # type: ignore[no-untyped-def]
         c.window = window
     slot = price & np.uint64(STANDING - 1)
     c.quotes += 1
+    if c.votes == 0:
+        c.major = np.int64(slot)
+    c.votes += 1 if c.major == np.int64(slot) else -1
     if standing[slot] != price:
         standing[slot] = price
         c.moved += 1
     if c.windows < WARM or c.quotes < LEAST or float(c.quotes) <= MANY * c.peak:
         return False
-    if float(c.moved) > FEW * c.share * float(c.quotes):
+    if float(c.moved) > FEW * c.share * float(c.quotes) or float(c.votes) > MAJORITY * float(c.quotes):
         return False
     c.flagged = 1
     return True

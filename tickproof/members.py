@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tickproof import rules
-from tickproof.event import OPENS
+from tickproof.event import ANNOUNCED, MOMENT, OPENS
 from tickproof.evidence import of_tick, verbatim
 from tickproof.features import INDEX, NAMES
 from tickproof.finding import CODES, RULE_SCORE, Contribution, Finding, Quality, fact_score
@@ -29,13 +29,16 @@ REACH_NS = 1_000_000_000
 """Evidence shows the ticks of the instrument within this long before a tick, and within the lookahead after it."""
 FUTURE_NS = 1_000_000_000
 
+HABITS = {"crossed": "quotes of {} cross", "locked": "quotes of {} lock", "size_outlier": "trades of {} have no size"}
+"""Codes that are told once of a venue which does so as a matter of course."""
+
 SYMBOL_BITS = np.uint64(sum(1 << code.bit for code in CODES if code.scope == "symbol"))
 _BITS = [(code.bit, code.name) for code in CODES if code.scope == "symbol"]
 NAN = float("nan")
 
 
 def observe_silences(state: ShardState, events: Array, block: Ticks) -> list[Finding]:
-    """Findings of instruments that fell silent or speak again."""
+    """Findings of instruments that fell silent or speak again, and of what venues do by habit."""
     findings: list[Finding] = []
     for event in events:
         instrument = int(event["subject"])
@@ -43,28 +46,42 @@ def observe_silences(state: ShardState, events: Array, block: Ticks) -> list[Fin
         channel = state.registry.channels[int(state.channel_of[instrument])]
         first, time, row = int(event["first_ts"]), int(event["time"]), int(event["row"])
         values = (float(event["measured"]), float(event["threshold"]), float(event["reference"]))
-        code, scope = int(event["code"]), Scope(channel, venue, symbol)
+        code = int(event["code"])
+        if CODES[code].name in HABITS:
+            findings += _observe_habit(state, event, Scope(channel, venue), block)
+            continue
         if event["mode"] == OPENS and is_shut(state.reference.sessions, venue, time):
             continue
+        scope = Scope(channel, venue, symbol)
         member = Member(code, int(event["mode"]), scope, (first, -1), time, first, values, score=fact_score(CODES[code]))
         findings += state.tracker.observe(member, lambda row=row: of_tick(block, row) if row >= 0 else {})  # type: ignore[misc]
     return findings
 
 
+def _observe_habit(state: ShardState, event: Array, scope: Scope, block: Ticks) -> list[Finding]:
+    """What a venue does as a matter of course, told once and of the venue."""
+    code, time, row = int(event["code"]), int(event["time"]), int(event["row"])
+    done, whole = int(event["threshold"]), int(event["reference"])
+    position = (int(block.rows["ts_recv"][row]), int(block.rows["ordinal"][row]))
+    member = Member(code, ANNOUNCED, scope, position, time, time, (float(event["measured"]), NAN, NAN))
+    said = f"{done} of {whole} {HABITS[CODES[code].name].format(scope.venue)}: its habit, told of no more"
+    return state.tracker.observe(member, lambda: of_tick(block, row), lambda: Why((), (said,)))
+
+
 def observe_verdicts(
-    state: ShardState, block: Ticks, seen: tuple[Array, Array], verdicts: Array, where: tuple[int, ShardSettings]
+    state: ShardState, block: Ticks, seen: tuple[Array, Array, Array], verdicts: Array, where: tuple[int, ShardSettings]
 ) -> list[Finding]:
     """Findings of ticks that became final.
 
     Parameters
     ----------
-    seen : (array of CONTEXT, float64 array)
-        What was held against each tick of `block`, and its features.
+    seen : (array of CONTEXT, float64 array, array of bool)
+        What was held against each tick of `block`, and its features; of each verdict, whether the instrument is flooded.
     verdicts : array of VERDICT
     where : (int, ShardSettings)
         The row in `block` of the first verdict.
     """
-    (context, features), (offset, settings) = seen, where
+    (context, features, flooded), (offset, settings) = seen, where
     findings: list[Finding] = []
     names, rows = block.names, block.rows
     for k in np.flatnonzero(verdicts["final_reasons"] & SYMBOL_BITS).tolist():
@@ -79,20 +96,22 @@ def observe_verdicts(
         changed = quality != int(verdict["quality"]) or verdict["final_reasons"] != verdict["reasons"]
         reasons = int(verdict["final_reasons"])
         for bit, name in _BITS:
-            if not reasons >> bit & 1:
+            if not reasons >> bit & 1 or (name == "burst" and bit + 1 not in context[row]["noted"]):
+                # A burst that is not noted is the channel's, and told of there.
                 continue
             member = Member(
                 code=bit,
-                mode=0,
+                mode=ANNOUNCED if name == "wide_spread" and context[row]["is_stub"] else MOMENT,
                 scope=scope,
                 position=(int(record["ts_recv"]), int(record["ordinal"])),
                 time=time,
                 first_ts=time,
-                values=_measured(name, record, context[row]),
+                values=_measured(name, bit, record, context[row]),
                 quality=quality if CODES[bit].quality == Quality.CORRUPT else CODES[bit].quality,
                 causal=int(verdict["quality"]),
                 score=max(float(verdict["final_score"]), fact_score(CODES[bit])),
                 detected_at=time + settings.lookahead_ns if changed else time,
+                is_flood=bool(flooded[k]),
             )
             findings += state.tracker.observe(
                 member,
@@ -104,14 +123,13 @@ def observe_verdicts(
     return findings
 
 
-def _measured(name: str, record: Array, context: Array) -> tuple[float, float, float]:
+def _measured(name: str, bit: int, record: Array, context: Array) -> tuple[float, float, float]:
     """(measured, threshold, reference) of one code, in the unit that `event.UNITS` gives for it."""
+    for k, noted in enumerate(context["noted"].tolist()):
+        if noted == bit + 1:
+            return tuple(round(value, 9) for value in context["values"][3 * k : 3 * k + 3].tolist())
     if name == "time_implausible":
         return float(int(record["ts_event"]) - int(record["ts_recv"])), float(FUTURE_NS), 0.0
-    if name == "crossed":
-        return int(record["bid_px"]) / UNITS_PER_ONE, int(record["ask_px"]) / UNITS_PER_ONE, int(record["ask_px"]) / UNITS_PER_ONE
-    if name == "wide_spread":
-        return float(context["ratio"]), rules.WIDE_RATIO, 1.0
     if name == "size_outlier":
         size = record["size"] if record["kind"] == rules.TRADE else max(record["bid_sz"], record["ask_sz"])
         return int(size) / UNITS_PER_ONE, NAN, NAN

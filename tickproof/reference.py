@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -17,23 +17,34 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+_Positive = Annotated[int, Field(gt=0, lt=2**63)]
+_Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+
+
 class Channel(_Strict):
-    """One channel: what its `sequence` is, whether a message's sides are judged merged with the last ones, its feed and line."""
+    """One channel: what its `sequence` is, whether a message's sides are judged merged with the last ones, its feed and line.
+
+    `sentinels` are its placeholders, prices and sizes in units of 1e-9; None: the usual ones.
+    """
 
     sequence: Literal["contiguous", "increasing", "shared", "none"] = "contiguous"
     sides: Literal["message", "merge"] = "message"
     feed: str | None = None
     line: str | None = None
+    sentinels: tuple[_Int64, ...] | None = None
 
 
 class Instrument(_Strict):
-    """One symbol, on one venue or (without `venue`) on all. `tick` and `lot` in units of 1e-9. None: learnt."""
+    """One symbol, on one venue or (without `venue`) on all. `tick` and `lot` in units of 1e-9. None: learnt.
+
+    `tick` may be a table: pairs (from this price on, tick), the first from 0.
+    """
 
     symbol: str
     venue: str | None = None
     channel: str | None = None
-    tick: int | None = Field(default=None, gt=0)
-    lot: int | None = Field(default=None, gt=0)
+    tick: _Positive | tuple[tuple[Annotated[int, Field(ge=0, lt=2**63)], _Positive], ...] | None = None
+    lot: _Positive | None = None
     may_cross: bool | None = None
     may_be_negative: bool = False
     peers: tuple[str, ...] = ()

@@ -36,7 +36,6 @@ INSTRUMENT = np.dtype(
         ("slow_level", "<f8"),
         ("seen", "<f8"),
         ("seen_time", "<i8"),
-        ("seen_late", "<i8"),
         ("lag_log", "<f8"),
         ("lags", "<i8"),
         ("held", "<f8"),
@@ -62,20 +61,65 @@ INSTRUMENT = np.dtype(
         ("flagged_run", "<i8"),
         ("volume_fast", "<f8"),
         ("volume_slow", "<f8"),
-        ("halted", "<i8"),
-        ("silent", "<i8"),
-        ("symbol", "<i8"),
-        ("venue", "<i8"),
-        ("next", "<i8"),
-        ("known", "<i8"),
-        ("crosses", "<i8"),
-        ("may_be_negative", "<i8"),
-        ("merges", "<i8"),
+        # What `apart` remembers: the usual distance to the other venues, and when they were last together.
+        ("basis", "<f8"),
+        ("basis_scale", "<f8"),
+        ("anchor", "<f8"),
+        ("anchor_others", "<f8"),
+        ("anchor_time", "<i8"),
+        ("ratio", "<f8"),
+        ("ratio_since", "<i8"),
+        ("leap", "<f4"),
+        ("evidence", "<f4"),
+        ("longest", "<f4"),
+        ("stood", "<f4", (3,)),
+        ("followed", "<f4", (3,)),
+        ("run_since", "<i8"),
+        ("bases", "<i4"),
+        ("apart", "<i4"),
+        ("ratio_count", "<i4"),
+        # `grid`: prices' grid, and how many kept it; lots.
+        ("on_grid", "<i4"),
+        ("off_grid", "<i4"),
+        ("on_lot", "<i4"),
+        ("off_lot", "<i4"),
+        # `quiet`: trades outside a still quote, and the busiest second.
+        ("outs", "<i4"),
+        ("out_share", "<f4"),
+        ("outs_since", "<i8"),
+        ("burst_second", "<i8"),
+        ("burst_ticks", "<i4"),
+        ("burst_moves", "<i4"),
+        ("busiest", "<f8"),
+        # `corrections`: the last trade, and the level before it.
+        ("trade_id", "<i8"),
+        ("level_before", "<f8"),
+        # Where its rows are in `reference_tables`, and its lot.
+        ("lot", "<i8"),
+        ("bands", "<i4"),
+        ("sentinels", "<i4"),
+        ("action", "<i4"),
+        ("symbol", "<i4"),
+        ("venue", "<i4"),
+        ("next", "<i4"),
+        ("halted", "u1"),
+        ("silent", "u1"),
+        ("known", "u1"),
+        ("crosses", "u1"),
+        ("may_be_negative", "u1"),
+        ("merges", "u1"),
+        ("seen_late", "u1"),
+        ("ratio_kind", "u1"),
+        ("out_side", "u1"),
+        ("trade_known", "u1"),
+        ("grid", "u1"),
+        ("band_count", "u1"),
+        ("spare", "u1", (4,)),
     ]
 )
 """Prices `bid`, `ask`, `run_price` in 1e-9; `level`, `held`, `slow_level` natural logarithms of a price; `scale` of a log price;
 `shifted` the last price refused because it lay a power of ten away; `next` links the instruments of one
-symbol. The last three are reference data."""
+symbol. What comes from reference data is filled in when an instrument is first seen."""
 
 CROSSING_LEARNT, NEVER_CROSSES, MAY_CROSS = 0, 1, 2
 """What is known of a venue's quotes."""

@@ -8,11 +8,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from tickproof import rules, shard_kernel, statistics
+from tickproof import message_rules, reference_tables, rules, shard_kernel, share, statistics
 from tickproof.event import EVENT
 from tickproof.features import INDEX, NAMES
 from tickproof.finding import BY_NAME, CORRUPT_BITS, RULE_SCORE, VERDICT, Finding, Quality
 from tickproof.members import observe_silences, observe_verdicts
+from tickproof.reference import NOTHING, Reference
 from tickproof.shard import LIFE, ShardState, tag
 from tickproof.tick import Array, Ticks, concat, joined
 
@@ -94,7 +95,7 @@ def step(state: ShardState, ticks: Ticks, horizon_ns: int, settings: ShardSettin
     features = np.concatenate([state.features, np.empty((len(ticks), len(NAMES)))])
     tags = tag(work, block)
     times = np.array([(settings.lookahead_ns, horizon_ns, start, state.final)], shard_kernel.TIMES)
-    events = np.zeros(4 * len(ticks) + 4 * work.count + 4, EVENT)
+    events = np.zeros(4 * len(ticks) + 4 * work.count + 2 * len(work.venues) + 4, EVENT)
     final, n = shard_kernel.walk(block.rows, tags, context, features, work.arrays(), times, events)
     scores = np.concatenate([state.scores, _model_scores(settings.detector, context[start:], features[start:])])
 
@@ -108,8 +109,9 @@ def step(state: ShardState, ticks: Ticks, horizon_ns: int, settings: ShardSettin
     for name, before, after in zip(("quality", "score", "reasons"), causal, last, strict=True):
         verdicts[name], verdicts["final_" + name] = before[:count], after
 
+    flooded = share.passed(block.rows[done], np.where(tags[2][done], -1, tags[0][done]), verdicts["final_quality"], work.minutes)
     findings = observe_silences(work, events[:n], block)
-    findings += observe_verdicts(work, block, (context, features), verdicts, (state.final, settings))
+    findings += observe_verdicts(work, block, (context, features, flooded), verdicts, (state.final, settings))
     # Not the time of the last tick walked: a tick that is not final yet may still join a finding.
     findings += work.tracker.expire(int(block.rows["event_time"][final] if final < size else work.shard["time"][0]))
     counted = ~tags[2][done].astype(bool)
@@ -182,10 +184,12 @@ def _statistics(state: ShardState, rows: Array, instruments: Array, quality: Arr
     return statistics.symbol_rows(out[:n], state.registry.instruments)
 
 
-def overtaken(ticks: Ticks) -> Array:
+def overtaken(ticks: Ticks, reference: Reference = NOTHING) -> Array:
     """Verdicts (VERDICT) on ticks that came behind the watermark: rules about the message alone, and no state is moved."""
     verdicts = np.zeros(len(ticks), VERDICT)
-    bits = rules.stateless_all(ticks.rows)
+    bits = message_rules.stateless_all(ticks.rows, *reference_tables.usual_placeholders())
+    negative = [rules.POSITIVE | rules.SENTINEL if _may_be_negative(ticks, row, reference) else 0 for row in np.flatnonzero(bits)]
+    bits[bits != 0] &= ~np.array(negative, np.uint64)
     corrupt = (bits & np.uint64(rules.ALWAYS_CORRUPT)) != 0
     suspect = (bits & np.uint64(rules.SUSPECT)) != 0
     for prefix in ("", "final_"):
@@ -193,6 +197,12 @@ def overtaken(ticks: Ticks) -> Array:
         verdicts[prefix + "quality"] = np.select([corrupt, suspect], [Quality.CORRUPT, Quality.SUSPECT], Quality.GOOD)
         verdicts[prefix + "score"] = np.where(corrupt, RULE_SCORE, 0.0)
     return verdicts
+
+
+def _may_be_negative(ticks: Ticks, row: int, reference: Reference) -> bool:
+    venue, symbol = ticks.name(ticks.rows["venue"][row]), ticks.name(ticks.rows["symbol"][row])
+    known = reference.instrument(venue or "", symbol or "")
+    return known is not None and known.may_be_negative
 
 
 __all__ = ["LIFE", "Detector", "ShardResult", "ShardSettings", "overtaken", "rules", "step"]

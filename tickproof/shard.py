@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from tickproof import rolling, rules, shard_kernel, silence
+from tickproof import rolling, rules, shard_kernel, share, silence
 from tickproof.features import NAMES
 from tickproof.reference import NOTHING, Reference
+from tickproof.reference_tables import Index, Tables, build
 from tickproof.statistics import ACCUMULATOR
 from tickproof.tick import Array, Ticks, copied, empty
 from tickproof.tracking import Tracker
@@ -48,7 +49,7 @@ class Registry:
 
 @dataclass(slots=True)
 class ShardState:
-    """All that a shard remembers; about 560 bytes an instrument. `step` works on a copy.
+    """All that a shard remembers; about 770 bytes an instrument. `step` works on a copy.
 
     `block` holds the last second of final ticks and those that are not final yet, from row `final` on; `context`, `features`
     and `scores` lie beside it.
@@ -62,17 +63,21 @@ class ShardState:
     channel_of: Array
     shard: Array
     accumulators: Array
+    minutes: Array
     tracker: Tracker
     block: Ticks
     context: Array
     features: npt.NDArray[np.float64]
     scores: npt.NDArray[np.float32]
+    tables: Tables
+    index: Index
     final: int = 0
     reference: Reference = NOTHING
 
     @classmethod
     def new(cls, model_version: str = "none", reference: Reference = NOTHING) -> ShardState:
         """A shard that saw nothing yet."""
+        tables, index = build(reference)
         return cls(
             registry=Registry(),
             instruments=np.zeros(1, rolling.INSTRUMENT),
@@ -82,11 +87,14 @@ class ShardState:
             channel_of=np.zeros(1, np.int64),
             shard=np.zeros(1, shard_kernel.SHARD),
             accumulators=np.zeros(1, ACCUMULATOR),
+            minutes=np.zeros(1, share.MINUTE),
             tracker=Tracker(rules.VERSION, model_version, reference.feeds()),
             block=empty(),
             context=np.zeros(0, rules.CONTEXT),
             features=np.zeros((0, len(NAMES))),
             scores=np.zeros(0, np.float32),
+            tables=tables,
+            index=index,
             reference=reference,
         )
 
@@ -106,20 +114,23 @@ class ShardState:
             self.channel_of.copy(),
             copied(self.shard),
             copied(self.accumulators),
+            copied(self.minutes),
             self.tracker.copy(),
             self.block,
             self.context,
             self.features,
             self.scores,
+            self.tables,
+            self.index,
             self.final,
             self.reference,
         )
 
-    def arrays(self) -> tuple[Array, ...]:
+    def arrays(self) -> tuple[Array | Tables, ...]:
         """The arrays as the kernel takes them; known instruments only, but at least one."""
         known = max(self.count, 1)
         scratch = np.empty(rolling.MAX_OTHERS)
-        return self.instruments[:known], self.heads, self.venues, self.clocks, self.shard, scratch
+        return self.instruments[:known], self.heads, self.venues, self.clocks, self.shard, scratch, self.tables
 
 
 def tag(state: ShardState, block: Ticks) -> tuple[Array, Array, Array, Array]:
@@ -172,6 +183,7 @@ def _instrument(state: ShardState, venue: str, symbol: str, channel: int) -> int
         return index
     state.instruments = _grown(state.instruments, state.count)
     state.accumulators = _grown(state.accumulators, state.count)
+    state.minutes = _grown(state.minutes, state.count)
     state.channel_of = _grown(state.channel_of, state.count)
     symbol_index = registry.find("symbol", registry.symbols, symbol)
     venue_index = registry.find("venue", registry.venues, venue)
@@ -188,6 +200,10 @@ def _instrument(state: ShardState, venue: str, symbol: str, channel: int) -> int
         one["may_be_negative"] = known.may_be_negative
         if known.may_cross is not None:
             one["crosses"] = rolling.MAY_CROSS if known.may_cross else rolling.NEVER_CROSSES
+        one["bands"], one["band_count"] = state.index.bands.get(known, (0, 0))
+        one["lot"] = known.lot or 0
+    one["action"] = state.index.actions.get(symbol, 0)
+    one["sentinels"] = state.index.lists.get(registry.channels[channel], 0)
     channel_known = state.reference.channels.get(registry.channels[channel])
     one["merges"] = channel_known is not None and channel_known.sides == "merge"
     state.heads[symbol_index] = index

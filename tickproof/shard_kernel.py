@@ -7,9 +7,11 @@ import math
 import numba as nb
 import numpy as np
 
-from tickproof import rolling, rules, silence
+from tickproof import corrections, grid, message_rules, price_rules, priced, rolling, rules, silence, sizes, still
+from tickproof.event import ANNOUNCED
 from tickproof.features import INDEX
-from tickproof.rolling import accept, arrive, effective_scale, learn_size, learn_spread, others, see, settle, share_shift
+from tickproof.finding import BY_NAME
+from tickproof.rolling import accept, arrive, learn_spread, others, see, share_shift
 from tickproof.tick import Condition, Kind, Present
 
 SHARD = np.dtype([("second", "<i8"), ("time", "<i8")])
@@ -18,47 +20,16 @@ TIMES = np.dtype([("lookahead", "<i8"), ("horizon", "<i8"), ("start", "<i8"), ("
 
 SECOND_NS = 1_000_000_000
 _QUOTE, _TRADE, _STATUS = int(Kind.QUOTE), int(Kind.TRADE), int(Kind.STATUS)
-_TS_EVENT, _BID_SZ, _ASK_SZ, _SIZE = int(Present.TS_EVENT), int(Present.BID_SZ), int(Present.ASK_SZ), int(Present.SIZE)
+_TS_EVENT = int(Present.TS_EVENT)
 _STOPPED = int(Condition.HALTED | Condition.SESSION_CLOSED)
 _GOES_ON = int(Condition.RESUMED | Condition.SESSION_OPENED)
 
-_F_TRADE, _F_DEVIATION, _F_RESIDUAL, _F_SOURCES = INDEX["is_trade"], INDEX["deviation"], INDEX["residual"], INDEX["sources"]
-_F_OUTSIDE, _F_QUOTE_AGE = INDEX["outside"], INDEX["quote_age"]
-_F_SPREAD_BP, _F_SPREAD_RATIO = INDEX["spread_bp"], INDEX["spread_ratio"]
-_F_BID_MOVE, _F_ASK_MOVE = INDEX["bid_move"], INDEX["ask_move"]
-_F_SIZE, _F_BALANCE, _F_INTERVAL, _F_RATE = INDEX["size"], INDEX["size_balance"], INDEX["interval"], INDEX["rate_ratio"]
-_F_EQUAL, _F_MISSED, _F_TEN = INDEX["equal_run"], INDEX["missed_move"], INDEX["ten_distance"]
-_F_LAST, _F_STEP, _F_MOVE, _F_WIDTH = INDEX["last_deviation"], INDEX["step"], INDEX["others_move"], INDEX["others_width"]
-_F_FLAGGED, _F_VOLUME, _F_CONDITIONS = INDEX["flagged_run"], INDEX["volume_ratio"], INDEX["conditions"]
+_CROSSED, _LOCKED, _WIDE = BY_NAME["crossed"].bit, BY_NAME["locked"].bit, BY_NAME["wide_spread"].bit
+_SENTINEL, _SIZE = BY_NAME["sentinel_value"].bit, BY_NAME["size_outlier"].bit
+NEAR = 0.5
+"""A placeholder so near a symbol's level, log, is its price."""
 
-
-@nb.njit(cache=True, nogil=True)
-def _quote_features(row, state, x, scale, features):  # type: ignore[no-untyped-def]
-    """Features of the sides. Returns (relative spread, does one side move alone)."""
-    bid_move = math.log(float(row.bid_px) / float(state.bid)) if state.bid > 0 else 0.0
-    ask_move = math.log(float(row.ask_px) / float(state.ask)) if state.ask > 0 else 0.0
-    spread = float(row.ask_px - row.bid_px) / math.exp(x)
-    features[_F_BID_MOVE] = bid_move / scale
-    features[_F_ASK_MOVE] = ask_move / scale
-    features[_F_SPREAD_BP] = 1e4 * spread
-    if state.spreads >= rules.SPREADS_NEEDED and spread > 0.0:
-        features[_F_SPREAD_RATIO] = math.log(spread) - state.spread_log
-    if (row.present & _BID_SZ) != 0 and (row.present & _ASK_SZ) != 0 and row.bid_sz > 0 and row.ask_sz > 0:
-        features[_F_BALANCE] = math.log(float(row.bid_sz) / float(row.ask_sz))
-    larger = max(abs(bid_move), abs(ask_move))
-    alone = larger > rules.DEVIATION_FLOOR and (bid_move * ask_move <= 0.0 or min(abs(bid_move), abs(ask_move)) < 0.25 * larger)
-    return spread, alone
-
-
-@nb.njit(cache=True, nogil=True)
-def _outside(row, state, x, now):  # type: ignore[no-untyped-def]
-    """How far a trade lies outside its venue's fresh quotes of earlier stamps, log; NaN where there are none."""
-    if state.bid <= 0 or state.ask <= 0 or state.bid > state.ask:
-        return np.nan
-    oldest = min(state.bid_time, state.ask_time)
-    if now - oldest > rules.QUOTE_FRESH_NS or max(state.bid_time, state.ask_time) >= now:
-        return np.nan
-    return max(math.log(float(state.bid)) - x, x - math.log(float(state.ask)), 0.0)
+_F_TRADE, _F_INTERVAL, _F_RATE = INDEX["is_trade"], INDEX["interval"], INDEX["rate_ratio"]
 
 
 @nb.njit(cache=True, nogil=True)
@@ -72,201 +43,26 @@ def _price(row):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def _sizes(row, state, features):  # type: ignore[no-untyped-def]
-    """Size features; learns sizes."""
-    if row.kind == _TRADE:
-        features[_F_SIZE] = learn_size(state, 1, row.size)
-        size = max(float(row.size), 0.0)
-        if state.trades == 0:
-            state.volume_fast = size
-            state.volume_slow = size
-        state.volume_fast += 0.2 * (size - state.volume_fast)
-        state.volume_slow += 0.01 * (size - state.volume_slow)
-        if state.volume_fast > 0.0 and state.volume_slow > 0.0:
-            features[_F_VOLUME] = math.log(state.volume_fast / state.volume_slow)
-        state.trades += 1
-        return
-    state.quotes += 1
-    largest = np.int64(-1)
-    if (row.present & _BID_SZ) != 0:
-        largest = max(largest, row.bid_sz)
-    if (row.present & _ASK_SZ) != 0:
-        largest = max(largest, row.ask_sz)
-    if largest >= 0:
-        features[_F_SIZE] = learn_size(state, 0, largest)
-
-
-@nb.njit(cache=True, nogil=True)
-def _equal_run(row, state, middle, scale, features):  # type: ignore[no-untyped-def]
-    """Count how long the price stands still, and what the others did meanwhile."""
-    price = row.price if row.kind == _TRADE else row.bid_px + row.ask_px
-    if row.kind == _QUOTE or state.quotes == 0:
-        if price == state.run_price:
-            state.run += 1
-        else:
-            state.run = 1
-            state.run_price = price
-            state.run_others = middle
-    if math.isnan(state.run_others):
-        state.run_others = middle
-    features[_F_EQUAL] = math.log(float(max(state.run, 1)))
-    features[_F_MISSED] = (middle - state.run_others) / scale
-
-
-@nb.njit(cache=True, nogil=True)
-def _priced(i, row, now, late, context, features, state, shared_state):  # type: ignore[no-untyped-def]
-    """Judge a tick that has a price, then learn from it: features use only what came before."""
-    instruments, heads, venues, scratch = shared_state
-    x = context.x
-    context.base = context.rule
-    scale = effective_scale(state, now)
-    since = now - rolling.FRESH_NS
-    middle, sources, width, move = others(instruments, heads[state.symbol], context.instrument, since, scratch)
-    context.others = middle
-    warm = state.accepted >= rolling.WARM
-    # What is new here is held against what other venues agree on.
-    context.level = state.level if warm else (middle if width <= rules.AGREE else np.nan)
-    quote = row.kind == _QUOTE
-    explained = (not quote) and (row.conditions & rules.EXPLAINING) != 0
-    extended = (row.conditions & rules.EXTENDED) != 0
-    deviation = x - state.level if warm else np.nan
-    features[_F_DEVIATION] = deviation / scale
-    features[_F_RESIDUAL] = (x - middle) / max(scale, state.residual_scale)
-    features[_F_SOURCES] = sources
-    features[_F_MOVE] = move / scale
-    features[_F_WIDTH] = width / scale
-    features[_F_LAST] = state.last_deviation
-    features[_F_STEP] = (x - state.last_price) / scale if state.last_price != 0.0 else 0.0
-    split = False
-    if warm:
-        k, features[_F_TEN] = rules.power_of_ten(deviation, scale)
-        if abs(deviation) < 0.5 * rules.LN10:
-            features[_F_TEN] = 1.0
-        if k != 0:
-            split = share_shift(instruments, heads[state.symbol], context.instrument, now, x, rules.TEN_WIDTH)
-    spread, alone, wide = 0.0, False, False
-    if quote:
-        spread, alone = _quote_features(row, state, x, scale, features)
-        crossed, quality = rules.check_crossed(row.bid_px, row.ask_px, venues[state.venue], state.crosses)
-        if crossed:
-            context.bits |= np.uint64(rules.CROSSED)
-            context.rule = quality
-        elif state.spreads >= rules.SPREADS_NEEDED and spread > rules.WIDE_FLOOR:
-            context.ratio = spread / math.exp(state.spread_log)
-            wide = context.ratio > rules.WIDE_RATIO
-            if wide:
-                context.bits |= np.uint64(rules.WIDE)
-                context.rule = max(context.rule, 1)
-                # The median learns from these too, or a spread that stays wide would be flagged for ever.
-                learn_spread(state, spread)
-        context.base = context.rule
-    else:
-        outside = _outside(row, state, x, now)
-        half = max(math.exp(state.spread_log), rolling.FLOOR) if state.spreads > 0 else scale
-        features[_F_OUTSIDE] = outside / half
-        if state.bid_time > 0 and state.ask_time > 0:
-            features[_F_QUOTE_AGE] = math.log10(1e-6 + 1e-9 * float(max(now - min(state.bid_time, state.ask_time), 0)))
-        far = outside > max(rules.OUTSIDE_SPREADS * half, rules.OUTSIDE_FLOOR)
-        if explained:
-            context.limit = max(5.0 * scale, 10.0e-4)
-            if far or abs(deviation) > context.limit:
-                context.bits |= np.uint64(rules.EXPLAINED)
-        elif far and not (sources > 0 and abs(x - middle) <= rules.SHARED * outside):
-            context.bits |= np.uint64(rules.OUTSIDE)
-            context.rule = max(context.rule, 2 if sources > 0 and not extended else 1)
-    _sizes(row, state, features)
-    _equal_run(row, state, middle, scale, features)
-    features[_F_CONDITIONS] = 1.0 if explained else 0.0
-    if explained:
-        return
-    off = rules.is_off(context, state, scale, _slack(state, spread if quote else -1.0))
-    shared = off and (split or _shared(context, state, (scale, middle, sources), shared_state))
-    if off and not alone:
-        rules.judge(context, (scale, shared, sources, extended))
-    state.flagged_run = state.flagged_run + 1 if off else 0
-    features[_F_FLAGGED] = math.log(1.0 + state.flagged_run)
-    context.run = state.flagged_run
-    context.watch = context.watch or (context.bits & np.uint64(rules.OUTSIDE)) != 0
-    state.last_deviation = deviation / scale if warm else 0.0
-    state.last_price, state.last_price_time = x, now
-    bad = (context.bits & np.uint64(rules.CROSSED | rules.COPY)) != 0 or wide
-    if (context.bits & np.uint64(rules.TEN)) != 0:
-        # Remembered apart from what is seen, and a new level only after long, where no venue says otherwise.
-        state.shifted, state.shifted_time = x, now
-        if not bad and sources == 0 and settle(state, x, now, max(6.0 * scale, 15.0e-4), rules.NEW_LEVEL_TEN):
-            accept(state, x, now, quote)
-    elif not bad:
-        _learn(row, now, state, (x, spread, scale, middle, sources, off, shared, late))
-    context.accepted = state.accepted
-
-
-@nb.njit(cache=True, nogil=True)
-def _slack(state, spread):  # type: ignore[no-untyped-def]
-    """What the spread explains of a deviation: a trade stands at either side, the middle of a quote moves with its width.
-
-    `spread` is the quote's, relative; −1 for a trade.
-    """
-    usual = math.exp(state.spread_log) if state.spreads > 0 else 0.0
-    if spread >= 0.0:
-        return 0.5 * abs(spread - usual)
-    if 0 < state.bid < state.ask:
-        usual = max(usual, float(state.ask - state.bid) / float(state.bid))
-    return 0.5 * usual
-
-
-@nb.njit(cache=True, nogil=True)
-def _shared(context, state, seen, shared_state):  # type: ignore[no-untyped-def]
-    """Do other venues share the move? All that spoke lately, or those that spoke since this one's level: they know more."""
-    scale, middle, sources = seen
-    instruments, heads, _, scratch = shared_state
-    if sources == 0 or rules.shares(middle, context, state, scale):
-        return sources > 0
-    newer, count, _, _ = others(instruments, heads[state.symbol], context.instrument, state.level_time + 1, scratch)
-    return count > 0 and rules.shares(newer, context, state, scale)
-
-
-@nb.njit(cache=True, nogil=True)
-def _learn(row, now, state, seen):  # type: ignore[no-untyped-def]
-    """Move the references, if this price may move them."""
-    x, spread, scale, middle, sources, off, shared, late = seen
-    quote = row.kind == _QUOTE
-    see(state, x, now, late, quote)
-    if state.accepted < rolling.WARM:
-        off = off or (state.accepted > 2 and abs(x - state.level) > 0.05)
-        shared = False
-    if off and not shared:
-        patience = rules.NEW_LEVEL if sources > 0 else rules.NEW_LEVEL_ALONE
-        if not settle(state, x, now, max(6.0 * scale, 15.0e-4), patience):
-            return
-    accept(state, x, now, quote)
-    if sources > 0:
-        state.residual_scale += 0.03 * (min(abs(x - middle), 4.0 * max(state.residual_scale, scale)) - state.residual_scale)
-    if quote:
-        state.bid, state.ask = row.bid_px, row.ask_px
-        state.bid_time = state.ask_time = now
-        if spread > 0.0:
-            learn_spread(state, spread)
-
-
-@nb.njit(cache=True, nogil=True)
 def _one_sided(row, now, late, context, state, venue):  # type: ignore[no-untyped-def]
     """A message with one side moves that side alone; it is judged against the other only where the channel's sides merge."""
-    if (row.present & rules.BID) != 0:
+    bid, ask = (row.present & rules.BID) != 0, (row.present & rules.ASK) != 0
+    still.new_sides(state, row.bid_px if bid else state.bid, row.ask_px if ask else state.ask)
+    if bid:
         state.bid, state.bid_time = row.bid_px, now
-    if (row.present & rules.ASK) != 0:
+    if ask:
         state.ask, state.ask_time = row.ask_px, now
     fresh = min(state.bid_time, state.ask_time) > 0 and now - min(state.bid_time, state.ask_time) <= 10 * SECOND_NS
     if fresh and state.merges and min(state.bid, state.ask) > 0:
-        crossed, quality = rules.check_crossed(state.bid, state.ask, venue, state.crosses)
+        crossed, quality = message_rules.check_crossed(state.bid, state.ask, venue, state.crosses)
+        bid, ask = float(state.bid) * 1e-9, float(state.ask) * 1e-9
         if crossed:
-            context.bits |= np.uint64(rules.CROSSED)
-            context.rule = max(context.rule, quality)
+            rules.note(context, _CROSSED, quality, (bid, ask, ask))
         elif state.spreads >= rules.SPREADS_NEEDED and state.ask > state.bid:
             spread = float(state.ask - state.bid) / float(state.bid)
             context.ratio = spread / math.exp(state.spread_log)
             if spread > rules.WIDE_FLOOR and context.ratio > rules.WIDE_RATIO:
-                context.bits |= np.uint64(rules.WIDE)
-                context.rule = max(context.rule, 1)
+                rules.note(context, _WIDE, 1, (context.ratio, rules.WIDE_RATIO, 1.0))
+                context.is_stub = state.ask // priced.STUB_RATIO >= state.bid
     if fresh and 0 < state.bid < state.ask:
         x = 0.5 * (math.log(float(state.bid)) + math.log(float(state.ask)))
         spread = float(state.ask - state.bid) / math.exp(x)
@@ -278,21 +74,95 @@ def _one_sided(row, now, late, context, state, venue):  # type: ignore[no-untype
 
 
 @nb.njit(cache=True, nogil=True)
-def _finish(row, context, state, shared_state, lookahead):  # type: ignore[no-untyped-def]
-    """Make one tick's verdict final; the state holds everything up to its event time + lookahead, and nothing later."""
-    context.final_bits = context.bits
-    context.final_rule = context.rule
-    if context.watch:
-        instruments, heads, _, scratch = shared_state
+def _finish(at, rows, context, view, shared_state):  # type: ignore[no-untyped-def]
+    """Make one tick's verdict final; the state holds everything up to its event time + lookahead, and nothing later.
+
+    `view` is (instrument of each row, lookahead, the first row past it).
+    """
+    instrument_of, lookahead, end = view
+    instruments, heads, _, scratch = shared_state
+    row, mine = rows[at], context[at]
+    mine.final_bits = mine.bits
+    mine.final_rule = mine.rule
+    state = instruments[max(instrument_of[at], 0)]
+    if mine.watch:
         now = row.event_time + lookahead
-        head, index = heads[state.symbol], context.instrument
+        head, index = heads[state.symbol], mine.instrument
         middle, sources, _, _ = others(instruments, head, index, now - rolling.FRESH_NS, scratch)
         newer, newer_sources, _, _ = others(instruments, head, index, row.event_time + 1, scratch)
         extended = (row.conditions & rules.EXTENDED) != 0
         split = False
-        if (context.bits & np.uint64(rules.TEN)) != 0:
-            split = share_shift(instruments, head, index, now, context.x, rules.TEN_WIDTH)
-        rules.settle_verdict(context, row, state, (middle, sources, newer, newer_sources, extended, split))
+        if (mine.bits & np.uint64(rules.TEN | rules.UNIT)) != 0:
+            split = share_shift(instruments, head, index, now, mine.x, rules.TEN_WIDTH)
+        price_rules.settle_verdict(mine, row, state, (middle, sources, newer, newer_sources, extended, split))
+    if mine.size_watch:
+        sizes.settle(rows, at, end, mine, (instrument_of, state))
+
+
+@nb.njit(cache=True, nogil=True)
+def _facts(row, context, state, k, view):  # type: ignore[no-untyped-def]
+    """What the message alone tells, with the instrument's switches; `k` is −1 where there is no instrument. Returns whether it
+    has prices that can be judged.
+
+    `view` is (VENUE of the instrument, placeholders, their lists).
+    """
+    venue, placeholders, lists = view
+    mine = state.sentinels if k >= 0 else 0
+    context.bits = message_rules.stateless(row, row.symbol >= 0)
+    not_positive = (context.bits & np.uint64(rules.POSITIVE)) != 0
+    negative = k >= 0 and state.may_be_negative
+    if not_positive and negative:
+        context.bits &= ~np.uint64(rules.POSITIVE)
+    value = message_rules.placeholder(row, placeholders, (lists[mine, 0], lists[mine + 1, 0], lists[mine, 1]))
+    if value != 0:
+        # Where a symbol trades at such a price, or below zero, it is one.
+        near = k >= 0 and value > 0 and state.accepted >= rolling.WARM and abs(math.log(float(value)) - state.level) < NEAR
+        if not near and not (negative and value == -rules.ONE):
+            rules.note(context, _SENTINEL, 2, (float(value) * 1e-9, float(value) * 1e-9, np.nan))
+    wrong = rules.ALWAYS_CORRUPT
+    if k >= 0 and row.kind == _TRADE:
+        venue.trades += 1
+        if (context.bits & np.uint64(rules.SIZE)) != 0 and row.size == 0:
+            rules.keep(context, _SIZE, (0.0, 0.0, np.nan))
+            if venue.trades <= rules.EMPTY_NEEDED or message_rules.prints_empty(venue):
+                wrong &= ~rules.SIZE
+                if venue.trades > rules.HABIT_QUOTES:
+                    context.bits &= ~np.uint64(rules.SIZE)
+                else:
+                    context.rule = 1
+            venue.empty += 1
+    if (context.bits & np.uint64(wrong)) != 0:
+        context.rule = 2
+    elif (context.bits & np.uint64(rules.SUSPECT)) != 0:
+        context.rule = 1
+    return (context.bits & np.uint64(rules.MISSING | rules.SENTINEL)) == 0 and not not_positive
+
+
+@nb.njit(cache=True, nogil=True)
+def _habits(i, k, now, venue, level, at):  # type: ignore[no-untyped-def]
+    """Tell once what a venue does by habit; `at` is (events, their number). Returns the number."""
+    events, n = at
+    price = rules.price_of(level)
+    if (venue.told & 1) == 0 and message_rules.crosses_by_habit(venue):
+        venue.told |= 1
+        n = _habit(_CROSSED, (i, k, now, price * venue.width), (venue.crossed, venue.quotes), events, n)
+    if (venue.told & 2) == 0 and message_rules.locks_by_habit(venue):
+        venue.told |= 2
+        n = _habit(_LOCKED, (i, k, now, price), (venue.locked, venue.quotes), events, n)
+    if (venue.told & 4) == 0 and venue.trades >= rules.HABIT_QUOTES and message_rules.prints_empty(venue):
+        venue.told |= 4
+        n = _habit(_SIZE, (i, k, now, 0.0), (venue.empty, venue.trades), events, n)
+    return n
+
+
+@nb.njit(cache=True, nogil=True)
+def _habit(code, at, counts, events, n):  # type: ignore[no-untyped-def]
+    event = events[n]
+    event.row, event.subject, event.time, event.measured = at
+    event.first_ts = event.time
+    event.threshold, event.reference = counts
+    event.code, event.mode = code, ANNOUNCED
+    return n + 1
 
 
 @nb.njit(cache=True, nogil=True)
@@ -305,7 +175,7 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
         Ticks that are not final yet, then the new ones, in the shard's order.
     tags : (instrument of each row or -1, channel of each row, 1 where a row only shows life; channel by instrument)
     context, features : arrays of CONTEXT, shape (n,), and float64, shape (n, features)
-    state : (array of INSTRUMENT, first instrument by symbol, array of VENUE, array of CLOCK, array of SHARD of one, scratch)
+    state : (INSTRUMENT by instrument, first instrument by symbol, VENUE by venue, CLOCK by channel, one SHARD, scratch, Tables)
     times : array of TIMES of one
     events : array of EVENT
 
@@ -314,7 +184,8 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
     (first row that is not final, number of events)
     """
     instrument_of, row_channel, life, channel_of = tags
-    instruments, heads, venues, clocks, shards, scratch = state
+    instruments, heads, venues, clocks, shards, scratch, tables = state
+    placeholders, lists, bands, actions = tables
     shared_state = (instruments, heads, venues, scratch)
     shard = shards[0]
     lookahead, horizon, final = times[0].lookahead, times[0].horizon, times[0].final
@@ -323,8 +194,7 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
         row = rows[i]
         now = row.event_time
         while final < i and rows[final].event_time + lookahead < now:
-            k = instrument_of[final]
-            _finish(rows[final], context[final], instruments[max(k, 0)], shared_state, lookahead)
+            _finish(final, rows, context, (instrument_of, lookahead, i), shared_state)
             final += 1
         second = (now + SECOND_NS - 1) // SECOND_NS
         if second > shard.second:
@@ -342,17 +212,12 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
         features[i, :] = np.nan
         if life[i]:
             continue
-        mine.bits = rules.stateless(row, row.symbol >= 0)
-        not_positive = (mine.bits & np.uint64(rules.POSITIVE)) != 0
-        if not_positive and k >= 0 and instruments[k].may_be_negative:
-            mine.bits &= ~np.uint64(rules.POSITIVE)
-        if (mine.bits & np.uint64(rules.ALWAYS_CORRUPT)) != 0:
-            mine.rule = 2
-        elif (mine.bits & np.uint64(rules.SUSPECT)) != 0:
-            mine.rule = 1
+        one = instruments[max(k, 0)]
+        judged = _facts(row, mine, one, k, (venues[one.venue], placeholders, lists))
         if k < 0:
             continue
-        one = instruments[k]
+        if actions[one.action].ts <= now:
+            corrections.act(instruments, heads, k, now, actions)
         # Quotes and trades may come by two channels: an instrument goes by the clock of its first one.
         home = clocks[channel_of[k]]
         if row.kind == _STATUS:
@@ -366,6 +231,8 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
             one.others_ticks = rolling.ticks_of_others(instruments, heads[one.symbol], k)
         one.last_clock = home.alive_ns
         if row.kind > _TRADE:
+            if row.kind <= 3:
+                corrections.take_back(row, now, mine, one)
             one.last_time = now
             continue
         features[i, _F_TRADE] = 1.0 if row.kind == _TRADE else 0.0
@@ -374,17 +241,19 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
             features[i, _F_RATE] = math.log((one.gap_slow_ns + 1e3) / (one.gap_fast_ns + 1e3))
         arrive(one, now)
         late = (row.present & _TS_EVENT) != 0 and rolling.learn_lag(one, float(row.ts_recv - row.ts_event))
-        if (mine.bits & np.uint64(rules.MISSING)) != 0 or not_positive:
-            # Nothing here can be said of a price that has no logarithm, allowed or not.
-            continue
-        mine.x = _price(row)
-        if math.isnan(mine.x):
-            one.quotes += 1
-            _one_sided(row, now, late, mine, one, venues[one.venue])
-        else:
-            _priced(i, row, now, late, mine, features[i], one, shared_state)
+        if judged:
+            grid.check(row, mine, one, bands)
+            mine.x = _price(row)
+            if math.isnan(mine.x):
+                one.quotes += 1
+                _one_sided(row, now, late, mine, one, venues[one.venue])
+            else:
+                priced.judge(row, now, late, mine, features[i], one, shared_state)
+            venue = venues[one.venue]
+            if venue.told != 7:
+                n = _habits(i, k, now, venue, one.level, (events, n))
+        still.check_rate(now, mine, one, instruments, heads[one.symbol])
     while final < len(rows) and rows[final].event_time + lookahead < horizon:
-        k = instrument_of[final]
-        _finish(rows[final], context[final], instruments[max(k, 0)], shared_state, lookahead)
+        _finish(final, rows, context, (instrument_of, lookahead, len(rows)), shared_state)
         final += 1
     return final, n

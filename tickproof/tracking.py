@@ -46,6 +46,8 @@ class Member(NamedTuple):
     score: float = 0.0
     detected_at: int = 0
     """When it was known; 0: at `time`."""
+    is_flood: bool = False
+    """Whether more than a hundredth of the scope's ticks of the minute are corrupt."""
 
 
 class Why(NamedTuple):
@@ -111,8 +113,12 @@ class Tracker:
         if member.score > old.score:
             changed["score"] = member.score
         risen = _rank(member.quality) > _rank(Quality[old.current.upper()])
+        severity = max(_severity(member), old.severity, key=_STEPS.index)
         if risen:
-            changed |= {"current": Quality(member.quality).name.lower(), "severity": _severity(member)}
+            changed |= {"current": Quality(member.quality).name.lower()}
+        if severity != old.severity:
+            changed |= {"severity": severity}
+            risen = True
         item.finding = msgspec.structs.replace(old, **changed)
         if member.mode == CLOSES:
             return [*out, self._close(key)]
@@ -191,11 +197,16 @@ class Tracker:
         )
 
 
+_STEPS = tuple(Severity)
+
+
 def _severity(member: Member) -> Severity:
-    """The code's own; info where it was announced, or where a tick is only suspected of being corrupt."""
+    """The code's own, one step more in a flood; info where it was announced, or where a tick is only suspected."""
     code = CODES[member.code]
     suspected = code.quality == Quality.CORRUPT and member.quality != Quality.CORRUPT
-    return Severity.INFO if member.mode == ANNOUNCED or suspected else code.severity
+    if member.mode == ANNOUNCED or suspected or code.severity == Severity.INFO:
+        return Severity.INFO
+    return _STEPS[min(_STEPS.index(code.severity) + member.is_flood, len(_STEPS) - 1)]
 
 
 def _summed(old: Finding, member: Member) -> dict[str, Any]:

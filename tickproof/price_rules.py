@@ -1,0 +1,171 @@
+"""A price against its level, compiled.
+
+`judge` decides from what was known when the tick was released (causal), `settle_verdict` once the lookahead has passed.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba as nb
+import numpy as np
+
+from tickproof import rolling, rules
+
+FOLLOWERS, FOLLOWED = 5, 0.5
+"""Accepted ticks that follow a move within the lookahead, and the part of the usual interval, or volume, that is news."""
+_PRICE_BITS = rules.SPIKES | rules.TEN | rules.OUTSIDE
+_SLIDE_BITS = rules.SLIDES | rules.RUN
+"""A run is said at once by `apart` alone."""
+
+
+@nb.njit(cache=True, nogil=True)
+def power_of_ten(distance, scale):  # type: ignore[no-untyped-def]
+    """(exponent, distance to it) of a log ratio; exponent 0 where it is near no other power of ten."""
+    k = round(distance / rules.LN10)
+    rest = abs(distance - k * rules.LN10)
+    if k != 0 and rest > max(rules.TEN_WIDTH, 20.0 * scale):
+        k = 0
+    return k, rest
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def _follows(price, context, share):  # type: ignore[no-untyped-def]
+    """Did this log price go along with the tick? In fast news it may by now be far beyond it."""
+    distance = context.x - context.level
+    moved = price - context.level
+    return moved >= share * distance if distance > 0.0 else moved <= share * distance
+
+
+@nb.njit(cache=True, nogil=True)
+def shares(price, context, state, scale):  # type: ignore[no-untyped-def]
+    """Does this log price of other venues share the tick's move? Half of it, or a part and the rest is usual between venues."""
+    usual = max(rules.DEVIATION_SCALES * max(scale, state.residual_scale), rules.DEVIATION_FLOOR)
+    return _follows(price, context, rules.SHARED) or (abs(context.x - price) <= usual and _follows(price, context, rules.PARTLY))
+
+
+@nb.njit(cache=True, nogil=True)
+def is_off(context, state, scale, slack):  # type: ignore[no-untyped-def]
+    """Is a priced tick off its level by more than `slack`, what its spread explains? Sets limit and watch of `context`."""
+    if math.isnan(context.level):
+        return False
+    distance = abs(context.x - context.level)
+    context.limit = max(rules.DEVIATION_SCALES * scale, rules.DEVIATION_FLOOR) if state.accepted >= rolling.WARM else rules.GROSS
+    context.watch = distance > 0.25 * context.limit
+    return distance - slack > context.limit
+
+
+@nb.njit(cache=True, nogil=True)
+def judge(context, view):  # type: ignore[no-untyped-def]
+    """Causal verdict on a tick that is off its level; `view` is (scale, shared by other venues, sources, extended hours, name).
+
+    Sets bits and rule of `context`.
+    """
+    scale, shared, sources, extended, name = view
+    deviation = context.x - context.level
+    k, _ = power_of_ten(deviation, scale)
+    if shared:
+        if abs(deviation) > rules.MARKET_FLOOR:
+            context.bits |= np.uint64(rules.GENUINE)
+            # A price that others share does not mend a message that is wrong in another way.
+            if context.base != 2:
+                context.rule = 3
+    elif k != 0:
+        context.bits |= np.uint64(rules.TEN)
+        context.rule = 2
+    else:
+        context.bits |= name
+        context.rule = max(context.rule, 2 if sources >= 2 and not extended else 1)
+
+
+@nb.njit(cache=True, nogil=True)
+def _is_followed(context, state):  # type: ignore[no-untyped-def]
+    """Where no other venue can share a move: does the venue itself go on at the new level, faster or with more volume?"""
+    faster = state.gap_fast_ns < FOLLOWED * state.gap_slow_ns
+    more = FOLLOWED * state.volume_fast > state.volume_slow
+    return state.accepted - context.accepted >= FOLLOWERS and (faster or more)
+
+
+@nb.njit(cache=True, nogil=True)
+def settle_verdict(context, row, state, view):  # type: ignore[no-untyped-def]
+    """Final verdict of a watched tick; `view` is (others, sources, those who spoke since, how many they are, extended, do others
+    share its power of ten) at the tick's event time + lookahead.
+
+    Only who spoke since the tick can refuse it: a price from before, up to half a minute old, knows nothing of it.
+    """
+    middle, sources, newer, newer_sources, extended, split = view
+    x, level = context.x, context.level
+    moved_on = state.accepted > context.accepted
+    held = moved_on and _follows(state.level, context, rules.SHARED)
+    returned = moved_on and not held
+    scale = rolling.effective_scale(state, row.event_time)
+    shared = split or (sources > 0 and shares(middle, context, state, scale))
+    shared = shared or (newer_sources > 0 and shares(newer, context, state, scale))
+    refused = newer_sources > 0 and not shared
+    was_shared = (context.bits & np.uint64(rules.GENUINE)) != 0
+    # In a fast move that no other venue is there to tell of, the level stays behind while the venue's own prices go on.
+    goes_on = state.last_price_time > row.event_time and _follows(state.last_price, context, rules.SHARED)
+    context.supported = 1 if shared or was_shared else (2 if (held or goes_on) and not refused else 0)
+    context.final_bits, rule = _settle_slide(context, middle, sources)
+    if (context.bits & np.uint64(_PRICE_BITS)) == 0:
+        if (context.bits & np.uint64(_SLIDE_BITS)) != 0:
+            context.final_rule = rules.worse(context.base, rule)
+        return
+    if shared:
+        context.final_bits &= ~np.uint64(_PRICE_BITS)
+        if abs(x - level) > rules.MARKET_FLOOR:
+            context.final_bits |= np.uint64(rules.GENUINE)
+            rule = rules.worse(rule, 3)
+    else:
+        if (context.bits & np.uint64(rules.TEN)) != 0:
+            rule = 2
+        rule = rules.worse(rule, _settle_spike(context, state, (returned or refused, held, sources, extended)))
+        quoted = min(state.bid_time, state.ask_time) > 0 and max(state.bid_time, state.ask_time) > row.event_time
+        rule = rules.worse(rule, _settle_outside(context, state, (quoted, refused, held, sources, extended)))
+    # What other rules said of the same tick stands.
+    context.final_rule = rules.worse(context.base, rule)
+
+
+@nb.njit(cache=True, nogil=True)
+def _settle_slide(context, middle, sources):  # type: ignore[no-untyped-def]
+    """(bits, quality) of what `apart` said: it stands, unless the others have come at least half of the way since."""
+    if (context.bits & np.uint64(_SLIDE_BITS)) == 0:
+        return context.bits, 0
+    if sources > 0 and abs(context.x - middle) < rules.SHARED * abs(context.x - context.others):
+        return context.bits & ~np.uint64(_SLIDE_BITS), 0
+    return context.bits, 2
+
+
+@nb.njit(cache=True, nogil=True)
+def _settle_spike(context, state, view):  # type: ignore[no-untyped-def]
+    """The quality that a spike has in the end; `view` is (is it denied, does it hold, sources, extended hours)."""
+    denied, held, sources, extended = view
+    if (context.final_bits & np.uint64(rules.SPIKES)) == 0:
+        return 0
+    distance = abs(context.x - context.level)
+    if denied:
+        if (context.final_bits & np.uint64(rules.SPIKE)) != 0 and (context.run >= 3 or state.held_count >= 3):
+            context.final_bits = (context.final_bits & ~np.uint64(rules.SPIKE)) | np.uint64(rules.RUN)
+        return 1 if extended else 2
+    if held:
+        context.final_bits &= ~np.uint64(rules.SPIKES)
+        if sources == 0 and distance > rules.MARKET_FLOOR and _is_followed(context, state):
+            context.final_bits |= np.uint64(rules.GENUINE)
+            return 3
+        return 0
+    return 2 if sources > 0 and distance > rules.GROSS and not extended else 1
+
+
+@nb.njit(cache=True, nogil=True)
+def _settle_outside(context, state, view):  # type: ignore[no-untyped-def]
+    """The quality of a trade outside quotes; `view` is (were there quotes since, refused, does it hold, sources, extended)."""
+    quoted, refused, held, sources, extended = view
+    if (context.final_bits & np.uint64(rules.OUTSIDE)) == 0:
+        return 0
+    x, distance = context.x, abs(context.x - context.level)
+    tolerance = max(0.25 * distance, rules.OUTSIDE_FLOOR)
+    inside = quoted and x >= math.log(float(state.bid)) - tolerance and x <= math.log(float(state.ask)) + tolerance
+    if inside or held:
+        context.final_bits &= ~np.uint64(rules.OUTSIDE)
+        return 0
+    return 2 if (quoted or refused or (sources > 0 and distance > rules.GROSS)) and not extended else 1
