@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from tickproof import rolling, rules, shard_kernel, silence
+from tickproof import measures, measures_market, rolling, rules, shard_kernel, silence
 from tickproof.features import NAMES
 from tickproof.reference import NOTHING, Reference
 from tickproof.statistics import ACCUMULATOR
@@ -27,6 +27,7 @@ class Registry:
     symbols: list[str] = field(default_factory=list)
     venues: list[str] = field(default_factory=list)
     channels: list[str] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
     _index: dict[tuple[str, ...], int] = field(default_factory=dict)
 
     def find(self, kind: str, table: list[str], name: str) -> int:
@@ -62,6 +63,11 @@ class ShardState:
     channel_of: Array
     shard: Array
     accumulators: Array
+    measures: Array
+    symbols: Array
+    groups: Array
+    market: Array
+    seasons: Array
     tracker: Tracker
     block: Ticks
     context: Array
@@ -82,6 +88,11 @@ class ShardState:
             channel_of=np.zeros(1, np.int64),
             shard=np.zeros(1, shard_kernel.SHARD),
             accumulators=np.zeros(1, ACCUMULATOR),
+            measures=np.zeros(1, measures.MEASURE),
+            symbols=np.zeros(1, measures_market.SYMBOL),
+            groups=np.zeros(1, measures_market.GROUP),
+            market=np.zeros(1, measures_market.MARKET),
+            seasons=np.zeros(2 * measures_market.SLOTS, measures_market.SEASON),
             tracker=Tracker(rules.VERSION, model_version, reference.feeds()),
             block=empty(),
             context=np.zeros(0, rules.CONTEXT),
@@ -106,6 +117,11 @@ class ShardState:
             self.channel_of.copy(),
             copied(self.shard),
             copied(self.accumulators),
+            copied(self.measures),
+            copied(self.symbols),
+            copied(self.groups),
+            copied(self.market),
+            copied(self.seasons),
             self.tracker.copy(),
             self.block,
             self.context,
@@ -115,11 +131,12 @@ class ShardState:
             self.reference,
         )
 
-    def arrays(self) -> tuple[Array, ...]:
+    def arrays(self) -> tuple[Array | tuple[Array, ...], ...]:
         """The arrays as the kernel takes them; known instruments only, but at least one."""
         known = max(self.count, 1)
         scratch = np.empty(rolling.MAX_OTHERS)
-        return self.instruments[:known], self.heads, self.venues, self.clocks, self.shard, scratch
+        factors = self.symbols, self.groups, self.market, self.seasons
+        return self.instruments[:known], self.heads, self.venues, self.clocks, self.shard, scratch, self.measures, factors
 
 
 def tag(state: ShardState, block: Ticks) -> tuple[Array, Array, Array, Array]:
@@ -172,12 +189,19 @@ def _instrument(state: ShardState, venue: str, symbol: str, channel: int) -> int
         return index
     state.instruments = _grown(state.instruments, state.count)
     state.accumulators = _grown(state.accumulators, state.count)
+    state.measures = _grown(state.measures, state.count)
     state.channel_of = _grown(state.channel_of, state.count)
     symbol_index = registry.find("symbol", registry.symbols, symbol)
     venue_index = registry.find("venue", registry.venues, venue)
     if symbol_index >= len(state.heads):
         room = max(symbol_index + 1 - len(state.heads), len(state.heads))
         state.heads = np.concatenate([state.heads, np.full(room, -1, np.int64)])
+    state.symbols = _grown(state.symbols, symbol_index + 1)
+    group = state.reference.peer_groups.get(symbol)
+    if group is not None:
+        group_index = registry.find("group", registry.groups, group)
+        state.groups = _grown(state.groups, group_index + 1)
+        state.symbols["group"][symbol_index] = group_index + 1
     state.venues = _grown(state.venues, venue_index + 1)
     state.channel_of[index] = channel
     one = state.instruments[index]

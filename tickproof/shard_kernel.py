@@ -7,7 +7,7 @@ import math
 import numba as nb
 import numpy as np
 
-from tickproof import rolling, rules, silence
+from tickproof import measures, rolling, rules, silence
 from tickproof.features import INDEX
 from tickproof.rolling import accept, arrive, effective_scale, learn_size, learn_spread, others, see, settle, share_shift
 from tickproof.tick import Condition, Kind, Present
@@ -305,7 +305,8 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
         Ticks that are not final yet, then the new ones, in the shard's order.
     tags : (instrument of each row or -1, channel of each row, 1 where a row only shows life; channel by instrument)
     context, features : arrays of CONTEXT, shape (n,), and float64, shape (n, features)
-    state : (array of INSTRUMENT, first instrument by symbol, array of VENUE, array of CLOCK, array of SHARD of one, scratch)
+    state : (array of INSTRUMENT, first instrument by symbol, array of VENUE, array of CLOCK, array of SHARD of one, scratch,
+        array of MEASURE, what `measures.look` takes as `shared`)
     times : array of TIMES of one
     events : array of EVENT
 
@@ -314,7 +315,7 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
     (first row that is not final, number of events)
     """
     instrument_of, row_channel, life, channel_of = tags
-    instruments, heads, venues, clocks, shards, scratch = state
+    instruments, heads, venues, clocks, shards, scratch, measured, factors = state
     shared_state = (instruments, heads, venues, scratch)
     shard = shards[0]
     lookahead, horizon, final = times[0].lookahead, times[0].horizon, times[0].final
@@ -377,11 +378,14 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
             # Nothing here can be said of a price that has no logarithm, allowed or not.
             continue
         mine.x = _price(row)
+        seen = (now, mine.x)
+        before = measures.look(row, seen, one, measured[k], factors, features[i])
         if math.isnan(mine.x):
             one.quotes += 1
             _one_sided(row, now, late, mine, one, venues[one.venue])
         else:
             _priced(i, row, now, late, mine, features[i], one, shared_state)
+        measures.learn(row, seen, one, measured[k], factors, before)
     while final < len(rows) and rows[final].event_time + lookahead < horizon:
         k = instrument_of[final]
         _finish(rows[final], context[final], instruments[max(k, 0)], shared_state, lookahead)

@@ -17,7 +17,7 @@ LAST = 9
 """Values of a window over counts: odd, so that its median is one of them."""
 FULL = 65_535
 """A part counts up to this, and learns nothing more once it is full."""
-STEP_BINS, STEP_TOP = 24, 0
+STEP_BINS = 24
 """Bins of a histogram of steps: bin k holds [2^(k − 24), 2^(k − 23)); the first also what is below, the last what is above."""
 BIN_FULL = 255
 """A bin that reaches this halves them all, so that what came long ago counts less."""
