@@ -40,7 +40,6 @@ _ARRAYS: dict[str, np.dtype[Any]] = {
     "symbols": measures_market.SYMBOL,
     "groups": measures_market.GROUP,
     "market": measures_market.MARKET,
-    "seasons": measures_market.SEASON,
     "context": rules.CONTEXT,
     "features": np.dtype(np.float64),
     "scores": np.dtype(np.float32),

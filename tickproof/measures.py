@@ -95,7 +95,7 @@ LAG_WEIGHT, LAG_CLIP, LAG_FLOOR_MS = 0.05, 4.0, 0.1
 TINY = 1e-30
 """A variance below this is none: numbers that are nearly zero are slow to compute with."""
 QUANTILE = 0.05
-ROOT_HALF = math.sqrt(0.5)
+BIN_MIDDLES = tuple(math.sqrt(0.5) * 2.0 ** (k - STEP_BINS + 1) for k in range(STEP_BINS))
 
 _QUOTE, _TRADE = int(Kind.QUOTE), int(Kind.TRADE)
 _TS_EVENT, _BID_SZ, _ASK_SZ = int(Present.TS_EVENT), int(Present.BID_SZ), int(Present.ASK_SZ)
@@ -110,52 +110,62 @@ _MARKET, _MARKET_RESIDUAL = INDEX["market_move"], INDEX["market_residual"]
 _PEERS, _PEER_RESIDUAL = INDEX["peer_move"], INDEX["peer_residual"]
 
 
-@nb.njit(cache=True, nogil=True)
-def look(row, seen, one, mine, shared, features):  # type: ignore[no-untyped-def]
+@nb.njit(cache=True, nogil=True, error_model="numpy")
+def look(row, seen, one, mine, factors, features):  # type: ignore[no-untyped-def]
     """Write the features of a tick, and learn when it came.
 
     Parameters
     ----------
     row : record of ROW
         A quote or trade of which no price is missing or refused.
-    seen : (int, float)
-        Event time, and the tick's log price; NaN where it has none.
+    seen : (int, float, int)
+        Event time, the tick's log price, NaN where it has none, and its row in `features`.
     one : record of INSTRUMENT
         As it was before the tick's price.
     mine : record of MEASURE
-    shared : (array of SYMBOL, array of GROUP, array of MARKET of one, array of SEASON)
-    features : float64 array, shape (n_features,)
+    factors : (record of SYMBOL, record of GROUP, record of MARKET)
+        Records, because an array costs an atomic count of references wherever it is handed on.
+    features : float64 array, shape (n, n_features)
 
     Returns
     -------
     what `learn` wants to know: (accepted prices, the last of them and its time, that of the last quote among them, the level of a
-    second ago, the scale, the decay over 512 s since the last tick and its time)
+    second ago, the scale, the decay over 512 s since the last tick and its time, the log size)
     """
-    now, x = seen
+    now, x, i = seen
     previous = mine.last_time if mine.arrivals > 0 else now
     decay = math.exp(-float(max(now - previous, 0)) / LONG_NS)
-    _arrive(now, previous, decay, one, mine, features)
+    _arrive((now, previous, decay, i), one, mine, features)
     if (row.present & _TS_EVENT) != 0 and mine.lags >= WARM:
         lag_ms = 1e-6 * float(row.ts_recv - row.ts_event)
-        features[_LATENCY] = (lag_ms - mine.lag_ms) / max(mine.lag_scale_ms, LAG_FLOOR_MS)
+        features[i, _LATENCY] = (lag_ms - mine.lag_ms) / max(mine.lag_scale_ms, LAG_FLOOR_MS)
     scale = effective_scale(one, now)
+    size = np.nan
     if not math.isnan(x):
-        _market(now, x, one, scale, shared, features)
-        _sides(row, now, one, mine, features)
+        _market(seen, one, scale, factors, features)
+        _sides(row, seen, one, mine, features)
         kind = 1 if row.kind == _TRADE else 0
-        season = shared[3][season_of(now, kind)]
+        slot = season_of(now, kind)
         size = _log_size(row)
-        if mine.sizes[kind] >= WARM and season.count >= measures_market.SEASON_NEEDED:
-            features[_SEASON] = (size - mine.size[kind] - season.level) / SIZE_FLOOR
+        market = factors[2]
+        if mine.sizes[kind] >= WARM and market.season_count[slot] >= measures_market.SEASON_NEEDED:
+            features[i, _SEASON] = (size - mine.size[kind] - market.season_level[slot]) / SIZE_FLOOR
         if mine.known >= WARM:
-            _prices(x, one, scale, mine, shared[2][0], features)
-    return one.accepted, one.last_accepted, one.level_time, one.quoted_time, one.slow_level, scale, decay, previous
+            _prices(seen, one, scale, mine, market, features)
+    return one.accepted, one.last_accepted, one.level_time, one.quoted_time, one.slow_level, scale, decay, previous, size
 
 
-@nb.njit(cache=True, nogil=True)
-def _arrive(now, previous, decay, one, mine, features):  # type: ignore[no-untyped-def]
-    """Rates over time, and the time since the last tick as a self-exciting process sees it; moves the windows on."""
-    second = eighth_power(eighth_power(eighth_power(decay)))
+@nb.njit(cache=True, nogil=True, error_model="numpy")
+def _arrive(seen, one, mine, features):  # type: ignore[no-untyped-def]
+    """Rates over time, and the time since the last tick as a self-exciting process sees it; moves the windows on.
+
+    `seen` is (event time, that of the last tick, the decay over 512 s between them, row in `features`).
+    """
+    now, previous, decay, i = seen
+    middle = eighth_power(decay)
+    short = eighth_power(middle)
+    second = eighth_power(short)
+    fast_part, slow_part = part_of(now, FAST_PART_NS), part_of(now, SLOW_PART_NS)
     if mine.arrivals > 0:
         # The integral of the intensity since the last tick: exponential of mean 1 where arrivals are as expected (Papangelou;
         # Ogata, Journal of the American Statistical Association 83 (1988) 9).
@@ -166,46 +176,44 @@ def _arrive(now, previous, decay, one, mine, features):  # type: ignore[no-untyp
             mine.rescaled += RESCALED_WEIGHT * (min(expected, RESCALED_MOST) - mine.rescaled)
         else:
             mine.rescaled = 1.0
-        before = part_of(previous, FAST_PART_NS)
-        part = part_of(now, FAST_PART_NS)
-        for k in range(passed(before, part)):
-            mine.fast[(part - k) % PARTS] = 0
-        before = part_of(previous, SLOW_PART_NS)
-        part = part_of(now, SLOW_PART_NS)
-        if part > before:
-            for k in range(passed(before, part)):
-                place = (part - k) % PARTS
-                mine.ticks[place] = mine.prices[place] = 0
-                mine.sums[place] = mine.squares[place] = 0.0
-            if mine.known > 0:
-                _anchor(mine, one.last_accepted)
-    mine.excited *= second
-    mine.rate *= decay
-    mine.weight_s = mine.weight_s * decay + 1e-9 * LONG_NS * (1.0 - decay)
-    place = part_of(now, FAST_PART_NS) % PARTS
-    mine.fast[place] = min(mine.fast[place] + 1, FULL)
-    place = part_of(now, SLOW_PART_NS) % PARTS
-    mine.ticks[place] = min(mine.ticks[place] + 1, FULL)
-    if mine.arrivals >= WARM and mine.weight_s > 0.0:
-        fast, slow = 0, 0
-        for k in range(PARTS):
-            fast += mine.fast[k]
-            slow += mine.ticks[k]
-        usual = mine.rate / mine.weight_s
-        features[_RATE_1S] = fast / (1.0 + usual)
-        features[_RATE_64S] = slow / (1.0 + usual * min(64.0, mine.weight_s))
-        features[_RESCALED] = mine.rescaled
-    mine.excited += 1.0
-    mine.rate += 1.0
-    for k in range(2):
-        power = eighth_power(eighth_power(decay)) if k == 0 else decay
-        variance = mine.variances[k] * power
-        mine.variances[k] = variance if variance > TINY else 0.0
+        if now > previous:
+            for k in range(passed(part_of(previous, FAST_PART_NS), fast_part)):
+                mine.fast[(fast_part - k) % PARTS] = 0
+            slow_passed = passed(part_of(previous, SLOW_PART_NS), slow_part)
+            if slow_passed > 0:
+                _pass(mine, slow_part, slow_passed)
+                if mine.known > 0:
+                    _anchor(mine, one.last_accepted)
+    mine.fast[fast_part % PARTS] = min(mine.fast[fast_part % PARTS] + 1, FULL)
+    mine.ticks[slow_part % PARTS] = min(mine.ticks[slow_part % PARTS] + 1, FULL)
+    excited, rate = mine.excited * second, mine.rate * decay
+    weight_s = mine.weight_s * decay + 1e-9 * LONG_NS * (1.0 - decay)
+    if mine.arrivals >= WARM and weight_s > 0.0:
+        usual = rate / weight_s
+        fast = mine.fast[0] + mine.fast[1] + mine.fast[2] + mine.fast[3]
+        slow = mine.ticks[0] + mine.ticks[1] + mine.ticks[2] + mine.ticks[3]
+        features[i, _RATE_1S] = fast / (1.0 + usual)
+        features[i, _RATE_64S] = slow / (1.0 + usual * min(64.0, weight_s))
+        features[i, _RESCALED] = mine.rescaled
+    mine.excited, mine.rate, mine.weight_s = excited + 1.0, rate + 1.0, weight_s
+    if mine.variances[1] > 0.0:
+        fading, lasting = mine.variances[0] * short, mine.variances[1] * decay
+        mine.variances[0] = fading if fading > TINY else 0.0
+        mine.variances[1] = lasting if lasting > TINY else 0.0
     mine.last_time = now
     mine.arrivals = min(mine.arrivals + 1, FULL)
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
+def _pass(mine, part, count):  # type: ignore[no-untyped-def]
+    """Empty the parts of the slow windows that time has passed over."""
+    for k in range(count):
+        place = (part - k) % PARTS
+        mine.ticks[place] = mine.prices[place] = 0
+        mine.sums[place] = mine.squares[place] = 0.0
+
+
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _anchor(mine, anchor):  # type: ignore[no-untyped-def]
     """Count offsets from another price, so that they stay small."""
     shift = anchor - mine.anchor
@@ -223,9 +231,10 @@ def _anchor(mine, anchor):  # type: ignore[no-untyped-def]
         mine.sums[k] = total - n * shift
 
 
-@nb.njit(cache=True, nogil=True)
-def _prices(x, one, scale, mine, market, features):  # type: ignore[no-untyped-def]
+@nb.njit(cache=True, nogil=True, error_model="numpy")
+def _prices(seen, one, scale, mine, market, features):  # type: ignore[no-untyped-def]
     """The price against windows over counts and over time, decaying means, its own steps and its own runs."""
+    _, x, i = seen
     y = x - mine.anchor
     per_scale = 1.0 / scale
     total, squares = 0.0, 0.0
@@ -234,10 +243,10 @@ def _prices(x, one, scale, mine, market, features):  # type: ignore[no-untyped-d
         total += value
         squares += value * value
     mean = total / LAST
-    features[_MEAN_9] = (y - mean) * per_scale
-    features[_DEVIATION_9] = math.sqrt(max(squares / LAST - mean * mean, 0.0)) * per_scale
-    features[_MEDIAN_9] = (y - mine.ordered[LAST // 2]) * per_scale
-    features[_MAD_9] = absolute_deviation(mine.ordered) * per_scale
+    features[i, _MEAN_9] = (y - mean) * per_scale
+    features[i, _DEVIATION_9] = math.sqrt(max(squares / LAST - mean * mean, 0.0)) * per_scale
+    features[i, _MEDIAN_9] = (y - mine.ordered[LAST // 2]) * per_scale
+    features[i, _MAD_9] = absolute_deviation(mine.ordered) * per_scale
     count, total, squares = 0, 0.0, 0.0
     for k in range(PARTS):
         count += mine.prices[k]
@@ -245,81 +254,76 @@ def _prices(x, one, scale, mine, market, features):  # type: ignore[no-untyped-d
         squares += mine.squares[k]
     if count >= 2:
         mean = total / count
-        features[_MEAN_64S] = (y - mean) * per_scale
-        features[_DEVIATION_64S] = math.sqrt(max(squares / count - mean * mean, 0.0)) * per_scale
-    features[_EWMA_8S] = (y - mine.means[0]) * per_scale
-    features[_EWMA_64S] = (y - mine.means[1]) * per_scale
-    features[_EWMA_512S] = (y - mine.means[2]) * per_scale
+        features[i, _MEAN_64S] = (y - mean) * per_scale
+        features[i, _DEVIATION_64S] = math.sqrt(max(squares / count - mean * mean, 0.0)) * per_scale
+    features[i, _EWMA_8S] = (y - mine.means[0]) * per_scale
+    features[i, _EWMA_64S] = (y - mine.means[1]) * per_scale
+    features[i, _EWMA_512S] = (y - mine.means[2]) * per_scale
     if mine.variances[1] > 0.0 and mine.weight_s > 0.0:
-        features[_VOLATILITY] = math.sqrt(mine.variances[0] * mine.weight_s / (HORIZONS_S[0] * mine.variances[1]))
+        features[i, _VOLATILITY] = math.sqrt(mine.variances[0] * mine.weight_s / (HORIZONS_S[0] * mine.variances[1]))
     if mine.changes >= WARM:
-        _steps(abs(x - one.last_accepted), mine, features)
-        features[_AUTOCORRELATION] = min(max(mine.product / mine.square, -1.0), 1.0)
-        features[_RUN] = mine.run / max(mine.run_mean, 1.0)
-        features[_EXPECTED] = (market.changes - mine.mark) / max(mine.market_gap, 1.0)
+        step = abs(x - one.last_accepted)
+        tail, ratio = 1.0, 0.0
+        if step >= STILL:
+            tail, ratio = _against_steps(step, mine)
+        features[i, _TAIL] = tail
+        features[i, _P95] = ratio
+        features[i, _AUTOCORRELATION] = min(max(mine.product / mine.square, -1.0), 1.0)
+        features[i, _RUN] = mine.run / max(mine.run_mean, 1.0)
+        features[i, _EXPECTED] = (market.changes - mine.mark) / max(mine.market_gap, 1.0)
 
 
-@nb.njit(cache=True, nogil=True)
-def _steps(step, mine, features):  # type: ignore[no-untyped-def]
+@nb.njit(cache=True, nogil=True, error_model="numpy")
+def _against_steps(step, mine):  # type: ignore[no-untyped-def]
     """A step against the instrument's own: the share of steps in its bin and above, and its ratio to their 95 % quantile."""
-    if step < STILL:
-        step = 0.0
-    _, exponent = math.frexp(step)
-    own = step_bin(exponent) if step > 0.0 else -1
-    total = 0
+    own = step_bin(math.frexp(step)[1])
+    total, above, tail = 0, 0, 0
     for k in range(STEP_BINS):
         total += mine.steps[k]
-    above, tail = 0, 0
-    quantile = -1
-    for j in range(STEP_BINS):
-        k = STEP_BINS - 1 - j
+        tail += mine.steps[k] if k >= own else 0
+    k = STEP_BINS
+    while k > 0 and above <= QUANTILE * total:
+        k -= 1
         above += mine.steps[k]
-        if k >= own:
-            tail = above
-        if quantile < 0 and above > QUANTILE * total:
-            quantile = k
-            if k <= own:
-                break
-        elif quantile >= 0 and k <= own:
-            break
-    features[_TAIL] = tail / total if own >= 0 else 1.0
     # The geometric middle of the bin that holds the quantile.
-    features[_P95] = step / (math.ldexp(ROOT_HALF, quantile - STEP_BINS + 1))
+    return tail / total, step / BIN_MIDDLES[k]
 
 
-@nb.njit(cache=True, nogil=True)
-def _market(now, x, one, scale, shared, features):  # type: ignore[no-untyped-def]
+@nb.njit(cache=True, nogil=True, error_model="numpy")
+def _market(seen, one, scale, factors, features):  # type: ignore[no-untyped-def]
     """Moves of the shard's other symbols and of peers, and the symbol's own over them."""
-    symbols, groups, markets, _ = shared
-    symbol = symbols[one.symbol]
-    move = measures_market.market_move(symbol, now, markets[0])
+    now, x, i = seen
+    symbol, group, market = factors
+    move = measures_market.market_move(symbol, now, market)
     own = (x - one.slow_level) / scale if one.accepted >= WARM else np.nan
-    features[_MARKET] = move
-    features[_MARKET_RESIDUAL] = own - move
-    peers = measures_market.peer_move(symbol, now, groups)
-    features[_PEERS] = peers
-    features[_PEER_RESIDUAL] = own - peers
+    features[i, _MARKET] = move
+    features[i, _MARKET_RESIDUAL] = own - move
+    if symbol.group > 0:
+        peers = measures_market.peer_move(symbol, group, now)
+        features[i, _PEERS] = peers
+        features[i, _PEER_RESIDUAL] = own - peers
 
 
-@nb.njit(cache=True, nogil=True)
-def _sides(row, now, one, mine, features):  # type: ignore[no-untyped-def]
+@nb.njit(cache=True, nogil=True, error_model="numpy")
+def _sides(row, seen, one, mine, features):  # type: ignore[no-untyped-def]
     """A quote's spread against that of the last minute; a trade's place within fresh quotes of earlier stamps."""
+    now, _, i = seen
     if row.kind == _QUOTE:
         if mine.spread > 0.0:
-            features[_SPREAD] = _spread(row.bid_px, row.ask_px) / mine.spread
+            features[i, _SPREAD] = _spread(row.bid_px, row.ask_px) / mine.spread
         return
     fresh = now - min(one.bid_time, one.ask_time) <= rules.QUOTE_FRESH_NS and max(one.bid_time, one.ask_time) < now
     if fresh and 0 < one.bid < one.ask:
         position = (float(row.price) - float(one.bid)) / (float(one.ask) - float(one.bid))
-        features[_POSITION] = min(max(position, -100.0), 100.0)
+        features[i, _POSITION] = min(max(position, -100.0), 100.0)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@nb.njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _spread(bid, ask):  # type: ignore[no-untyped-def]
     return 2.0 * (float(ask) - float(bid)) / (float(ask) + float(bid))
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _log_size(row):  # type: ignore[no-untyped-def]
     """Log size of a trade or of a quote's larger side, at least 0; NaN where there is none."""
     if row.kind == _TRADE:
@@ -332,11 +336,12 @@ def _log_size(row):  # type: ignore[no-untyped-def]
     return math.log(max(float(largest), 1.0)) if largest >= 0 else np.nan
 
 
-@nb.njit(cache=True, nogil=True)
-def learn(row, seen, one, mine, shared, before):  # type: ignore[no-untyped-def]
+@nb.njit(cache=True, nogil=True, error_model="numpy")
+def learn(row, seen, one, mine, factors, before):  # type: ignore[no-untyped-def]
     """Move the references by a tick that the rules accepted; `before` is what `look` gave, the others as there."""
-    now, x = seen
-    accepted, last, last_time, quoted_time, slow_level, scale, decay, previous = before
+    now, x, _ = seen
+    accepted, last, last_time, quoted_time, slow_level, scale, decay, previous, size = before
+    symbol, group, market = factors
     if one.accepted == accepted:
         return
     price = one.last_accepted
@@ -345,7 +350,7 @@ def learn(row, seen, one, mine, shared, before):  # type: ignore[no-untyped-def]
     else:
         if last_time != previous:
             decay = math.exp(-float(max(now - last_time, 0)) / LONG_NS)
-        _step(price - last, mine, shared[2][0])
+        _step(price - last, mine, market)
         middle = eighth_power(decay)
         y = price - mine.anchor
         mine.means[0] = y + (mine.means[0] - y) * eighth_power(middle)
@@ -360,14 +365,14 @@ def learn(row, seen, one, mine, shared, before):  # type: ignore[no-untyped-def]
             mine.spread = spread + (mine.spread - spread) * eighth_power(decay)
         else:
             mine.spread = spread
-    measures_market.move_symbol(shared[0][one.symbol], (price - slow_level) / scale if accepted > 0 else 0.0, now, shared)
-    if not math.isnan(x):
-        _learn_size(row, now, mine, shared[3])
+    measures_market.move_symbol(symbol, group, market, (price - slow_level) / scale if accepted > 0 else 0.0, now)
+    if not math.isnan(size):
+        _learn_size(1 if row.kind == _TRADE else 0, size, now, mine, market)
     if (row.present & _TS_EVENT) != 0:
         _learn_lag(1e-6 * float(row.ts_recv - row.ts_event), mine)
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _restart(mine, price):  # type: ignore[no-untyped-def]
     """Begin with a level: nothing is known of prices but this one."""
     mine.anchor = price
@@ -381,7 +386,7 @@ def _restart(mine, price):  # type: ignore[no-untyped-def]
     mine.last_return = 0.0
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _step(step, mine, market):  # type: ignore[no-untyped-def]
     """Learn a return: variances, and if the price changed, steps, their autocorrelation and what a run is."""
     if abs(step) < STILL:
@@ -407,7 +412,7 @@ def _step(step, mine, market):  # type: ignore[no-untyped-def]
     mine.run = 1
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _remember(y, now, mine):  # type: ignore[no-untyped-def]
     """Put a price into the windows over counts and over time."""
     value = np.float32(y)
@@ -426,20 +431,16 @@ def _remember(y, now, mine):  # type: ignore[no-untyped-def]
         mine.squares[place] += y * y
 
 
-@nb.njit(cache=True, nogil=True)
-def _learn_size(row, now, mine, seasons):  # type: ignore[no-untyped-def]
-    """Learn a size, and what its time of day has to do with it."""
-    size = _log_size(row)
-    if math.isnan(size):
-        return
-    kind = 1 if row.kind == _TRADE else 0
+@nb.njit(cache=True, nogil=True, error_model="numpy")
+def _learn_size(kind, size, now, mine, market):  # type: ignore[no-untyped-def]
+    """Learn a log size, and what its time of day has to do with it."""
     if mine.sizes[kind] >= WARM:
-        measures_market.learn_season(seasons[season_of(now, kind)], size - mine.size[kind])
+        measures_market.learn_season(market, season_of(now, kind), size - mine.size[kind])
     mine.sizes[kind] = min(mine.sizes[kind] + 1, FULL)
     mine.size[kind] += max(1.0 / mine.sizes[kind], SIZE_WEIGHT) * (size - mine.size[kind])
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _learn_lag(lag_ms, mine):  # type: ignore[no-untyped-def]
     """Learn how late a message came: mean and mean absolute deviation, of which one message moves little."""
     away = lag_ms - mine.lag_ms

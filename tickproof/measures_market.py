@@ -24,6 +24,9 @@ SYMBOL = np.dtype([("second", "<i8"), ("move", "<f8"), ("bin", "<i8"), ("group",
 """A symbol's last move: the second it was in, the move, its bin and the group of peers; both counted from 1, 0 is none."""
 GROUP = np.dtype([("second", "<i8"), ("sums", "<f8", (2,)), ("counts", "<i8", (2,))])
 """Moves of the symbols that are peers: of `second` and of the one before."""
+SLOT_NS = 1_800_000_000_000
+SLOTS = 48
+"""Half hours of a day, UTC."""
 MARKET = np.dtype(
     [
         ("second", "<i8"),
@@ -34,21 +37,19 @@ MARKET = np.dtype(
         ("now", "<i4", (BINS,)),
         ("before", "<i4", (BINS,)),
         ("spare", "<i4", (2,)),
+        ("season_count", "<i8", (2 * SLOTS,)),
+        ("season_level", "<f8", (2 * SLOTS,)),
     ]
 )
 """A shard's histogram of moves, of `second` and of the one before. `below` of its `count` symbols lie below the bin `middle`,
-where the last search ended; `changes` counts the accepted price changes of all instruments."""
+where the last search ended; `changes` counts the accepted price changes of all instruments. `season_level` is
+how much larger than an instrument's usual the sizes of a half hour are, natural logarithm; quotes and trades by turns."""
 
-SLOT_NS = 1_800_000_000_000
-SLOTS = 48
-"""Half hours of a day, UTC."""
-SEASON = np.dtype([("count", "<i8"), ("level", "<f8")])
-"""How much larger than an instrument's usual the sizes of one half hour are, natural logarithm; quotes and trades by turns."""
 SEASON_NEEDED = 100
 SEASON_CLIP, SEASON_WEIGHT = 3.0, 1e-3
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def turn(market, second):  # type: ignore[no-untyped-def]
     """Go on to another second: what was now is before, or forgotten where more than a second has passed."""
     if second <= market.second:
@@ -66,11 +67,9 @@ def turn(market, second):  # type: ignore[no-untyped-def]
             market.below += kept
 
 
-@nb.njit(cache=True, nogil=True)
-def move_symbol(symbol, move, now, shared):  # type: ignore[no-untyped-def]
-    """A symbol's accepted price moved by so many scales; its earlier move no longer counts."""
-    _, groups, markets, _ = shared
-    market = markets[0]
+@nb.njit(cache=True, nogil=True, error_model="numpy")
+def move_symbol(symbol, group, market, move, now):  # type: ignore[no-untyped-def]
+    """A symbol's accepted price moved by so many scales; its earlier move no longer counts. `group` is its peers', if any."""
     second = part_of(now, SECOND_NS)
     turn(market, second)
     move = min(max(move, -MOST), MOST)
@@ -87,7 +86,6 @@ def move_symbol(symbol, move, now, shared):  # type: ignore[no-untyped-def]
     market.count += 1
     market.below += 1 if k < market.middle else 0
     if symbol.group > 0:
-        group = groups[symbol.group - 1]
         _turn_group(group, second)
         if symbol.bin > 0 and symbol.second >= second - 1:
             which = 0 if symbol.second == second else 1
@@ -100,7 +98,7 @@ def move_symbol(symbol, move, now, shared):  # type: ignore[no-untyped-def]
     symbol.second, symbol.move, symbol.bin = second, move, k + 1
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _turn_group(group, second):  # type: ignore[no-untyped-def]
     if second > group.second:
         follows = second == group.second + 1
@@ -111,7 +109,7 @@ def _turn_group(group, second):  # type: ignore[no-untyped-def]
         group.second = second
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def market_move(symbol, now, market):  # type: ignore[no-untyped-def]
     """Median move of the shard's other symbols, in scales; NaN where they are fewer than `SYMBOLS_NEEDED`."""
     second = part_of(now, SECOND_NS)
@@ -142,13 +140,12 @@ def market_move(symbol, now, market):  # type: ignore[no-untyped-def]
     return 0.5 * (first + k - 2 * MIDDLE) / BINS_PER_SCALE
 
 
-@nb.njit(cache=True, nogil=True)
-def peer_move(symbol, now, groups):  # type: ignore[no-untyped-def]
+@nb.njit(cache=True, nogil=True, error_model="numpy")
+def peer_move(symbol, group, now):  # type: ignore[no-untyped-def]
     """Mean move of the symbol's peers, in scales; NaN where it has none, or none that was heard lately."""
     if symbol.group == 0:
         return np.nan
     second = part_of(now, SECOND_NS)
-    group = groups[symbol.group - 1]
     _turn_group(group, second)
     count, total = group.counts[0] + group.counts[1], group.sums[0] + group.sums[1]
     if symbol.bin > 0 and symbol.second >= second - 1:
@@ -157,15 +154,16 @@ def peer_move(symbol, now, groups):  # type: ignore[no-untyped-def]
     return total / count if count > 0 else np.nan
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@nb.njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def season_of(now, kind):  # type: ignore[no-untyped-def]
-    """Where the sizes of this time of day stand, in a table of 2 × `SLOTS`; `kind` 0 quotes, 1 trades."""
+    """Where the sizes of this time of day stand in a market's seasons; `kind` 0 quotes, 1 trades."""
     return 2 * ((now // SLOT_NS) % SLOTS) + kind
 
 
-@nb.njit(cache=True, nogil=True)
-def learn_season(season, away):  # type: ignore[no-untyped-def]
+@nb.njit(cache=True, nogil=True, error_model="numpy")
+def learn_season(market, slot, away):  # type: ignore[no-untyped-def]
     """Learn that a log size lies so far from its instrument's usual: the mean, later one of the last thousand or so."""
-    season.count += 1
+    market.season_count[slot] += 1
     clipped = min(max(away, -SEASON_CLIP), SEASON_CLIP)
-    season.level += max(1.0 / season.count, SEASON_WEIGHT) * (clipped - season.level)
+    level = market.season_level[slot]
+    market.season_level[slot] = level + max(1.0 / market.season_count[slot], SEASON_WEIGHT) * (clipped - level)

@@ -67,7 +67,6 @@ class ShardState:
     symbols: Array
     groups: Array
     market: Array
-    seasons: Array
     tracker: Tracker
     block: Ticks
     context: Array
@@ -92,7 +91,6 @@ class ShardState:
             symbols=np.zeros(1, measures_market.SYMBOL),
             groups=np.zeros(1, measures_market.GROUP),
             market=np.zeros(1, measures_market.MARKET),
-            seasons=np.zeros(2 * measures_market.SLOTS, measures_market.SEASON),
             tracker=Tracker(rules.VERSION, model_version, reference.feeds()),
             block=empty(),
             context=np.zeros(0, rules.CONTEXT),
@@ -121,7 +119,6 @@ class ShardState:
             copied(self.symbols),
             copied(self.groups),
             copied(self.market),
-            copied(self.seasons),
             self.tracker.copy(),
             self.block,
             self.context,
@@ -131,12 +128,12 @@ class ShardState:
             self.reference,
         )
 
-    def arrays(self) -> tuple[Array | tuple[Array, ...], ...]:
+    def arrays(self) -> tuple[Array, ...]:
         """The arrays as the kernel takes them; known instruments only, but at least one."""
         known = max(self.count, 1)
         scratch = np.empty(rolling.MAX_OTHERS)
-        factors = self.symbols, self.groups, self.market, self.seasons
-        return self.instruments[:known], self.heads, self.venues, self.clocks, self.shard, scratch, self.measures, factors
+        measured = self.measures, self.symbols, self.groups, self.market
+        return self.instruments[:known], self.heads, self.venues, self.clocks, self.shard, scratch, *measured
 
 
 def tag(state: ShardState, block: Ticks) -> tuple[Array, Array, Array, Array]:

@@ -306,7 +306,7 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
     tags : (instrument of each row or -1, channel of each row, 1 where a row only shows life; channel by instrument)
     context, features : arrays of CONTEXT, shape (n,), and float64, shape (n, features)
     state : (array of INSTRUMENT, first instrument by symbol, array of VENUE, array of CLOCK, array of SHARD of one, scratch,
-        array of MEASURE, what `measures.look` takes as `shared`)
+        arrays of MEASURE, SYMBOL, GROUP, and MARKET of one)
     times : array of TIMES of one
     events : array of EVENT
 
@@ -315,9 +315,9 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
     (first row that is not final, number of events)
     """
     instrument_of, row_channel, life, channel_of = tags
-    instruments, heads, venues, clocks, shards, scratch, measured, factors = state
+    instruments, heads, venues, clocks, shards, scratch, measured, symbols, groups, markets = state
     shared_state = (instruments, heads, venues, scratch)
-    shard = shards[0]
+    shard, market = shards[0], markets[0]
     lookahead, horizon, final = times[0].lookahead, times[0].horizon, times[0].final
     n = 0
     for i in range(times[0].start, len(rows)):
@@ -378,8 +378,10 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
             # Nothing here can be said of a price that has no logarithm, allowed or not.
             continue
         mine.x = _price(row)
-        seen = (now, mine.x)
-        before = measures.look(row, seen, one, measured[k], factors, features[i])
+        seen = (now, mine.x, i)
+        symbol = symbols[one.symbol]
+        factors = (symbol, groups[max(symbol.group - 1, 0)], market)
+        before = measures.look(row, seen, one, measured[k], factors, features)
         if math.isnan(mine.x):
             one.quotes += 1
             _one_sided(row, now, late, mine, one, venues[one.venue])
