@@ -93,6 +93,7 @@ def unpack_shard(data: bytes, model_version: str, reference: Reference = NOTHING
     for name, dtype in _ARRAYS.items():
         setattr(state, name, np.frombuffer(snapshot.arrays[name], dtype).copy())
     state.features = state.features.reshape(-1, len(NAMES))
+    state.counted = np.flatnonzero(state.accumulators["ticks"] > 0)
     registry = Registry()
     instruments, symbols, venues, channels, groups = snapshot.registry
     for venue, symbol in instruments:

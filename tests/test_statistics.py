@@ -166,8 +166,8 @@ def test_a_second_is_over_only_past_its_end(before_ns: int, closed: int) -> None
     """A tick on the end itself may still come while the bound is the end."""
     accumulators, _ = accumulate(0.5)
     out = np.zeros(1, SYMBOL_SECOND)
-    assert statistics.flush(accumulators, before_ns, out) == closed
-    assert statistics.flush(accumulators, before_ns, out) == 0
+    assert statistics.flush(accumulators, np.zeros(1, np.int64), before_ns, out) == closed
+    assert statistics.flush(accumulators, np.zeros(1, np.int64), before_ns, out) == 0
 
 
 def test_one_sided_and_crossed_quotes_are_no_mid() -> None:

@@ -13,7 +13,7 @@ from tickproof.event import EVENT
 from tickproof.features import INDEX, NAMES
 from tickproof.finding import BY_NAME, CORRUPT_BITS, RULE_SCORE, VERDICT, Finding, Quality
 from tickproof.members import observe_silences, observe_verdicts
-from tickproof.shard import LIFE, ShardState, tag
+from tickproof.shard import LIFE, ShardState, begin
 from tickproof.tick import Array, Ticks, concat, joined
 
 SUPPORTED_SCORE = 2.0
@@ -87,12 +87,11 @@ def step(state: ShardState, ticks: Ticks, horizon_ns: int, settings: ShardSettin
 
     Rows with the bit `LIFE` show that their channel lives and nothing else. How the input is cut does not matter.
     """
-    work = state.copy()
     block = concat([state.block, ticks])
     start, size = len(state.block), len(block)
     context = joined([state.context, np.zeros(len(ticks), rules.CONTEXT)])
     features = np.concatenate([state.features, np.empty((len(ticks), len(NAMES)))])
-    tags = tag(work, block)
+    work, tags = begin(state, block)
     times = np.array([(settings.lookahead_ns, horizon_ns, start, state.final)], shard_kernel.TIMES)
     events = np.zeros(4 * len(ticks) + 4 * work.count + 4, EVENT)
     final, n = shard_kernel.walk(block.rows, tags, context, features, work.arrays(), times, events)
@@ -176,9 +175,12 @@ def _name_by_context(features: Array) -> Array:
 
 
 def _statistics(state: ShardState, rows: Array, instruments: Array, quality: Array, before_ns: int) -> list[statistics.Row]:
-    out = np.zeros(len(rows) + state.count, statistics.SYMBOL_SECOND)
-    n = statistics.count(rows, instruments, quality, state.accumulators, out)
-    n += statistics.flush(state.accumulators, before_ns, out[n:])
+    accumulators, open_before = state.accumulators, len(state.counted)
+    which = np.union1d(state.counted, instruments[instruments >= 0])
+    out = np.zeros(len(rows) + open_before + len(which), statistics.SYMBOL_SECOND)
+    n = statistics.count(rows, instruments, quality, accumulators, out)
+    n += statistics.flush(accumulators, which, before_ns, out[n:])
+    state.counted = which[accumulators["ticks"][which] > 0]
     return statistics.symbol_rows(out[:n], state.registry.instruments)
 
 

@@ -13,6 +13,7 @@ from tickproof.reference import NOTHING, Reference
 from tickproof.statistics import ACCUMULATOR
 from tickproof.tick import Array, Ticks, copied, empty
 from tickproof.tracking import Tracker
+from tickproof.versions import Table
 
 LIFE = np.uint64(1 << 63)
 """Bit of `ROW.reasons`, inside only: this row is a copy that shows that its channel lives."""
@@ -47,55 +48,83 @@ class Registry:
         return self._index[key]
 
 
+SWEPT = ("silent",)
+"""Fields of INSTRUMENT that `silence.sweep` writes to in any row, whatever the ticks of a step."""
+
+
+def _table(name: str) -> property:
+    """The rows of one of `ShardState.tables`."""
+
+    def get(state: ShardState) -> Array:
+        return state.tables[name].rows
+
+    def put(state: ShardState, rows: Array) -> None:
+        state.tables[name] = Table(rows, EMPTY[name])
+
+    return property(get, put)
+
+
+EMPTY = dict.fromkeys(("instruments", "measures", "accumulators", "channel_of", "symbols", "groups"), 0) | {"heads": -1}
+"""Tables that grow, and what their integers hold that nobody has written to."""
+
+
 @dataclass(slots=True)
 class ShardState:
-    """All that a shard remembers; about 560 bytes an instrument. `step` works on a copy.
+    """All that a shard remembers; about 900 bytes an instrument.
 
+    `tables` grow with instruments, symbols and groups of peers; versions of the state share their rows (see `versions.Table`).
     `block` holds the last second of final ticks and those that are not final yet, from row `final` on; `context`, `features`
-    and `scores` lie beside it.
+    and `scores` lie beside it. `counted` are the instruments whose second of statistics is open.
     """
 
     registry: Registry
-    instruments: Array
-    heads: Array
+    tables: dict[str, Table]
     venues: Array
     clocks: Array
-    channel_of: Array
     shard: Array
-    accumulators: Array
-    measures: Array
-    symbols: Array
-    groups: Array
     market: Array
     tracker: Tracker
     block: Ticks
     context: Array
     features: npt.NDArray[np.float64]
     scores: npt.NDArray[np.float32]
+    counted: npt.NDArray[np.int64]
     final: int = 0
     reference: Reference = NOTHING
+
+    instruments = _table("instruments")
+    measures = _table("measures")
+    accumulators = _table("accumulators")
+    channel_of = _table("channel_of")
+    heads = _table("heads")
+    symbols = _table("symbols")
+    groups = _table("groups")
 
     @classmethod
     def new(cls, model_version: str = "none", reference: Reference = NOTHING) -> ShardState:
         """A shard that saw nothing yet."""
+        tables = {
+            "instruments": np.zeros(1, rolling.INSTRUMENT),
+            "measures": np.zeros(1, measures.MEASURE),
+            "accumulators": np.zeros(1, ACCUMULATOR),
+            "channel_of": np.zeros(1, np.int64),
+            "heads": np.full(1, -1, np.int64),
+            "symbols": np.zeros(1, measures_market.SYMBOL),
+            "groups": np.zeros(1, measures_market.GROUP),
+        }
         return cls(
             registry=Registry(),
-            instruments=np.zeros(1, rolling.INSTRUMENT),
-            heads=np.full(1, -1, np.int64),
+            tables={name: Table(rows, EMPTY[name]) for name, rows in tables.items()},
             venues=np.zeros(1, rules.VENUE),
             clocks=np.zeros(1, silence.CLOCK),
-            channel_of=np.zeros(1, np.int64),
             shard=np.zeros(1, shard_kernel.SHARD),
-            accumulators=np.zeros(1, ACCUMULATOR),
-            measures=np.zeros(1, measures.MEASURE),
-            symbols=np.zeros(1, measures_market.SYMBOL),
-            groups=np.zeros(1, measures_market.GROUP),
             market=np.zeros(1, measures_market.MARKET),
             tracker=Tracker(rules.VERSION, model_version, reference.feeds()),
             block=empty(),
             context=np.zeros(0, rules.CONTEXT),
             features=np.zeros((0, len(NAMES))),
             scores=np.zeros(0, np.float32),
+            counted=np.zeros(0, np.int64),
             reference=reference,
         )
 
@@ -104,26 +133,32 @@ class ShardState:
         """How many instruments are known."""
         return len(self.registry.instruments)
 
-    def copy(self) -> ShardState:
-        """A state that may be written to. The registry, which only grows, is shared."""
+    def branch(self, instruments: npt.NDArray[np.int64], symbols: npt.NDArray[np.int64]) -> ShardState:
+        """A state whose rows of these instruments and symbols may be written to, and those of open seconds and of their peers.
+
+        The registry, which only grows, is shared.
+        """
+        registry = self.registry
+        touched = np.union1d(instruments, self.counted)
+        grouped = self.symbols["group"][symbols[symbols < len(self.symbols)]]
+        places = {"heads": symbols, "symbols": symbols, "groups": np.unique(grouped[grouped > 0]) - 1}
+        sizes = {"heads": len(registry.symbols), "symbols": len(registry.symbols), "groups": len(registry.groups)}
         return ShardState(
-            self.registry,
-            copied(self.instruments),
-            self.heads.copy(),
+            registry,
+            {
+                name: table.branch(places.get(name, touched), sizes.get(name, self.count), SWEPT if name == "instruments" else ())
+                for name, table in self.tables.items()
+            },
             copied(self.venues),
             copied(self.clocks),
-            self.channel_of.copy(),
             copied(self.shard),
-            copied(self.accumulators),
-            copied(self.measures),
-            copied(self.symbols),
-            copied(self.groups),
             copied(self.market),
             self.tracker.copy(),
             self.block,
             self.context,
             self.features,
             self.scores,
+            self.counted,
             self.final,
             self.reference,
         )
@@ -136,8 +171,13 @@ class ShardState:
         return self.instruments[:known], self.heads, self.venues, self.clocks, self.shard, scratch, *measured
 
 
-def tag(state: ShardState, block: Ticks) -> tuple[Array, Array, Array, Array]:
-    """(instrument of each row, channel of each row, is it a sign of life only, channel by instrument); registers new names."""
+def begin(state: ShardState, block: Ticks) -> tuple[ShardState, tuple[Array, Array, Array, Array]]:
+    """A state that may be written to where ticks of the block lead, with their new names registered, and where they lead.
+
+    Returns
+    -------
+    (state, (instrument of each row, channel of each row, is it a sign of life only, channel by instrument))
+    """
     rows, names, registry = block.rows, block.names, state.registry
     width = len(names) + 1
     pairs = (rows["venue"].astype(np.int64) + 1) * width + rows["symbol"].astype(np.int64) + 1
@@ -148,13 +188,20 @@ def tag(state: ShardState, block: Ticks) -> tuple[Array, Array, Array, Array]:
     # Registered in order of first sight, which does not depend on how the input was cut.
     seen, first = _in_order_of_sight(pairs, width * width)
     known = np.full(len(seen), -1, np.int64)
-    for k, (pair, row) in enumerate(zip(seen.tolist(), first.tolist(), strict=True)):
+    symbols = np.full(len(seen), -1, np.int64)
+    for k, pair in enumerate(seen.tolist()):
         venue, symbol = pair // width - 1, pair % width - 1
         if venue >= 0 and symbol >= 0:
-            known[k] = _instrument(state, names[venue], names[symbol], int(channel_table[channels[row]]))
-    state.clocks = _grown(state.clocks, len(registry.channels))
+            known[k] = registry.instrument(names[venue], names[symbol])
+            symbols[k] = registry.find("symbol", registry.symbols, names[symbol])
+    work = state.branch(np.unique(known[known >= 0]), np.unique(symbols[symbols >= 0]))
+    # An instrument that the registry knows may still be new to this state.
+    new = (known >= 0) & (work.instruments["known"][known] == 0)
+    for k in np.flatnonzero(new).tolist():
+        _register(work, int(known[k]), int(symbols[k]), int(channel_table[channels[first[k]]]))
+    work.clocks = _grown(work.clocks, len(registry.channels))
     life = ((rows["reasons"] & LIFE) != 0).astype(np.uint8)
-    return _translate(pairs, seen, known, width * width), channel_table[channels], life, state.channel_of
+    return work, (_translate(pairs, seen, known, width * width), channel_table[channels], life, work.channel_of)
 
 
 def _in_order_of_sight(codes: Array, bound: int) -> tuple[Array, Array]:
@@ -179,40 +226,30 @@ def _translate(codes: Array, seen: Array, values: Array, bound: int) -> Array:
     return table[codes]
 
 
-def _instrument(state: ShardState, venue: str, symbol: str, channel: int) -> int:
-    registry = state.registry
-    index = registry.instrument(venue, symbol)
-    if index < len(state.instruments) and state.instruments["known"][index]:
-        return index
-    state.instruments = _grown(state.instruments, state.count)
-    state.accumulators = _grown(state.accumulators, state.count)
-    state.measures = _grown(state.measures, state.count)
-    state.channel_of = _grown(state.channel_of, state.count)
-    symbol_index = registry.find("symbol", registry.symbols, symbol)
-    venue_index = registry.find("venue", registry.venues, venue)
-    if symbol_index >= len(state.heads):
-        room = max(symbol_index + 1 - len(state.heads), len(state.heads))
-        state.heads = np.concatenate([state.heads, np.full(room, -1, np.int64)])
-    state.symbols = _grown(state.symbols, symbol_index + 1)
-    group = state.reference.peer_groups.get(symbol)
+def _register(state: ShardState, index: int, symbol: int, channel: int) -> None:
+    """Write down a new instrument, whose rows there is room for."""
+    registry, reference = state.registry, state.reference
+    venue_name, symbol_name = registry.instruments[index]
+    venue = registry.find("venue", registry.venues, venue_name)
+    state.venues = _grown(state.venues, venue + 1)
+    group = reference.peer_groups.get(symbol_name)
     if group is not None:
-        group_index = registry.find("group", registry.groups, group)
-        state.groups = _grown(state.groups, group_index + 1)
-        state.symbols["group"][symbol_index] = group_index + 1
-    state.venues = _grown(state.venues, venue_index + 1)
+        number = registry.find("group", registry.groups, group)
+        state.symbols["group"][symbol] = number + 1
+        if number >= len(state.groups):
+            state.groups = _grown(state.groups, number + 1)
     state.channel_of[index] = channel
     one = state.instruments[index]
-    one["known"], one["symbol"], one["venue"] = 1, symbol_index, venue_index
-    one["next"] = state.heads[symbol_index]
-    known = state.reference.instrument(venue, symbol)
+    one["known"], one["symbol"], one["venue"] = 1, symbol, venue
+    one["next"] = state.heads[symbol]
+    known = reference.instrument(venue_name, symbol_name)
     if known is not None:
         one["may_be_negative"] = known.may_be_negative
         if known.may_cross is not None:
             one["crosses"] = rolling.MAY_CROSS if known.may_cross else rolling.NEVER_CROSSES
-    channel_known = state.reference.channels.get(registry.channels[channel])
+    channel_known = reference.channels.get(registry.channels[channel])
     one["merges"] = channel_known is not None and channel_known.sides == "merge"
-    state.heads[symbol_index] = index
-    return index
+    state.heads[symbol] = index
 
 
 def _grown(array: Array, size: int) -> Array:

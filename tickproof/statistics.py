@@ -128,10 +128,10 @@ def count(rows, instrument_of, quality, accumulators, out):  # type: ignore[no-u
 
 
 @nb.njit(cache=True, nogil=True)
-def flush(accumulators, before_ns, out):  # type: ignore[no-untyped-def]
-    """Close the seconds that ended before `before_ns`; returns how many records were written to `out`."""
+def flush(accumulators, which, before_ns, out):  # type: ignore[no-untyped-def]
+    """Close the seconds of the instruments `which` that ended before `before_ns`; returns how many records went to `out`."""
     n = 0
-    for k in range(len(accumulators)):
+    for k in which:
         if accumulators[k].ticks > 0 and accumulators[k].second * SECOND_NS < before_ns:
             n = _close(accumulators[k], k, out, n)
     return n
