@@ -18,7 +18,7 @@ from tickproof import measures, measures_market, rolling, rules, shard_kernel, s
 from tickproof.features import NAMES
 from tickproof.ordering import Waiting
 from tickproof.reference import NOTHING, Reference
-from tickproof.shard import Registry, ShardState
+from tickproof.shard import NO_SECOND, Registry, ShardState
 from tickproof.statistics import ACCUMULATOR
 from tickproof.tick import Ticks
 
@@ -94,6 +94,7 @@ def unpack_shard(data: bytes, model_version: str, reference: Reference = NOTHING
         setattr(state, name, np.frombuffer(snapshot.arrays[name], dtype).copy())
     state.features = state.features.reshape(-1, len(NAMES))
     state.counted = np.flatnonzero(state.accumulators["ticks"] > 0)
+    state.first_second = int(state.accumulators["second"][state.counted].min(initial=NO_SECOND))
     registry = Registry()
     instruments, symbols, venues, channels, groups = snapshot.registry
     for venue, symbol in instruments:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from tickproof import measures, measures_market, rolling, rules, shard_kernel, silence
 from tickproof.features import NAMES
 from tickproof.reference import NOTHING, Reference
-from tickproof.statistics import ACCUMULATOR
+from tickproof.statistics import ACCUMULATOR, SECOND_NS
 from tickproof.tick import Array, Ticks, copied, empty
 from tickproof.tracking import Tracker
 from tickproof.versions import Table
@@ -48,6 +48,7 @@ class Registry:
         return self._index[key]
 
 
+NO_SECOND = 2**62
 SWEPT = ("silent",)
 """Fields of INSTRUMENT that `silence.sweep` writes to in any row, whatever the ticks of a step."""
 
@@ -74,7 +75,8 @@ class ShardState:
 
     `tables` grow with instruments, symbols and groups of peers; versions of the state share their rows (see `versions.Table`).
     `block` holds the last second of final ticks and those that are not final yet, from row `final` on; `context`, `features`
-    and `scores` lie beside it. `counted` are the instruments whose second of statistics is open.
+    and `scores` lie beside the latter. `counted` are the instruments whose second of statistics is open, none of which is before
+    `first_second`.
     """
 
     registry: Registry
@@ -89,6 +91,7 @@ class ShardState:
     features: npt.NDArray[np.float64]
     scores: npt.NDArray[np.float32]
     counted: npt.NDArray[np.int64]
+    first_second: int = NO_SECOND
     final: int = 0
     reference: Reference = NOTHING
 
@@ -133,20 +136,23 @@ class ShardState:
         """How many instruments are known."""
         return len(self.registry.instruments)
 
-    def branch(self, instruments: npt.NDArray[np.int64], symbols: npt.NDArray[np.int64]) -> ShardState:
-        """A state whose rows of these instruments and symbols may be written to, and those of open seconds and of their peers.
+    def branch(
+        self, instruments: npt.NDArray[np.int64], symbols: npt.NDArray[np.int64], counted: npt.NDArray[np.int64]
+    ) -> ShardState:
+        """A state that may be written to: rows of these instruments and symbols, and accumulators of the instruments `counted`.
 
         The registry, which only grows, is shared.
         """
         registry = self.registry
-        touched = np.union1d(instruments, self.counted)
         grouped = self.symbols["group"][symbols[symbols < len(self.symbols)]]
-        places = {"heads": symbols, "symbols": symbols, "groups": np.unique(grouped[grouped > 0]) - 1}
+        places = {"accumulators": counted, "heads": symbols, "symbols": symbols, "groups": np.unique(grouped[grouped > 0]) - 1}
         sizes = {"heads": len(registry.symbols), "symbols": len(registry.symbols), "groups": len(registry.groups)}
         return ShardState(
             registry,
             {
-                name: table.branch(places.get(name, touched), sizes.get(name, self.count), SWEPT if name == "instruments" else ())
+                name: table.branch(
+                    places.get(name, instruments), sizes.get(name, self.count), SWEPT if name == "instruments" else ()
+                )
                 for name, table in self.tables.items()
             },
             copied(self.venues),
@@ -159,6 +165,7 @@ class ShardState:
             self.features,
             self.scores,
             self.counted,
+            self.first_second,
             self.final,
             self.reference,
         )
@@ -171,14 +178,23 @@ class ShardState:
         return self.instruments[:known], self.heads, self.venues, self.clocks, self.shard, scratch, *measured
 
 
-def begin(state: ShardState, block: Ticks) -> tuple[ShardState, tuple[Array, Array, Array, Array]]:
-    """A state that may be written to where ticks of the block lead, with their new names registered, and where they lead.
+def begin(state: ShardState, block: Ticks, before_ns: int) -> tuple[ShardState, tuple[Array, Array, Array, Array]]:
+    """A state that may be written to where new ticks lead, with their new names registered, and where they lead.
+
+    Parameters
+    ----------
+    block : Ticks
+        Those of the state, then the new ones.
+    before_ns : int
+        Seconds of statistics that end before it may be closed.
 
     Returns
     -------
     (state, (instrument of each row, channel of each row, is it a sign of life only, channel by instrument))
+        Of rows that were final before, nothing is said.
     """
-    rows, names, registry = block.rows, block.names, state.registry
+    start = len(state.block)
+    rows, names, registry = block.rows[start:], block.names, state.registry
     width = len(names) + 1
     pairs = (rows["venue"].astype(np.int64) + 1) * width + rows["symbol"].astype(np.int64) + 1
     channels = rows["channel"]
@@ -194,14 +210,23 @@ def begin(state: ShardState, block: Ticks) -> tuple[ShardState, tuple[Array, Arr
         if venue >= 0 and symbol >= 0:
             known[k] = registry.instrument(names[venue], names[symbol])
             symbols[k] = registry.find("symbol", registry.symbols, names[symbol])
-    work = state.branch(np.unique(known[known >= 0]), np.unique(symbols[symbols >= 0]))
+    pending = state.context["instrument"].astype(np.int64)
+    due = state.counted if state.first_second * SECOND_NS < before_ns else state.counted[:0]
+    counted = np.concatenate([known, pending, due])
+    mine = np.unique(known[known >= 0])
+    work = state.branch(mine, np.unique(symbols[symbols >= 0]), np.unique(counted[counted >= 0]))
     # An instrument that the registry knows may still be new to this state.
     new = (known >= 0) & (work.instruments["known"][known] == 0)
     for k in np.flatnonzero(new).tolist():
         _register(work, int(known[k]), int(symbols[k]), int(channel_table[channels[first[k]]]))
     work.clocks = _grown(work.clocks, len(registry.channels))
-    life = ((rows["reasons"] & LIFE) != 0).astype(np.uint8)
-    return work, (_translate(pairs, seen, known, width * width), channel_table[channels], life, work.channel_of)
+    instrument_of, channel_of_row = np.full(len(block), -1, np.int64), np.zeros(len(block), np.int64)
+    instrument_of[state.final : start] = pending
+    instrument_of[start:] = _translate(pairs, seen, known, width * width)
+    channel_of_row[start:] = channel_table[channels]
+    life = np.zeros(len(block), np.uint8)
+    life[state.final :] = (block.rows["reasons"][state.final :] & LIFE) != 0
+    return work, (instrument_of, channel_of_row, life, work.channel_of)
 
 
 def _in_order_of_sight(codes: Array, bound: int) -> tuple[Array, Array]:
