@@ -51,7 +51,7 @@ def _time_symbols(symbols: int, ticks: int) -> dict[str, object]:
                 slices.append(time.process_time() - begun)
     return {
         "name": f"symbols {symbols}",
-        "ticks_per_s": ticks / sum(slices),
+        "step_ticks_per_s": round(ticks / sum(slices)),
         "walk_ns_per_tick": round(1e9 * sum(walked) / ticks),
         "slice_ms_median": round(1e3 * float(np.median(slices)), 2),
         "slice_ticks": SLICE,

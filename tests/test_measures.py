@@ -304,9 +304,10 @@ def test_no_price_size_or_time_breaks_the_state() -> None:
             "size": int(rng.choice([0, -1, -(2**63), *ends])),
             "ts_event": int(rng.choice([0, -(2**63), *ends])),
             "ts_recv": now,
+            "price": int(rng.choice(ends)),
         }
         columns["present"] = int(Present.PRICE | Present.SIZE | Present.TS_EVENT)
-        found = feed.tick(now, float(rng.choice(ends)) / UNITS_PER_ONE / 2, bool(rng.random() < 0.7), **columns)
+        found = feed.tick(now, accepted=bool(rng.random() < 0.7), **columns)
         assert not any(math.isinf(value) for value in found.values())
     for record in (feed.mine, *feed.factors):
         for name in record.dtype.names or ():

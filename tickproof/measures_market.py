@@ -73,7 +73,7 @@ def move_symbol(symbol, group, market, move, now):  # type: ignore[no-untyped-de
     second = part_of(now, SECOND_NS)
     turn(market, second)
     move = min(max(move, -MOST), MOST)
-    k = np.int64(round(move * BINS_PER_SCALE)) + MIDDLE
+    k = np.int64(np.rint(move * BINS_PER_SCALE)) + MIDDLE
     if symbol.bin > 0 and symbol.second >= second - 1:
         old = symbol.bin - 1
         if symbol.second == second:
