@@ -37,6 +37,15 @@ def test_a_part_holds_its_end_and_not_its_beginning(time: int, part: int) -> Non
     assert windows.part_of(time, 16) == part
 
 
+@settings(deadline=None)
+@given(st.integers(-(10**12), 10**12))
+def test_parts_of_parts(time: int) -> None:
+    """A second is four fast parts and a slow part 64: the part of a part is the part of the time."""
+    part = windows.part_of(time, windows.FAST_PART_NS)
+    assert windows.coarser(part, windows.SECOND_BITS) == windows.part_of(time, S)
+    assert windows.coarser(part, windows.SLOW_BITS) == windows.part_of(time, windows.SLOW_PART_NS)
+
+
 @pytest.mark.parametrize(("lag_ns", "inside"), [(0, True), (1, False)])
 def test_a_window_over_time_does_not_hold_its_beginning(lag_ns: int, inside: bool) -> None:
     """
@@ -237,12 +246,12 @@ def test_the_market_is_the_median_of_what_the_others_did_lately(events: list[tup
     for symbol, move, seconds in events:
         now += seconds * S
         lately = [round(min(max(m, -16.0), 16.0) * 4) / 4 for k, (when, m) in last.items() if k != symbol and when > now - 2 * S]
-        found = measures_market.market_move(symbols[symbol], now, state)
+        found = measures_market.market_move(symbols[symbol], now // S, state)
         if len(lately) < 3:
             assert math.isnan(found)
         else:
             assert found == np.median(lately)
-        measures_market.move_symbol(symbols[symbol], group, state, move, now)
+        measures_market.move_symbol(symbols[symbol], group, state, move, now // S)
         last[symbol] = now, move
 
 

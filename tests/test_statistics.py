@@ -61,9 +61,17 @@ def frame(scored: Scored) -> pd.DataFrame:
 
 def table(scored: Scored) -> pd.DataFrame:
     rows = [row for row in scored.statistics if row.symbol is not None]
-    columns = ("ts", "venue", "symbol", "ticks", "quotes", "trades", "suspect", "corrupt", "mid", "spread", "volatility", "age")
+    columns = ("ts", "venue", "symbol", "ticks", "quotes", "trades", "suspect", "corrupt", "market_event")
+    columns += ("mid", "spread", "volatility", "age")
     frame = pd.DataFrame([{name: getattr(row, name) for name in columns} for row in rows])
     return frame.set_index(["venue", "symbol", "ts"]).sort_index()
+
+
+def test_columns_are_those_of_the_contract() -> None:
+    assert " ".join(statistics.Row.__struct_fields__) == (
+        "ts scope channel venue symbol ticks quotes trades suspect corrupt market_event mid spread volatility"
+        " latency_p50 latency_p99 latency_p999 gaps lost duplicates age"
+    )
 
 
 def test_counts_are_those_of_a_groupby(scored: Scored, frame: pd.DataFrame) -> None:
@@ -75,6 +83,7 @@ def test_counts_are_those_of_a_groupby(scored: Scored, frame: pd.DataFrame) -> N
             "trades": groups["kind"].agg(lambda kinds: int((kinds == 1).sum())),
             "suspect": groups["quality"].agg(lambda quality: int((quality == 1).sum())),
             "corrupt": groups["quality"].agg(lambda quality: int((quality == 2).sum())),
+            "market_event": groups["quality"].agg(lambda quality: int((quality == 3).sum())),
         }
     )
     found = table(scored)

@@ -25,9 +25,11 @@ from tickproof.windows import (
     FULL,
     LAST,
     PARTS,
-    SLOW_PART_NS,
+    SECOND_BITS,
+    SLOW_BITS,
     STEP_BINS,
     absolute_deviation,
+    coarser,
     count_step,
     eighth_power,
     exchange,
@@ -45,6 +47,7 @@ MEASURE = np.dtype(
         ("rate", "<f8"),
         ("weight_s", "<f8"),
         ("mark", "<i8"),
+        ("part", "<i8"),
         ("known", "<u4"),
         ("rescaled", "<f4"),
         ("means", "<f4", (3,)),
@@ -73,9 +76,10 @@ MEASURE = np.dtype(
         ("steps", "u1", (STEP_BINS,)),
     ]
 )
-"""280 bytes. `excited` and `rate` are sums of e^(−Δ / τ) over earlier ticks with τ of 1 s and 512 s, `weight_s` the integral of
-the latter's kernel since the first tick; `means` decay over `HORIZONS_S`, `variances` over the first and the last of them; `ring`
-are the last accepted prices by turns, `ordered` the same ascending; `known` counts accepted prices since the last restart."""
+"""288 bytes. `part` is the fast part of the last tick; `excited` and `rate` are sums of e^(−Δ / τ) over earlier ticks with τ of
+1 s and 512 s, `weight_s` the integral of the latter's kernel since the first tick; `means` decay over `HORIZONS_S`, `variances`
+over the first and the last of them; `ring` are the last accepted prices by turns, `ordered` the same ascending; `known` counts
+accepted prices since the last restart."""
 
 HORIZONS_S = (8.0, 64.0, 512.0)
 LONG_NS = 512.0e9
@@ -90,7 +94,7 @@ STILL = 1e-7
 """A step below this, a thousandth of a basis point, is none: middles of one level and different widths differ by so little."""
 RUN_WEIGHT, RUN_CLIP = 0.05, 8.0
 RETURN_WEIGHT = 0.05
-SIZE_WEIGHT = 1.0 / 1024.0
+SIZE_MEMORY = 1_024
 LAG_WEIGHT, LAG_CLIP, LAG_FLOOR_MS = 0.05, 4.0, 0.1
 TINY = 1e-30
 """A variance below this is none: numbers that are nearly zero are slow to compute with."""
@@ -130,19 +134,20 @@ def look(row, seen, one, mine, factors, features):  # type: ignore[no-untyped-de
     Returns
     -------
     what `learn` wants to know: (accepted prices, the last of them and its time, that of the last quote among them, the level of a
-    second ago, the scale, the decay over 512 s since the last tick and its time, the log size)
+    second ago, the scale, the decay over 512 s since the last tick and its time, (log size, its season, fast part))
     """
     now, x, i = seen
     previous = mine.last_time if mine.arrivals > 0 else now
     decay = math.exp(-float(max(now - previous, 0)) / LONG_NS)
-    _arrive((now, previous, decay, i), one, mine, features)
+    part = part_of(now, FAST_PART_NS)
+    _arrive((now, previous, decay, part, i), one, mine, features)
     if (row.present & _TS_EVENT) != 0 and mine.lags >= WARM:
         lag_ms = 1e-6 * float(row.ts_recv - row.ts_event)
         features[i, _LATENCY] = (lag_ms - mine.lag_ms) / max(mine.lag_scale_ms, LAG_FLOOR_MS)
     scale = effective_scale(one, now)
-    size = np.nan
+    size, slot = np.nan, 0
     if not math.isnan(x):
-        _market(seen, one, scale, factors, features)
+        _market((coarser(part, SECOND_BITS), x, i), one, scale, factors, features)
         _sides(row, seen, one, mine, features)
         kind = 1 if row.kind == _TRADE else 0
         slot = season_of(now, kind)
@@ -152,20 +157,30 @@ def look(row, seen, one, mine, factors, features):  # type: ignore[no-untyped-de
             features[i, _SEASON] = (size - mine.size[kind] - market.season_level[slot]) / SIZE_FLOOR
         if mine.known >= WARM:
             _prices(seen, one, scale, mine, market, features)
-    return one.accepted, one.last_accepted, one.level_time, one.quoted_time, one.slow_level, scale, decay, previous, size
+    return (
+        one.accepted,
+        one.last_accepted,
+        one.level_time,
+        one.quoted_time,
+        one.slow_level,
+        scale,
+        decay,
+        previous,
+        (size, slot, part),
+    )
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
 def _arrive(seen, one, mine, features):  # type: ignore[no-untyped-def]
     """Rates over time, and the time since the last tick as a self-exciting process sees it; moves the windows on.
 
-    `seen` is (event time, that of the last tick, the decay over 512 s between them, row in `features`).
+    `seen` is (event time, that of the last tick, the decay over 512 s between them, fast part, row in `features`).
     """
-    now, previous, decay, i = seen
+    now, previous, decay, fast_part, i = seen
     middle = eighth_power(decay)
     short = eighth_power(middle)
     second = eighth_power(short)
-    fast_part, slow_part = part_of(now, FAST_PART_NS), part_of(now, SLOW_PART_NS)
+    slow_part = coarser(fast_part, SLOW_BITS)
     if mine.arrivals > 0:
         # The integral of the intensity since the last tick: exponential of mean 1 where arrivals are as expected (Papangelou;
         # Ogata, Journal of the American Statistical Association 83 (1988) 9).
@@ -176,10 +191,10 @@ def _arrive(seen, one, mine, features):  # type: ignore[no-untyped-def]
             mine.rescaled += RESCALED_WEIGHT * (min(expected, RESCALED_MOST) - mine.rescaled)
         else:
             mine.rescaled = 1.0
-        if now > previous:
-            for k in range(passed(part_of(previous, FAST_PART_NS), fast_part)):
+        if fast_part > mine.part:
+            for k in range(passed(mine.part, fast_part)):
                 mine.fast[(fast_part - k) % PARTS] = 0
-            slow_passed = passed(part_of(previous, SLOW_PART_NS), slow_part)
+            slow_passed = passed(coarser(mine.part, SLOW_BITS), slow_part)
             if slow_passed > 0:
                 _pass(mine, slow_part, slow_passed)
                 if mine.known > 0:
@@ -200,7 +215,7 @@ def _arrive(seen, one, mine, features):  # type: ignore[no-untyped-def]
         fading, lasting = mine.variances[0] * short, mine.variances[1] * decay
         mine.variances[0] = fading if fading > TINY else 0.0
         mine.variances[1] = lasting if lasting > TINY else 0.0
-    mine.last_time = now
+    mine.last_time, mine.part = now, fast_part
     mine.arrivals = min(mine.arrivals + 1, FULL)
 
 
@@ -292,14 +307,14 @@ def _against_steps(step, mine):  # type: ignore[no-untyped-def]
 @nb.njit(cache=True, nogil=True, error_model="numpy")
 def _market(seen, one, scale, factors, features):  # type: ignore[no-untyped-def]
     """Moves of the shard's other symbols and of peers, and the symbol's own over them."""
-    now, x, i = seen
+    second, x, i = seen
     symbol, group, market = factors
-    move = measures_market.market_move(symbol, now, market)
+    move = measures_market.market_move(symbol, second, market)
     own = (x - one.slow_level) / scale if one.accepted >= WARM else np.nan
     features[i, _MARKET] = move
     features[i, _MARKET_RESIDUAL] = own - move
     if symbol.group > 0:
-        peers = measures_market.peer_move(symbol, group, now)
+        peers = measures_market.peer_move(symbol, group, second)
         features[i, _PEERS] = peers
         features[i, _PEER_RESIDUAL] = own - peers
 
@@ -340,7 +355,7 @@ def _log_size(row):  # type: ignore[no-untyped-def]
 def learn(row, seen, one, mine, factors, before):  # type: ignore[no-untyped-def]
     """Move the references by a tick that the rules accepted; `before` is what `look` gave, the others as there."""
     now, x, _ = seen
-    accepted, last, last_time, quoted_time, slow_level, scale, decay, previous, size = before
+    accepted, last, last_time, quoted_time, slow_level, scale, decay, previous, (size, slot, part) = before
     symbol, group, market = factors
     if one.accepted == accepted:
         return
@@ -356,7 +371,7 @@ def learn(row, seen, one, mine, factors, before):  # type: ignore[no-untyped-def
         mine.means[0] = y + (mine.means[0] - y) * eighth_power(middle)
         mine.means[1] = y + (mine.means[1] - y) * middle
         mine.means[2] = y + (mine.means[2] - y) * decay
-    _remember(price - mine.anchor, now, mine)
+    _remember(price - mine.anchor, coarser(part, SLOW_BITS) % PARTS, mine)
     if row.kind == _QUOTE and not math.isnan(x) and row.ask_px > row.bid_px:
         spread = _spread(row.bid_px, row.ask_px)
         if mine.spread > 0.0:
@@ -365,9 +380,10 @@ def learn(row, seen, one, mine, factors, before):  # type: ignore[no-untyped-def
             mine.spread = spread + (mine.spread - spread) * eighth_power(decay)
         else:
             mine.spread = spread
-    measures_market.move_symbol(symbol, group, market, (price - slow_level) / scale if accepted > 0 else 0.0, now)
+    move = (price - slow_level) / scale if accepted > 0 else 0.0
+    measures_market.move_symbol(symbol, group, market, move, coarser(part, SECOND_BITS))
     if not math.isnan(size):
-        _learn_size(1 if row.kind == _TRADE else 0, size, now, mine, market)
+        _learn_size(slot % 2, size, slot, mine, market)
     if (row.present & _TS_EVENT) != 0:
         _learn_lag(1e-6 * float(row.ts_recv - row.ts_event), mine)
 
@@ -413,7 +429,7 @@ def _step(step, mine, market):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
-def _remember(y, now, mine):  # type: ignore[no-untyped-def]
+def _remember(y, part, mine):  # type: ignore[no-untyped-def]
     """Put a price into the windows over counts and over time."""
     value = np.float32(y)
     place = mine.known % LAST
@@ -424,20 +440,20 @@ def _remember(y, now, mine):  # type: ignore[no-untyped-def]
     mine.ring[place] = value
     # Counted for ever, it would start at 0 some day; taking whole windows off changes nothing.
     mine.known = mine.known + 1 if mine.known < KNOWN_MOST else mine.known + 1 - 9 * LAST
-    place = part_of(now, SLOW_PART_NS) % PARTS
-    if mine.prices[place] < FULL:
-        mine.prices[place] += 1
-        mine.sums[place] += value
-        mine.squares[place] += y * y
+    if mine.prices[part] < FULL:
+        mine.prices[part] += 1
+        mine.sums[part] += value
+        mine.squares[part] += y * y
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
-def _learn_size(kind, size, now, mine, market):  # type: ignore[no-untyped-def]
+def _learn_size(kind, size, slot, mine, market):  # type: ignore[no-untyped-def]
     """Learn a log size, and what its time of day has to do with it."""
     if mine.sizes[kind] >= WARM:
-        measures_market.learn_season(market, season_of(now, kind), size - mine.size[kind])
+        measures_market.learn_season(market, slot, size - mine.size[kind])
     mine.sizes[kind] = min(mine.sizes[kind] + 1, FULL)
-    mine.size[kind] += max(1.0 / mine.sizes[kind], SIZE_WEIGHT) * (size - mine.size[kind])
+    count = mine.sizes[kind]
+    mine.size[kind] += (1.0 / count if count < SIZE_MEMORY else 1.0 / SIZE_MEMORY) * (size - mine.size[kind])
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
@@ -448,6 +464,6 @@ def _learn_lag(lag_ms, mine):  # type: ignore[no-untyped-def]
         most = LAG_CLIP * max(mine.lag_scale_ms, LAG_FLOOR_MS)
         away = min(max(away, -most), most)
     mine.lags = min(mine.lags + 1, FULL)
-    weight = max(1.0 / mine.lags, LAG_WEIGHT)
+    weight = 1.0 / mine.lags if mine.lags < WARM else LAG_WEIGHT
     mine.lag_ms += weight * away
     mine.lag_scale_ms += weight * (abs(away) - mine.lag_scale_ms)

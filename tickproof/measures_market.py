@@ -11,12 +11,9 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-from tickproof.windows import part_of
-
 MOST, BINS_PER_SCALE = 16.0, 4
 BINS = 2 * int(MOST) * BINS_PER_SCALE + 1
 MIDDLE = BINS // 2
-SECOND_NS = 1_000_000_000
 SYMBOLS_NEEDED = 3
 """Other symbols that must have moved, or stood still, lately for a market to be known."""
 
@@ -46,7 +43,7 @@ where the last search ended; `changes` counts the accepted price changes of all 
 how much larger than an instrument's usual the sizes of a half hour are, natural logarithm; quotes and trades by turns."""
 
 SEASON_NEEDED = 100
-SEASON_CLIP, SEASON_WEIGHT = 3.0, 1e-3
+SEASON_CLIP, SEASON_MEMORY = 3.0, 1_000
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
@@ -68,9 +65,8 @@ def turn(market, second):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
-def move_symbol(symbol, group, market, move, now):  # type: ignore[no-untyped-def]
+def move_symbol(symbol, group, market, move, second):  # type: ignore[no-untyped-def]
     """A symbol's accepted price moved by so many scales; its earlier move no longer counts. `group` is its peers', if any."""
-    second = part_of(now, SECOND_NS)
     turn(market, second)
     move = min(max(move, -MOST), MOST)
     k = np.int64(np.rint(move * BINS_PER_SCALE)) + MIDDLE
@@ -110,9 +106,8 @@ def _turn_group(group, second):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
-def market_move(symbol, now, market):  # type: ignore[no-untyped-def]
+def market_move(symbol, second, market):  # type: ignore[no-untyped-def]
     """Median move of the shard's other symbols, in scales; NaN where they are fewer than `SYMBOLS_NEEDED`."""
-    second = part_of(now, SECOND_NS)
     turn(market, second)
     own = symbol.bin - 1 if symbol.bin > 0 and symbol.second >= second - 1 else -1
     count = market.count - (1 if own >= 0 else 0)
@@ -141,11 +136,10 @@ def market_move(symbol, now, market):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
-def peer_move(symbol, group, now):  # type: ignore[no-untyped-def]
+def peer_move(symbol, group, second):  # type: ignore[no-untyped-def]
     """Mean move of the symbol's peers, in scales; NaN where it has none, or none that was heard lately."""
     if symbol.group == 0:
         return np.nan
-    second = part_of(now, SECOND_NS)
     _turn_group(group, second)
     count, total = group.counts[0] + group.counts[1], group.sums[0] + group.sums[1]
     if symbol.bin > 0 and symbol.second >= second - 1:
@@ -166,4 +160,5 @@ def learn_season(market, slot, away):  # type: ignore[no-untyped-def]
     market.season_count[slot] += 1
     clipped = min(max(away, -SEASON_CLIP), SEASON_CLIP)
     level = market.season_level[slot]
-    market.season_level[slot] = level + max(1.0 / market.season_count[slot], SEASON_WEIGHT) * (clipped - level)
+    count = market.season_count[slot]
+    market.season_level[slot] = level + (1.0 / count if count < SEASON_MEMORY else 1.0 / SEASON_MEMORY) * (clipped - level)

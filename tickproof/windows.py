@@ -13,6 +13,8 @@ PARTS = 4
 """Parts of a window over time."""
 FAST_PART_NS, SLOW_PART_NS = 250_000_000, 16_000_000_000
 """Parts of the windows of 1 s and of 64 s."""
+SECOND_BITS, SLOW_BITS = 2, 6
+"""A second is 2^2 fast parts, a slow part 2^6."""
 LAST = 9
 """Values of a window over counts: odd, so that its median is one of them."""
 FULL = 65_535
@@ -27,6 +29,12 @@ BIN_FULL = 255
 def part_of(time, part_ns):  # type: ignore[no-untyped-def]
     """The number k of the part (k part_ns − part_ns, k part_ns] that a time lies in."""
     return (time + part_ns - 1) // part_ns
+
+
+@nb.njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def coarser(part, bits):  # type: ignore[no-untyped-def]
+    """The number of the part 2^bits times as long that a part lies in: dividing a time again would cost more."""
+    return (part + (1 << bits) - 1) >> bits
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy", inline="always")
