@@ -30,9 +30,11 @@ CASES: dict[str, tuple[str, str]] = {
     "decode_json_only": ("bench.parts", "a consumer that only decodes JSON ticks"),
     "channel_kernel": ("bench.parts", "channel integrity alone"),
     "shard_kernel": ("bench.parts", "features and rules of a shard alone"),
+    "feature_pass": ("bench.parts", "the compiled pass of features and rules, without the step around it"),
     "model_score": ("bench.parts", "the model alone"),
     "engine_local": ("bench.parts", "the local engine, without Kafka and Flink"),
     "state_memory": ("bench.memory", "bytes a symbol"),
+    "symbols": ("bench.memory", "time of a tick and of a slice by the number of symbols"),
     "sweep": ("bench.per_record", "the plain job with each of its bundle settings; only when asked for"),
 }
 """Name -> its module and what it is. A case is the function of its name: Context -> results."""

@@ -1,19 +1,24 @@
-"""Bytes a symbol: what one instrument costs in memory and in the state store, at 10^2, 10^4 and 10^5 symbols."""
+"""What symbols cost: bytes in memory and in the state store, time of the feature pass and of a step, from 10^2 to 10^5."""
 
 from __future__ import annotations
 
+import time
 import tracemalloc
 
 import numpy as np
 
 from bench.context import Context
+from bench.parts import clocked_walk
 from jobs.state import pack_shard
 from tickproof import scoring
 from tickproof.scoring import ShardSettings
 from tickproof.shard import ShardState
 from tickproof.tick import NS_PER_MS, ROW, UNITS_PER_ONE, Kind, Present, Ticks, empty
 
-SYMBOLS = (100, 10_000, 100_000)
+SYMBOLS = (100, 1_000, 10_000, 100_000)
+TIMED = 200_000
+"""Ticks that are timed, after one of each symbol."""
+SLICE = 2_000
 ROUNDS = 3
 BATCH = 5_000
 START_NS = 1_700_000_000 * 1_000_000_000
@@ -22,6 +27,35 @@ START_NS = 1_700_000_000 * 1_000_000_000
 def state_memory(context: Context) -> list[dict[str, object]]:
     """A shard that has seen three quotes of each symbol, and what it holds once they are final."""
     return [_measure(symbols) for symbols in SYMBOLS]
+
+
+def symbols(context: Context) -> list[dict[str, object]]:
+    """Random symbols of one shard, 10 µs apart: processor time of the compiled pass, and of the whole step by slice."""
+    _time_symbols(SLICE, SLICE)
+    return [_time_symbols(count, TIMED) for count in SYMBOLS]
+
+
+def _time_symbols(symbols: int, ticks: int) -> dict[str, object]:
+    names = ("XNAS", "XNAS.A", *(f"S{number:06d}" for number in range(symbols)))
+    order = np.concatenate([np.arange(symbols), np.random.default_rng(1).integers(0, symbols, ticks)])
+    state, now, slices = ShardState.new(), START_NS, []
+    with clocked_walk() as walked:
+        for first in range(0, len(order), SLICE):
+            if first >= symbols and not slices:
+                walked.clear()
+            part = _quotes(names, order[first : first + SLICE], now)
+            now = int(part.rows["event_time"][-1])
+            begun = time.process_time()
+            state = scoring.step(state, part, now, ShardSettings()).state
+            if first >= symbols:
+                slices.append(time.process_time() - begun)
+    return {
+        "name": f"symbols {symbols}",
+        "step_ticks_per_s": round(ticks / sum(slices)),
+        "walk_ns_per_tick": round(1e9 * sum(walked) / ticks),
+        "slice_ms_median": round(1e3 * float(np.median(slices)), 2),
+        "slice_ticks": SLICE,
+    }
 
 
 def _measure(symbols: int) -> dict[str, object]:

@@ -136,7 +136,7 @@ class ShardMemory:
             due.append(int(self.state.block.rows["event_time"][self.state.final]) + settings.lookahead_ns)
         if not due:
             # Nothing that waits would end the seconds that are counted at present.
-            counted = self.state.accumulators["second"][self.state.accumulators["ticks"] > 0]
+            counted = self.state.accumulators["second"][self.state.counted]
             if not len(counted):
                 return None
             due.append(int(counted.min()) * SECOND_NS + settings.lookahead_ns)

@@ -14,11 +14,11 @@ import msgspec
 import numpy as np
 
 from jobs.hop import pack, unpack
-from tickproof import rolling, rules, shard_kernel, share, silence
+from tickproof import measures, measures_market, rolling, rules, shard_kernel, share, silence
 from tickproof.features import NAMES
 from tickproof.ordering import Waiting
 from tickproof.reference import NOTHING, Reference
-from tickproof.shard import Registry, ShardState
+from tickproof.shard import NO_SECOND, Registry, ShardState
 from tickproof.statistics import ACCUMULATOR
 from tickproof.tick import Ticks
 
@@ -37,6 +37,10 @@ _ARRAYS: dict[str, np.dtype[Any]] = {
     "shard": shard_kernel.SHARD,
     "accumulators": ACCUMULATOR,
     "minutes": share.MINUTE,
+    "measures": measures.MEASURE,
+    "symbols": measures_market.SYMBOL,
+    "groups": measures_market.GROUP,
+    "market": measures_market.MARKET,
     "context": rules.CONTEXT,
     "features": np.dtype(np.float64),
     "scores": np.dtype(np.float32),
@@ -46,7 +50,7 @@ _ARRAYS: dict[str, np.dtype[Any]] = {
 class _Snapshot(msgspec.Struct):
     version: int
     layout: str
-    registry: tuple[list[tuple[str, str]], list[str], list[str], list[str]]
+    registry: tuple[list[tuple[str, str]], list[str], list[str], list[str], list[str]]
     arrays: dict[str, bytes]
     tracker: bytes
     block: bytes
@@ -70,7 +74,7 @@ def pack_shard(state: ShardState, waiting: Ticks) -> bytes:
     """The state and the ticks that wait, as bytes."""
     registry = state.registry
     arrays = {name: np.ascontiguousarray(getattr(state, name)).tobytes() for name in _ARRAYS}
-    tables = (registry.instruments, registry.symbols, registry.venues, registry.channels)
+    tables = (registry.instruments, registry.symbols, registry.venues, registry.channels, registry.groups)
     snapshot = _Snapshot(VERSION, _layout(), tables, arrays, state.tracker.pack(), pack(state.block), state.final, pack(waiting))
     return msgspec.msgpack.encode(snapshot)
 
@@ -90,14 +94,17 @@ def unpack_shard(data: bytes, model_version: str, reference: Reference = NOTHING
     for name, dtype in _ARRAYS.items():
         setattr(state, name, np.frombuffer(snapshot.arrays[name], dtype).copy())
     state.features = state.features.reshape(-1, len(NAMES))
+    state.counted = np.flatnonzero(state.accumulators["ticks"] > 0)
+    state.first_second = int(state.accumulators["second"][state.counted].min(initial=NO_SECOND))
     registry = Registry()
-    instruments, symbols, venues, channels = snapshot.registry
+    instruments, symbols, venues, channels, groups = snapshot.registry
     for venue, symbol in instruments:
         registry.instrument(venue, symbol)
     for kind, table, names in (
         ("symbol", registry.symbols, symbols),
         ("venue", registry.venues, venues),
         ("channel", registry.channels, channels),
+        ("group", registry.groups, groups),
     ):
         for name in names:
             registry.find(kind, table, name)

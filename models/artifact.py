@@ -119,7 +119,7 @@ def load(folder: Path, feature_names: tuple[str, ...]) -> Detector:
     Parameters
     ----------
     feature_names : tuple of str
-        The features that the caller computes, in order.
+        The features that the caller computes, in order. The model picks those that it was trained on, by name: there may be more.
 
     Raises
     ------
@@ -144,11 +144,13 @@ def load(folder: Path, feature_names: tuple[str, ...]) -> Detector:
         calibration = ByKind(*(Calibration(tuple(table["margins"]), tuple(table["scores"])) for table in tables))
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{folder}: not a whole model ({error}); train it again") from error
-    if forest.n_features != len(feature_names) or table.dtype != np.float64 or table.shape[1:] != (len(feature_names) + 1,):
+    own = manifest.feature_names
+    if forest.n_features != len(own) or table.dtype != np.float64 or table.shape[1:] != (len(own) + 1,):
         found = f"trees over {forest.n_features} features and probes {table.shape}"
-        raise ModelError(f"{folder}: {found}, expected {len(feature_names)} features; train it again")
+        raise ModelError(f"{folder}: {found}, expected {len(own)} features; train it again")
     check_probes(forest, classifier, np.ascontiguousarray(table[:, :-1]), np.ascontiguousarray(table[:, -1]))
-    return Detector(manifest.version, feature_names, manifest.threshold, forest, calibration)
+    wide = forest.over([feature_names.index(name) for name in own], len(feature_names))
+    return Detector(manifest.version, feature_names, manifest.threshold, wide, calibration)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -171,15 +173,12 @@ def _table(calibration: Calibration) -> dict[str, list[float]]:
 
 
 def _check_features(folder: Path, manifest: Manifest, feature_names: tuple[str, ...]) -> None:
-    if tuple(manifest.feature_names) == feature_names:
-        return
     missing = [name for name in manifest.feature_names if name not in feature_names]
-    extra = [name for name in feature_names if name not in manifest.feature_names]
-    if missing or extra:
-        problem = f"needs {', '.join(missing) or 'nothing more'} and does not know {', '.join(extra) or 'nothing'}"
-    else:
-        problem = "has the same features in another order"
-    raise ModelError(f"{folder}: the model {problem}; train it again with these features")
+    if missing:
+        problem = f"needs the features {', '.join(missing)}, which this version does not compute"
+        raise ModelError(f"{folder}: the model {problem}; train it again with these features")
+    if len(set(manifest.feature_names)) != len(manifest.feature_names):
+        raise ModelError(f"{folder / MANIFEST}: found a feature named twice; train the model again")
 
 
 def _version(manifest: Manifest) -> str:

@@ -22,7 +22,7 @@ class Detector:
     version : str
         A short hash of everything that decides a score.
     feature_names : tuple of str
-        The columns that `score` expects, in order.
+        The columns that `score` expects, in order; the trees may have been trained on fewer of them.
     threshold : float
         The score from which a tick counts as corrupt.
     """

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numba
@@ -86,6 +87,24 @@ class Forest:
         baseline = float(classifier._baseline_prediction[0, 0])
         columns = Columns(*(np.ascontiguousarray(nodes[name]) for name in Columns._fields))
         return cls(nodes, roots[:-1], n_features, tabulate(trees, baseline), columns)
+
+    def over(self, columns: Sequence[int], width: int) -> Forest:
+        """The same trees over a wider matrix, of which they read their own columns: nothing is gathered or copied a row.
+
+        Parameters
+        ----------
+        columns : sequence of int, length n_features
+            Where each of the forest's features stands in the wider matrix.
+        width : int
+            Columns of the wider matrix.
+        """
+        place = np.array([*columns, -1], np.int32)  # the last is for leaves, whose feature is -1
+        nodes = self.nodes.copy()
+        nodes["feature"] = place[nodes["feature"]]
+        table = self.table._replace(features=place[self.table.features].astype(np.int64))
+        return replace(
+            self, nodes=nodes, n_features=width, table=table, columns=self.columns._replace(feature=place[self.columns.feature])
+        )
 
     @property
     def bias(self) -> float:

@@ -185,8 +185,12 @@ def train(dataset: Dataset, parameters: Parameters, seed: int) -> Fitted:
         random_state=seed,
     )
     weights = balanced_weights(dataset.kinds[rows], dataset.clean[rows])
+    # scikit-learn finds no bins for a feature of which nothing is known, as of peers where no reference data names any;
+    # a constant has one bin and no split.
+    learnt = dataset.features[rows]
+    learnt = np.where(np.isnan(learnt).all(axis=0), 0.0, learnt)
     with threadpool_limits(1):
-        classifier.fit(dataset.features[rows], faulty[rows].astype(np.int64), sample_weight=weights)
+        classifier.fit(learnt, faulty[rows].astype(np.int64), sample_weight=weights)
         forest = Forest.of(classifier)
         probes = make_probes(forest, dataset.features[rows], seed)
         margins = check_probes(forest, classifier, probes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,9 @@ _DRAWN = (
     "ts_recv", "venue", "symbol", "kind", "bid_px", "ask_px", "price", "conditions", "final_quality", "final_score",
     "final_reasons",
 )  # fmt: skip
-_SECONDS = ("ts", "scope", "channel", "venue", "symbol", "ticks", "latency_p50", "latency_p99", "lost")
+_SECONDS = (
+    "ts", "scope", "channel", "venue", "symbol", "ticks", "mid", "spread", "volatility", "latency_p50", "latency_p99", "lost",
+)  # fmt: skip
 
 
 class Excerpt(NamedTuple):
@@ -102,6 +105,17 @@ class ScanFolder:
                     parts.append(table.filter(pc.is_in(table.column("scope"), pa.array(scopes, pa.string()))))
             empty = file.schema_arrow.empty_table().select(list(_SECONDS))
         return (pa.concat_tables(parts) if parts else empty).sort_by("ts")
+
+    def busiest(self) -> str | None:
+        """The scope of a symbol on a venue with the most ticks, of equal ones the first by name; None without any."""
+        ticks: Counter[str] = Counter()
+        with _parquet(self.path / STATISTICS, _SECONDS) as file:
+            for group in range(file.metadata.num_row_groups):
+                table = file.read_row_group(group, columns=["scope", "symbol", "ticks"], use_threads=False)
+                table = table.filter(pc.is_valid(table.column("symbol"))).group_by("scope", use_threads=False)
+                for row in table.aggregate([("ticks", "sum")]).to_pylist():
+                    ticks[row["scope"]] += row["ticks_sum"]
+        return min(ticks, key=lambda scope: (-ticks[scope], scope), default=None)
 
 
 def _summary(path: Path) -> dict[str, Any]:

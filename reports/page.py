@@ -80,6 +80,8 @@ class Page:
     total: int
     severities: Mapping[str, int]
     overview: Drawing | None
+    statistics: Drawing | None
+    statistics_of: str
     incidents: list[IncidentView]
     hidden: list[tuple[str, int]]
     recall: Mapping[str, Any] | None
@@ -93,6 +95,7 @@ def page(folder: ScanFolder, limit: int, recall: Mapping[str, Any] | None = None
     hidden = Counter(incident.worst.code for incident in found if incident.id not in names)
     places = _by_place(folder.findings)
     channels = folder.seconds(None)
+    busiest = folder.busiest()
     return Page(
         title=folder.path.resolve().name,
         summary=folder.summary,
@@ -102,6 +105,8 @@ def page(folder: ScanFolder, limit: int, recall: Mapping[str, Any] | None = None
         total=len(found),
         severities=Counter(incident.severity.value for incident in found),
         overview=rates_plot.overview(channels, found),
+        statistics=rates_plot.statistics(folder.seconds([busiest])) if busiest else None,
+        statistics_of=_place("", *_parts(busiest), None) if busiest else "",
         incidents=_views(folder, chosen, _extent(channels)),
         hidden=sorted(hidden.items(), key=lambda item: (-item[1], item[0])),
         recall=recall,
@@ -138,6 +143,12 @@ def _place(feed: str, venue: str | None, symbol: str | None, channel: str | None
     if symbol:
         return f"{symbol} on {venue}"
     return f"channel {channel}" if channel else f"feed {feed}"
+
+
+def _parts(scope: str) -> tuple[str, str]:
+    """(venue, symbol) of a scope."""
+    venue, _, symbol = scope.partition("|")
+    return venue, symbol
 
 
 def _extent(channels: pa.Table) -> tuple[int, int]:

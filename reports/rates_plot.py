@@ -14,11 +14,12 @@ from reports.canvas import Floats, Frame
 from reports.ticks_plot import WIDTH, Drawing
 from tickproof.incident import SEVERITIES, Incident
 from tickproof.moment import iso, span
+from tickproof.tick import UNITS_PER_ONE
 
 SECOND_NS = 1_000_000_000
 MOST_BARS = 180
 LATENCY_CODES = frozenset({"latency_spike", "clock_offset", "clock_drift", "late_tick", "out_of_order", "time_implausible"})
-HEIGHT = 190.0
+HEIGHT, LANE = 190.0, 110.0
 
 
 def draw(incident: Incident, seconds: pa.Table, scan: tuple[int, int]) -> Drawing | None:
@@ -60,6 +61,38 @@ def overview(seconds: pa.Table, incidents: Sequence[Incident]) -> Drawing | None
         path = "".join(f"M{x:g} {y - 5:g}v10" for x in spots)
         parts.append(f'<path class="lane {severity.value}" d="{path}"/>' if path else "")
     return Drawing(canvas.svg(frame, "Ticks a second over the whole scan, and where incidents begin", parts))
+
+
+def statistics(seconds: pa.Table) -> Drawing | None:
+    """One symbol's seconds on one venue: mid and spread in prices, volatility, and ticks; None without a two-sided quote.
+
+    `seconds` are rows of one scope by time. Where seconds are missing nothing came, and the line says what was known.
+    """
+    known = seconds.filter(pc.is_valid(seconds.column("mid")))
+    if not len(known):
+        return None
+    # A row at t holds (t − 1 s, t].
+    times = known.column("ts").to_numpy() - SECOND_NS
+    start, end = int(times.min()), int(seconds.column("ts").to_numpy().max())
+    edges, counts = _binned(seconds.column("ts").to_numpy(), seconds.column("ticks").to_numpy(), start, end)
+    mid, spread = (known.column(name).to_numpy() / UNITS_PER_ONE for name in ("mid", "spread"))
+    volatility = 1e4 * known.column("volatility").to_numpy()
+    lanes = [
+        ("mid", "bid", mid, float(mid.min())),
+        ("spread", "ask", spread, 0.0),
+        ("volatility, bp/√s", "latency_p99", volatility, 0.0),
+    ]
+    parts, top = [], 0.0
+    for unit, style, values, low in lanes:
+        high = float(values.max())
+        pad = 0.08 * (high - low) or 0.01 * abs(high) or 1.0
+        frame = Frame(WIDTH, top + LANE, start, end, low - pad * (low != 0.0), high + pad, top=top + 18.0, bottom=20.0)
+        parts += [canvas.axes(frame, unit), canvas.line(canvas.steps(frame, times, values), style)]
+        top += LANE
+    rates = counts / (np.diff(edges) / SECOND_NS)
+    frame = Frame(WIDTH, top + LANE, start, end, 0.0, max(float(rates.max()) * 1.08, 1.0), top=top + 18.0, bottom=24.0)
+    parts += [canvas.axes(frame, "ticks/s"), _bars(frame, edges, rates)]
+    return Drawing(canvas.svg(frame, "Mid, spread, volatility and ticks of each second", parts))
 
 
 def _rate(incident: Incident, seconds: pa.Table, start: int, end: int) -> str:

@@ -198,17 +198,34 @@ def test_a_spoilt_folder_is_refused_in_one_line(folder, spoil, message):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("names", "message"),
-    [
-        (("spread", "away", "rate"), "another order"),
-        (("away", "spread"), "needs rate"),
-        ((*NAMES, "extra"), "does not know extra"),
-    ],
-)
-def test_other_features_are_refused(folder, names, message):
-    with pytest.raises(ModelError, match=message):
-        load(folder, names)
+@pytest.mark.parametrize("names", [("spread", "away", "rate"), ("new", "away", "newer", "rate", "spread", "newest")])
+def test_a_model_picks_its_features_by_name(fitted, folder, names):
+    """A version that computes more, or in another order, gives the scores and shares that the model's own columns give."""
+    trained, features = fitted
+    own, wide = load(folder, NAMES), load(folder, names)
+    matrix = np.full((len(features), len(names)), np.nan)
+    for k, name in enumerate(NAMES):
+        matrix[:, names.index(name)] = features[:, k]
+    np.testing.assert_array_equal(wide.score(matrix), own.score(features))
+    assert wide.score(matrix).any()
+    shares = wide.contributions(matrix[0])
+    np.testing.assert_array_equal(shares[[names.index(name) for name in NAMES]], own.contributions(features[0]))
+    assert np.count_nonzero(shares) == np.count_nonzero(own.contributions(features[0]))
+    assert (wide.version, wide.feature_names) == (own.version, names)
+    assert trained.feature_names == NAMES
+    with pytest.raises(ModelError, match="shape"):
+        wide.score(features[:, :2])
+
+
+def test_a_feature_that_is_not_computed_is_named(folder):
+    with pytest.raises(ModelError, match="needs the features rate, which"):
+        load(folder, ("away", "spread"))
+
+
+def test_a_feature_named_twice_is_refused(folder):
+    reseal(folder, feature_names=["away", "away", "rate"])
+    with pytest.raises(ModelError, match="named twice"):
+        load(folder, NAMES)
 
 
 def test_a_type_is_refused_before_anything_is_built(tmp_path):

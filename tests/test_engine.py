@@ -284,7 +284,7 @@ def test_release_horizons_do_not_matter(small: Ticks) -> None:
         assert mine.tolist() == verdicts.tolist()
         assert {encode(one) for one in found} == {encode(one) for one in findings}
         assert sorted(rows, key=key) == sorted(seconds, key=key)
-        for array in ("instruments", "venues", "heads", "channel_of", "accumulators"):
+        for array in ("instruments", "measures", "venues", "heads", "channel_of", "accumulators", "symbols", "market"):
             count = len(getattr(state, array))
             assert getattr(after, array)[:count].tobytes() == getattr(state, array).tobytes()
 
@@ -296,7 +296,10 @@ def test_a_step_writes_to_nothing_that_it_was_given(small: Ticks) -> None:
     first = small.take(small.rows["event_time"] < half)
     second = small.take(small.rows["event_time"] >= half)
     state = scoring.step(ShardState.new(), first, half, ShardSettings()).state
-    names = ("instruments", "heads", "venues", "clocks", "channel_of", "shard", "accumulators", "context", "features", "scores")
+    names = (
+        "instruments", "measures", "heads", "venues", "clocks", "channel_of", "shard", "accumulators", "symbols", "groups",
+        "market", "counted", "context", "features", "scores",
+    )  # fmt: skip
     before = {name: getattr(state, name).tobytes() for name in names}
     packed, rows, block = state.tracker.pack(), second.rows.tobytes(), state.block.rows.tobytes()
     one = scoring.step(state, second, END_NS, ShardSettings())
@@ -413,7 +416,7 @@ def hostile(count: int, seed: int) -> Ticks:
 
 
 def assert_finite(state: ShardState) -> None:
-    for table in (state.instruments, state.venues, state.accumulators):
+    for table in (state.instruments, state.venues, state.accumulators, state.measures, state.symbols, state.market):
         for name in table.dtype.names or ():
             # What other venues said when a run began: NaN while there are none.
             if table.dtype[name].base.kind == "f" and name != "run_others":

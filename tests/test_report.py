@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from hypothesis import example, given
@@ -345,3 +346,31 @@ def test_thinning_keeps_ends_and_extremes(drawn: list[float]) -> None:
     kept = canvas.thin(x, y)
     assert {0, len(x) - 1, int(y.argmin()), int(y.argmax())} <= set(kept.tolist())
     assert len(kept) <= max(800, 4 * 901)
+
+
+# --- statistics ---------------------------------------------------------------------------------------------------------------
+
+
+def test_the_busiest_instrument_s_statistics_are_drawn(faulty: Path) -> None:
+    """The one with the most ticks; its mid, spread and volatility as lines, and its ticks as bars."""
+    folder = ScanFolder.open(faulty)
+    seconds = pq.read_table(faulty / "statistics.parquet").to_pandas()
+    ticks = seconds[seconds["symbol"].notna()].groupby("scope")["ticks"].sum()
+    scope = folder.busiest()
+    assert ticks[scope] == ticks.max()
+    drawn = page(folder, 5)
+    assert drawn.statistics is not None
+    assert drawn.statistics_of == "{1} on {0}".format(*str(scope).split("|"))
+    root = ElementTree.fromstring(drawn.statistics.svg)
+    assert [path.get("class") for path in root.iter("path") if path.get("class") in ("bid", "ask", "latency_p99", "bars")] == [
+        "bid", "ask", "latency_p99", "bars",
+    ]  # fmt: skip
+
+
+def test_a_scan_without_quotes_has_no_statistics_plot(tmp_path: Path) -> None:
+    tape = Tape()
+    for k in range(20):
+        tape.trade(k * 0.5)
+    drawn = page(ScanFolder.open(write_scan(tmp_path, tape.ticks())), 5)
+    assert drawn.statistics is None
+    assert drawn.statistics_of

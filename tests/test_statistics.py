@@ -61,9 +61,17 @@ def frame(scored: Scored) -> pd.DataFrame:
 
 def table(scored: Scored) -> pd.DataFrame:
     rows = [row for row in scored.statistics if row.symbol is not None]
-    columns = ("ts", "venue", "symbol", "ticks", "quotes", "trades", "suspect", "corrupt", "mid", "spread", "volatility", "age")
+    columns = ("ts", "venue", "symbol", "ticks", "quotes", "trades", "suspect", "corrupt", "market_event")
+    columns += ("mid", "spread", "volatility", "age")
     frame = pd.DataFrame([{name: getattr(row, name) for name in columns} for row in rows])
     return frame.set_index(["venue", "symbol", "ts"]).sort_index()
+
+
+def test_columns_are_those_of_the_contract() -> None:
+    assert " ".join(statistics.Row.__struct_fields__) == (
+        "ts scope channel venue symbol ticks quotes trades suspect corrupt market_event mid spread volatility"
+        " latency_p50 latency_p99 latency_p999 gaps lost duplicates age"
+    )
 
 
 def test_counts_are_those_of_a_groupby(scored: Scored, frame: pd.DataFrame) -> None:
@@ -75,6 +83,7 @@ def test_counts_are_those_of_a_groupby(scored: Scored, frame: pd.DataFrame) -> N
             "trades": groups["kind"].agg(lambda kinds: int((kinds == 1).sum())),
             "suspect": groups["quality"].agg(lambda quality: int((quality == 1).sum())),
             "corrupt": groups["quality"].agg(lambda quality: int((quality == 2).sum())),
+            "market_event": groups["quality"].agg(lambda quality: int((quality == 3).sum())),
         }
     )
     found = table(scored)
@@ -166,8 +175,8 @@ def test_a_second_is_over_only_past_its_end(before_ns: int, closed: int) -> None
     """A tick on the end itself may still come while the bound is the end."""
     accumulators, _ = accumulate(0.5)
     out = np.zeros(1, SYMBOL_SECOND)
-    assert statistics.flush(accumulators, before_ns, out) == closed
-    assert statistics.flush(accumulators, before_ns, out) == 0
+    assert statistics.flush(accumulators, np.zeros(1, np.int64), before_ns, out) == closed
+    assert statistics.flush(accumulators, np.zeros(1, np.int64), before_ns, out) == 0
 
 
 def test_one_sided_and_crossed_quotes_are_no_mid() -> None:

@@ -128,3 +128,18 @@ def broken(**changes):
 def test_data_that_cannot_be_learnt_from_is_an_error(make, message):
     with pytest.raises(ModelError, match=message):
         make()
+
+
+def test_a_feature_of_which_nothing_is_known_is_not_learnt():
+    """As what peers do, where no reference data names any; its values change no score later on."""
+    dataset = labelled()
+    wide = Dataset(
+        (*NAMES, "unknown"), np.column_stack([dataset.features, np.full(len(dataset.features), np.nan)]), dataset.kinds,
+        dataset.clean, dataset.held_out,
+    )  # fmt: skip
+    fitted = train(wide, SMALL, seed=3)
+    rows = wide.features[:50].copy()
+    before = fitted.forest.margins(rows)
+    rows[:, -1] = 7.0
+    np.testing.assert_array_equal(fitted.forest.margins(rows), before)
+    assert len(np.unique(before)) > 1

@@ -7,7 +7,7 @@ import math
 import numba as nb
 import numpy as np
 
-from tickproof import rules
+from tickproof import rolling, rules
 from tickproof.features import INDEX
 from tickproof.rolling import learn_size
 from tickproof.tick import Present
@@ -65,9 +65,9 @@ def sizes(row, state, features):  # type: ignore[no-untyped-def]
         state.volume_slow += 0.01 * (size - state.volume_slow)
         if state.volume_fast > 0.0 and state.volume_slow > 0.0:
             features[_F_VOLUME] = math.log(state.volume_fast / state.volume_slow)
-        state.trades += 1
+        state.trades = min(state.trades + 1, rolling.MOST)
         return
-    state.quotes += 1
+    state.quotes = min(state.quotes + 1, rolling.MOST)
     largest = np.int64(-1)
     if (row.present & _BID_SZ) != 0:
         largest = max(largest, row.bid_sz)
@@ -83,7 +83,7 @@ def equal_run(row, state, middle, scale, features):  # type: ignore[no-untyped-d
     price = row.price if row.kind == rules.TRADE else row.bid_px + row.ask_px
     if row.kind == rules.QUOTE or state.quotes == 0:
         if price == state.run_price:
-            state.run += 1
+            state.run = min(state.run + 1, rolling.MOST)
         else:
             state.run = 1
             state.run_price = price

@@ -79,7 +79,7 @@ def judge(row, now, late, context, features, state, shared_state):  # type: igno
         state.ratio_count = 0
     if not off or shared:
         apart.follow(row, now, context, state, (scale, middle, sources, late), shared_state)
-    state.flagged_run = state.flagged_run + 1 if off else 0
+    state.flagged_run = min(state.flagged_run + 1, rolling.MOST) if off else 0
     features[_F_FLAGGED] = math.log(1.0 + state.flagged_run)
     context.run = state.flagged_run
     context.watch = context.watch or (context.bits & np.uint64(rules.OUTSIDE)) != 0

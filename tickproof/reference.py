@@ -87,8 +87,21 @@ class Reference(_Strict):
 
     def instrument(self, venue: str, symbol: str) -> Instrument | None:
         """What is said of a symbol on a venue; the entry that names the venue wins."""
-        entries = [one for one in self.instruments if one.symbol == symbol and one.venue in (venue, None)]
+        entries = [one for one in self._by_symbol.get(symbol, ()) if one.venue in (venue, None)]
         return max(entries, key=lambda one: one.venue is not None, default=None)
+
+    @cached_property
+    def _by_symbol(self) -> dict[str, list[Instrument]]:
+        """Entries of each symbol: looking through all of them for each new instrument would take hours with 1e5 of both."""
+        found: dict[str, list[Instrument]] = {}
+        for one in self.instruments:
+            found.setdefault(one.symbol, []).append(one)
+        return found
+
+    @cached_property
+    def peer_groups(self) -> dict[str, str]:
+        """What `groups` gives, computed once."""
+        return self.groups()
 
     def groups(self) -> dict[str, str]:
         """Symbol -> the name that its shard goes by: symbols that are peers, directly or not, share the first of their names."""

@@ -14,8 +14,6 @@ import numpy as np
 INSTRUMENT = np.dtype(
     [
         ("ticks", "<i8"),
-        ("quotes", "<i8"),
-        ("trades", "<i8"),
         ("accepted", "<i8"),
         ("last_time", "<i8"),
         ("last_clock", "<i8"),
@@ -37,20 +35,24 @@ INSTRUMENT = np.dtype(
         ("seen", "<f8"),
         ("seen_time", "<i8"),
         ("lag_log", "<f8"),
-        ("lags", "<i8"),
         ("held", "<f8"),
-        ("held_count", "<i8"),
         ("held_since", "<i8"),
         ("shifted", "<f8"),
         ("shifted_time", "<i8"),
         ("spread_log", "<f8"),
-        ("spreads", "<i8"),
         ("step_log", "<f8"),
-        ("steps", "<i8"),
         ("size_level", "<f8", (2,)),
         ("size_scale", "<f8", (2,)),
-        ("sizes", "<i8", (2,)),
-        ("run", "<i8"),
+        ("sizes", "<i4", (2,)),
+        # Counts that end at `MOST`.
+        ("quotes", "<i4"),
+        ("trades", "<i4"),
+        ("lags", "<i4"),
+        ("held_count", "<i4"),
+        ("spreads", "<i4"),
+        ("steps", "<i4"),
+        ("run", "<i4"),
+        ("flagged_run", "<i4"),
         ("run_price", "<i8"),
         ("run_others", "<f8"),
         ("last_deviation", "<f8"),
@@ -58,7 +60,6 @@ INSTRUMENT = np.dtype(
         ("last_price_time", "<i8"),
         ("last_accepted", "<f8"),
         ("residual_scale", "<f8"),
-        ("flagged_run", "<i8"),
         ("volume_fast", "<f8"),
         ("volume_slow", "<f8"),
         # What `apart` remembers: the usual distance to the other venues, and when they were last together.
@@ -90,7 +91,7 @@ INSTRUMENT = np.dtype(
         ("burst_second", "<i8"),
         ("burst_ticks", "<i4"),
         ("burst_moves", "<i4"),
-        ("busiest", "<f8"),
+        ("busiest", "<f4"),
         # `corrections`: the last trade, and the level before it.
         ("trade_id", "<i8"),
         ("level_before", "<f8"),
@@ -114,13 +115,14 @@ INSTRUMENT = np.dtype(
         ("trade_known", "u1"),
         ("grid", "u1"),
         ("band_count", "u1"),
-        ("spare", "u1", (4,)),
     ]
 )
 """Prices `bid`, `ask`, `run_price` in 1e-9; `level`, `held`, `slow_level` natural logarithms of a price; `scale` of a log price;
 `shifted` the last price refused because it lay a power of ten away; `next` links the instruments of one
 symbol. What comes from reference data is filled in when an instrument is first seen."""
 
+MOST = 2**31 - 1
+"""Where counts of an instrument stand still: what they are asked for is whether there were enough."""
 CROSSING_LEARNT, NEVER_CROSSES, MAY_CROSS = 0, 1, 2
 """What is known of a venue's quotes."""
 
@@ -237,7 +239,7 @@ def learn_lag(state, lag):  # type: ignore[no-untyped-def]
     """
     usual = math.exp(state.lag_log) if state.lags > 0 else 0.0
     late = state.lags >= WARM and lag > 2.0 * usual + LAG_FLOOR_NS
-    state.lags += 1
+    state.lags = min(state.lags + 1, MOST)
     state.lag_log = _median(state.lag_log, math.log(max(lag, 1e3)), state.lags)
     return late
 
@@ -270,7 +272,7 @@ def accept(state, x, now, quote):  # type: ignore[no-untyped-def]
 def settle(state, x, now, width, patience):  # type: ignore[no-untyped-def]
     """Count a rejected price towards a new level; True once (ticks, ns) = `patience` of them in a row lay within `width`."""
     if state.held_count > 0 and abs(x - state.held) <= width:
-        state.held_count += 1
+        state.held_count = min(state.held_count + 1, MOST)
         state.held += (x - state.held) / state.held_count
     else:
         state.held = x
@@ -296,14 +298,14 @@ def arrive(state, now):  # type: ignore[no-untyped-def]
 @nb.njit(cache=True, nogil=True)
 def learn_spread(state, spread):  # type: ignore[no-untyped-def]
     """Streaming median of the relative spread."""
-    state.spreads += 1
+    state.spreads = min(state.spreads + 1, MOST)
     state.spread_log = _median(state.spread_log, math.log(max(spread, 1e-7)), state.spreads)
 
 
 @nb.njit(cache=True, nogil=True)
 def learn_step(state, step):  # type: ignore[no-untyped-def]
     """Streaming median of the steps between different accepted prices."""
-    state.steps += 1
+    state.steps = min(state.steps + 1, MOST)
     state.step_log = _median(state.step_log, math.log(max(step, 1e-7)), state.steps)
 
 
@@ -335,5 +337,5 @@ def learn_size(state, which, size):  # type: ignore[no-untyped-def]
     elif abs(deviation) < 8.0:
         state.size_level[which] += SLOW_WEIGHT * (x - state.size_level[which])
         state.size_scale[which] += SLOW_WEIGHT * (abs(x - state.size_level[which]) - state.size_scale[which])
-    state.sizes[which] = n + 1
+    state.sizes[which] = min(n + 1, MOST)
     return deviation

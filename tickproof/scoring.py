@@ -14,8 +14,8 @@ from tickproof.features import INDEX, NAMES
 from tickproof.finding import BY_NAME, CORRUPT_BITS, RULE_SCORE, VERDICT, Finding, Quality
 from tickproof.members import observe_silences, observe_verdicts
 from tickproof.reference import NOTHING, Reference
-from tickproof.shard import LIFE, ShardState, tag
-from tickproof.tick import Array, Ticks, concat, joined
+from tickproof.shard import LIFE, NO_SECOND, ShardState, begin
+from tickproof.tick import Array, Ticks, concat
 
 SUPPORTED_SCORE = 2.0
 """What a model may still say of a tick that other sources support."""
@@ -88,18 +88,18 @@ def step(state: ShardState, ticks: Ticks, horizon_ns: int, settings: ShardSettin
 
     Rows with the bit `LIFE` show that their channel lives and nothing else. How the input is cut does not matter.
     """
-    work = state.copy()
     block = concat([state.block, ticks])
     start, size = len(state.block), len(block)
-    context = joined([state.context, np.zeros(len(ticks), rules.CONTEXT)])
-    features = np.concatenate([state.features, np.empty((len(ticks), len(NAMES)))])
-    tags = tag(work, block)
+    # Of what was final before, nothing is looked at but the ticks, as evidence.
+    context, features, scores = np.zeros(size, rules.CONTEXT), np.empty((size, len(NAMES))), np.zeros(size, np.float32)
+    context[state.final : start], features[state.final : start] = state.context, state.features
+    work, tags = begin(state, block, horizon_ns - settings.lookahead_ns)
     times = np.array([(settings.lookahead_ns, horizon_ns, start, state.final)], shard_kernel.TIMES)
     events = np.zeros(4 * len(ticks) + 4 * work.count + 2 * len(work.venues) + 4, EVENT)
     final, n = shard_kernel.walk(block.rows, tags, context, features, work.arrays(), times, events)
-    scores = np.concatenate([state.scores, _model_scores(settings.detector, context[start:], features[start:])])
+    scores[state.final : start] = state.scores
+    scores[start:] = _model_scores(settings.detector, context[start:], features[start:])
 
-    # Rows before `state.final` were judged for good by an earlier step, and are kept as evidence only.
     done, count = slice(state.final, final), final - state.final
     fresh = slice(state.final, None)
     causal = _verdicts(context["bits"][fresh], context["rule"][fresh], scores[fresh], features[fresh], settings.threshold)
@@ -131,8 +131,8 @@ def step(state: ShardState, ticks: Ticks, horizon_ns: int, settings: ShardSettin
     # Evidence shows the second before a tick: so much is kept of what is final.
     reach = int(block.rows["event_time"][min(final, size - 1)]) - shard_kernel.SECOND_NS if size else 0
     keep = min(int(np.searchsorted(block.rows["event_time"], reach)), final)
-    work.block, work.context, work.features = block.take(slice(keep, None)), context[keep:], features[keep:]
-    work.scores, work.final = scores[keep:], final - keep
+    work.block, work.context, work.features = block.take(slice(keep, None)), context[final:], features[final:].copy()
+    work.scores, work.final = scores[final:], final - keep
     return ShardResult(
         work, block.take(out), verdicts[counted], block.take(urgent), urgent_verdicts, findings, seconds, features[out]
     )
@@ -178,9 +178,18 @@ def _name_by_context(features: Array) -> Array:
 
 
 def _statistics(state: ShardState, rows: Array, instruments: Array, quality: Array, before_ns: int) -> list[statistics.Row]:
-    out = np.zeros(len(rows) + state.count, statistics.SYMBOL_SECOND)
-    n = statistics.count(rows, instruments, quality, state.accumulators, out)
-    n += statistics.flush(state.accumulators, before_ns, out[n:])
+    accumulators = state.accumulators
+    mine = np.unique(instruments[instruments >= 0])
+    opened = mine[accumulators["ticks"][mine] == 0]
+    which = np.concatenate([state.counted, opened])
+    out = np.zeros(len(rows) + len(which), statistics.SYMBOL_SECOND)
+    n = statistics.count(rows, instruments, quality, accumulators, out)
+    first = min(state.first_second, int(accumulators["second"][opened].min(initial=NO_SECOND)))
+    if first * statistics.SECOND_NS < before_ns:
+        n += statistics.flush(accumulators, which, before_ns, out[n:])
+        which = which[accumulators["ticks"][which] > 0]
+        first = int(accumulators["second"][which].min(initial=NO_SECOND))
+    state.counted, state.first_second = which, first
     return statistics.symbol_rows(out[:n], state.registry.instruments)
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tickproof import rolling, rules, shard_kernel, share, silence
+from tickproof import measures, measures_market, rolling, rules, shard_kernel, share, silence
 from tickproof.features import NAMES
 from tickproof.reference import NOTHING, Reference
 from tickproof.reference_tables import Index, Tables, build
-from tickproof.statistics import ACCUMULATOR
+from tickproof.statistics import ACCUMULATOR, SECOND_NS
 from tickproof.tick import Array, Ticks, copied, empty
 from tickproof.tracking import Tracker
+from tickproof.versions import Table
 
 LIFE = np.uint64(1 << 63)
 """Bit of `ROW.reasons`, inside only: this row is a copy that shows that its channel lives."""
@@ -28,6 +30,7 @@ class Registry:
     symbols: list[str] = field(default_factory=list)
     venues: list[str] = field(default_factory=list)
     channels: list[str] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
     _index: dict[tuple[str, ...], int] = field(default_factory=dict)
 
     def find(self, kind: str, table: list[str], name: str) -> int:
@@ -47,54 +50,93 @@ class Registry:
         return self._index[key]
 
 
+NO_SECOND = 2**62
+SWEPT = ("silent",)
+"""Fields of INSTRUMENT that `silence.sweep` writes to in any row, whatever the ticks of a step."""
+
+
+def _table(name: str) -> property:
+    """The rows of one of `ShardState.tables`."""
+
+    def get(state: ShardState) -> Array:
+        return state.tables[name].rows
+
+    def put(state: ShardState, rows: Array) -> None:
+        state.tables[name] = Table(rows, EMPTY[name])
+
+    return property(get, put)
+
+
+EMPTY = dict.fromkeys(("instruments", "measures", "accumulators", "channel_of", "symbols", "groups"), 0) | {"heads": -1}
+"""Tables that grow, and what their integers hold that nobody has written to."""
+
+
 @dataclass(slots=True)
 class ShardState:
-    """All that a shard remembers; about 770 bytes an instrument. `step` works on a copy.
+    """All that a shard remembers; about 1 KB an instrument.
 
+    `tables` grow with instruments, symbols and groups of peers; versions of the state share their rows (see `versions.Table`).
     `block` holds the last second of final ticks and those that are not final yet, from row `final` on; `context`, `features`
-    and `scores` lie beside it.
+    and `scores` lie beside the latter. `counted` are the instruments whose second of statistics is open, none of which is before
+    `first_second`.
     """
 
     registry: Registry
-    instruments: Array
-    heads: Array
+    tables: dict[str, Table]
     venues: Array
     clocks: Array
-    channel_of: Array
     shard: Array
-    accumulators: Array
+    market: Array
     minutes: Array
     tracker: Tracker
     block: Ticks
     context: Array
     features: npt.NDArray[np.float64]
     scores: npt.NDArray[np.float32]
-    tables: Tables
+    switches: Tables
     index: Index
+    counted: npt.NDArray[np.int64]
+    first_second: int = NO_SECOND
     final: int = 0
     reference: Reference = NOTHING
+
+    instruments = _table("instruments")
+    measures = _table("measures")
+    accumulators = _table("accumulators")
+    channel_of = _table("channel_of")
+    heads = _table("heads")
+    symbols = _table("symbols")
+    groups = _table("groups")
 
     @classmethod
     def new(cls, model_version: str = "none", reference: Reference = NOTHING) -> ShardState:
         """A shard that saw nothing yet."""
-        tables, index = build(reference)
+        switches, index = build(reference)
+        tables = {
+            "instruments": np.zeros(1, rolling.INSTRUMENT),
+            "measures": np.zeros(1, measures.MEASURE),
+            "accumulators": np.zeros(1, ACCUMULATOR),
+            "channel_of": np.zeros(1, np.int64),
+            "heads": np.full(1, -1, np.int64),
+            "symbols": np.zeros(1, measures_market.SYMBOL),
+            "groups": np.zeros(1, measures_market.GROUP),
+        }
         return cls(
             registry=Registry(),
-            instruments=np.zeros(1, rolling.INSTRUMENT),
-            heads=np.full(1, -1, np.int64),
+            tables={name: Table(rows, EMPTY[name]) for name, rows in tables.items()},
             venues=np.zeros(1, rules.VENUE),
             clocks=np.zeros(1, silence.CLOCK),
-            channel_of=np.zeros(1, np.int64),
             shard=np.zeros(1, shard_kernel.SHARD),
-            accumulators=np.zeros(1, ACCUMULATOR),
+            market=np.zeros(1, measures_market.MARKET),
             minutes=np.zeros(1, share.MINUTE),
             tracker=Tracker(rules.VERSION, model_version, reference.feeds()),
             block=empty(),
             context=np.zeros(0, rules.CONTEXT),
             features=np.zeros((0, len(NAMES))),
             scores=np.zeros(0, np.float32),
-            tables=tables,
+            switches=switches,
             index=index,
+            counted=np.zeros(0, np.int64),
             reference=reference,
         )
 
@@ -103,39 +145,68 @@ class ShardState:
         """How many instruments are known."""
         return len(self.registry.instruments)
 
-    def copy(self) -> ShardState:
-        """A state that may be written to. The registry, which only grows, is shared."""
+    def branch(
+        self, instruments: npt.NDArray[np.int64], symbols: npt.NDArray[np.int64], counted: npt.NDArray[np.int64]
+    ) -> ShardState:
+        """A state that may be written to: rows of these instruments and symbols, and accumulators of the instruments `counted`.
+
+        The registry, which only grows, is shared.
+        """
+        registry = self.registry
+        grouped = self.symbols["group"][symbols[symbols < len(self.symbols)]]
+        places = {"accumulators": counted, "heads": symbols, "symbols": symbols, "groups": np.unique(grouped[grouped > 0]) - 1}
+        sizes = {"heads": len(registry.symbols), "symbols": len(registry.symbols), "groups": len(registry.groups)}
         return ShardState(
-            self.registry,
-            copied(self.instruments),
-            self.heads.copy(),
+            registry,
+            {
+                name: table.branch(
+                    places.get(name, instruments), sizes.get(name, self.count), SWEPT if name == "instruments" else ()
+                )
+                for name, table in self.tables.items()
+            },
             copied(self.venues),
             copied(self.clocks),
-            self.channel_of.copy(),
             copied(self.shard),
-            copied(self.accumulators),
+            copied(self.market),
             copied(self.minutes),
             self.tracker.copy(),
             self.block,
             self.context,
             self.features,
             self.scores,
-            self.tables,
+            self.switches,
             self.index,
+            self.counted,
+            self.first_second,
             self.final,
             self.reference,
         )
 
-    def arrays(self) -> tuple[Array | Tables, ...]:
+    def arrays(self) -> tuple[Any, ...]:
         """The arrays as the kernel takes them; known instruments only, but at least one."""
         known = max(self.count, 1)
         scratch = np.empty(rolling.MAX_OTHERS)
-        return self.instruments[:known], self.heads, self.venues, self.clocks, self.shard, scratch, self.tables
+        measured = self.measures, self.symbols, self.groups, self.market
+        return self.instruments[:known], self.heads, self.venues, self.clocks, self.shard, scratch, measured, self.switches
 
 
-def tag(state: ShardState, block: Ticks) -> tuple[Array, Array, Array, Array]:
-    """(instrument of each row, channel of each row, is it a sign of life only, channel by instrument); registers new names."""
-    rows, names, registry = block.rows, block.names, state.registry
+def begin(state: ShardState, block: Ticks, before_ns: int) -> tuple[ShardState, tuple[Array, Array, Array, Array]]:
+    """A state that may be written to where new ticks lead, with their new names registered, and where they lead.
+
+    Parameters
+    ----------
+    block : Ticks
+        Those of the state, then the new ones.
+    before_ns : int
+        Seconds of statistics that end before it may be closed.
+
+    Returns
+    -------
+    (state, (instrument of each row, channel of each row, is it a sign of life only, channel by instrument))
+        Of rows that were final before, nothing is said.
+    """
+    start = len(state.block)
+    rows, names, registry = block.rows[start:], block.names, state.registry
     width = len(names) + 1
     pairs = (rows["venue"].astype(np.int64) + 1) * width + rows["symbol"].astype(np.int64) + 1
     channels = rows["channel"]
@@ -145,13 +216,40 @@ def tag(state: ShardState, block: Ticks) -> tuple[Array, Array, Array, Array]:
     # Registered in order of first sight, which does not depend on how the input was cut.
     seen, first = _in_order_of_sight(pairs, width * width)
     known = np.full(len(seen), -1, np.int64)
-    for k, (pair, row) in enumerate(zip(seen.tolist(), first.tolist(), strict=True)):
+    symbols = np.full(len(seen), -1, np.int64)
+    for k, pair in enumerate(seen.tolist()):
         venue, symbol = pair // width - 1, pair % width - 1
         if venue >= 0 and symbol >= 0:
-            known[k] = _instrument(state, names[venue], names[symbol], int(channel_table[channels[row]]))
-    state.clocks = _grown(state.clocks, len(registry.channels))
-    life = ((rows["reasons"] & LIFE) != 0).astype(np.uint8)
-    return _translate(pairs, seen, known, width * width), channel_table[channels], life, state.channel_of
+            known[k] = registry.instrument(names[venue], names[symbol])
+            symbols[k] = registry.find("symbol", registry.symbols, names[symbol])
+    pending = state.context["instrument"].astype(np.int64)
+    due = state.counted if state.first_second * SECOND_NS < before_ns else state.counted[:0]
+    counted = np.concatenate([known, pending, due])
+    mine = np.unique(known[known >= 0])
+    if state.reference.actions:
+        mine = _of_symbols(state, mine, symbols[symbols >= 0])
+    work = state.branch(mine, np.unique(symbols[symbols >= 0]), np.unique(counted[counted >= 0]))
+    # An instrument that the registry knows may still be new to this state.
+    new = (known >= 0) & (work.instruments["known"][known] == 0)
+    for k in np.flatnonzero(new).tolist():
+        _register(work, int(known[k]), int(symbols[k]), int(channel_table[channels[first[k]]]))
+    work.clocks = _grown(work.clocks, len(registry.channels))
+    work.minutes = _grown(work.minutes, work.count)
+    instrument_of, channel_of_row = np.full(len(block), -1, np.int64), np.zeros(len(block), np.int64)
+    instrument_of[state.final : start] = pending
+    instrument_of[start:] = _translate(pairs, seen, known, width * width)
+    channel_of_row[start:] = channel_table[channels]
+    life = np.zeros(len(block), np.uint8)
+    life[state.final :] = (block.rows["reasons"][state.final :] & LIFE) != 0
+    return work, (instrument_of, channel_of_row, life, work.channel_of)
+
+
+def _of_symbols(state: ShardState, mine: npt.NDArray[np.int64], symbols: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Instruments, and all others of some symbols: a split is of all venues at once."""
+    touched = np.zeros(len(state.registry.symbols), np.bool_)
+    touched[symbols] = True
+    instruments = state.instruments
+    return np.union1d(mine, np.flatnonzero(touched[instruments["symbol"]] & (instruments["known"] == 1)))
 
 
 def _in_order_of_sight(codes: Array, bound: int) -> tuple[Array, Array]:
@@ -176,38 +274,34 @@ def _translate(codes: Array, seen: Array, values: Array, bound: int) -> Array:
     return table[codes]
 
 
-def _instrument(state: ShardState, venue: str, symbol: str, channel: int) -> int:
-    registry = state.registry
-    index = registry.instrument(venue, symbol)
-    if index < len(state.instruments) and state.instruments["known"][index]:
-        return index
-    state.instruments = _grown(state.instruments, state.count)
-    state.accumulators = _grown(state.accumulators, state.count)
-    state.minutes = _grown(state.minutes, state.count)
-    state.channel_of = _grown(state.channel_of, state.count)
-    symbol_index = registry.find("symbol", registry.symbols, symbol)
-    venue_index = registry.find("venue", registry.venues, venue)
-    if symbol_index >= len(state.heads):
-        room = max(symbol_index + 1 - len(state.heads), len(state.heads))
-        state.heads = np.concatenate([state.heads, np.full(room, -1, np.int64)])
-    state.venues = _grown(state.venues, venue_index + 1)
+def _register(state: ShardState, index: int, symbol: int, channel: int) -> None:
+    """Write down a new instrument, whose rows there is room for."""
+    registry, reference = state.registry, state.reference
+    venue_name, symbol_name = registry.instruments[index]
+    venue = registry.find("venue", registry.venues, venue_name)
+    state.venues = _grown(state.venues, venue + 1)
+    group = reference.peer_groups.get(symbol_name)
+    if group is not None:
+        number = registry.find("group", registry.groups, group)
+        state.symbols["group"][symbol] = number + 1
+        if number >= len(state.groups):
+            state.groups = _grown(state.groups, number + 1)
     state.channel_of[index] = channel
     one = state.instruments[index]
-    one["known"], one["symbol"], one["venue"] = 1, symbol_index, venue_index
-    one["next"] = state.heads[symbol_index]
-    known = state.reference.instrument(venue, symbol)
+    one["known"], one["symbol"], one["venue"] = 1, symbol, venue
+    one["next"] = state.heads[symbol]
+    known = reference.instrument(venue_name, symbol_name)
     if known is not None:
         one["may_be_negative"] = known.may_be_negative
         if known.may_cross is not None:
             one["crosses"] = rolling.MAY_CROSS if known.may_cross else rolling.NEVER_CROSSES
         one["bands"], one["band_count"] = state.index.bands.get(known, (0, 0))
         one["lot"] = known.lot or 0
-    one["action"] = state.index.actions.get(symbol, 0)
+    one["action"] = state.index.actions.get(symbol_name, 0)
     one["sentinels"] = state.index.lists.get(registry.channels[channel], 0)
-    channel_known = state.reference.channels.get(registry.channels[channel])
+    channel_known = reference.channels.get(registry.channels[channel])
     one["merges"] = channel_known is not None and channel_known.sides == "merge"
-    state.heads[symbol_index] = index
-    return index
+    state.heads[symbol] = index
 
 
 def _grown(array: Array, size: int) -> Array:

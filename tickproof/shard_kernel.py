@@ -7,7 +7,7 @@ import math
 import numba as nb
 import numpy as np
 
-from tickproof import corrections, grid, message_rules, price_rules, priced, rolling, rules, silence, sizes, still
+from tickproof import corrections, grid, measures, message_rules, price_rules, priced, rolling, rules, silence, sizes, still
 from tickproof.event import ANNOUNCED
 from tickproof.features import INDEX
 from tickproof.finding import BY_NAME
@@ -175,7 +175,8 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
         Ticks that are not final yet, then the new ones, in the shard's order.
     tags : (instrument of each row or -1, channel of each row, 1 where a row only shows life; channel by instrument)
     context, features : arrays of CONTEXT, shape (n,), and float64, shape (n, features)
-    state : (INSTRUMENT by instrument, first instrument by symbol, VENUE by venue, CLOCK by channel, one SHARD, scratch, Tables)
+    state : (INSTRUMENT by instrument, first instrument by symbol, VENUE by venue, CLOCK by channel, one SHARD, scratch,
+        (MEASURE, SYMBOL, GROUP, one MARKET), Tables)
     times : array of TIMES of one
     events : array of EVENT
 
@@ -184,10 +185,10 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
     (first row that is not final, number of events)
     """
     instrument_of, row_channel, life, channel_of = tags
-    instruments, heads, venues, clocks, shards, scratch, tables = state
-    placeholders, lists, bands, actions = tables
+    instruments, heads, venues, clocks, shards, scratch, (measured, symbols, groups, markets), switches = state
+    placeholders, lists, bands, actions = switches
     shared_state = (instruments, heads, venues, scratch)
-    shard = shards[0]
+    shard, market = shards[0], markets[0]
     lookahead, horizon, final = times[0].lookahead, times[0].horizon, times[0].final
     n = 0
     for i in range(times[0].start, len(rows)):
@@ -244,11 +245,16 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
         if judged:
             grid.check(row, mine, one, bands)
             mine.x = _price(row)
+            seen = (now, mine.x, i)
+            symbol = symbols[one.symbol]
+            factors = (symbol, groups[max(symbol.group - 1, 0)], market)
+            before = measures.look(row, seen, one, measured[k], factors, features)
             if math.isnan(mine.x):
-                one.quotes += 1
+                one.quotes = min(one.quotes + 1, rolling.MOST)
                 _one_sided(row, now, late, mine, one, venues[one.venue])
             else:
                 priced.judge(row, now, late, mine, features[i], one, shared_state)
+            measures.learn(row, seen, one, measured[k], factors, before)
             venue = venues[one.venue]
             if venue.told != 7:
                 n = _habits(i, k, now, venue, one.level, (events, n))

@@ -7,7 +7,7 @@ import numpy as np
 
 from tickproof.finding import Quality
 
-MINUTE = np.dtype([("minute", "<i8"), ("ticks", "<i4"), ("before", "<i4"), ("corrupt", "<i4"), ("spare", "<i4")])
+MINUTE = np.dtype([("minute", "<i4"), ("ticks", "<i4"), ("before", "<i4"), ("corrupt", "<i4")])
 """An instrument's minute that is not over: its ticks, those of the minute before, and how many are corrupt."""
 
 MINUTE_NS = 60_000_000_000

@@ -14,12 +14,12 @@ VARIANCE_WEIGHT = 0.06
 ACCUMULATOR = np.dtype(
     [
         ("second", "<i8"),
-        ("ticks", "<i8"),
-        ("quotes", "<i8"),
-        ("trades", "<i8"),
-        ("suspect", "<i8"),
-        ("corrupt", "<i8"),
-        ("market_event", "<i8"),
+        ("ticks", "<i4"),
+        ("quotes", "<i4"),
+        ("trades", "<i4"),
+        ("suspect", "<i4"),
+        ("corrupt", "<i4"),
+        ("market_event", "<i4"),
         ("mid", "<f8"),
         ("spread", "<f8"),
         ("last_time", "<i8"),
@@ -128,10 +128,10 @@ def count(rows, instrument_of, quality, accumulators, out):  # type: ignore[no-u
 
 
 @nb.njit(cache=True, nogil=True)
-def flush(accumulators, before_ns, out):  # type: ignore[no-untyped-def]
-    """Close the seconds that ended before `before_ns`; returns how many records were written to `out`."""
+def flush(accumulators, which, before_ns, out):  # type: ignore[no-untyped-def]
+    """Close the seconds of the instruments `which` that ended before `before_ns`; returns how many records went to `out`."""
     n = 0
-    for k in range(len(accumulators)):
+    for k in which:
         if accumulators[k].ticks > 0 and accumulators[k].second * SECOND_NS < before_ns:
             n = _close(accumulators[k], k, out, n)
     return n

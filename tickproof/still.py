@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 import numba as nb
+import numpy as np
 
 from tickproof import rules
 from tickproof.finding import BY_NAME
@@ -96,4 +97,5 @@ def check_rate(now, context, state, instruments, head):  # type: ignore[no-untyp
         if j != context.instrument and other.burst_second == second and float(other.burst_ticks) > 2.0 * other.busiest:
             return
         j = other.next
-    rules.note(context, _BURST, 1, (float(state.burst_ticks), BURST_TIMES * state.busiest, state.busiest))
+    busiest = np.float64(state.busiest)
+    rules.note(context, _BURST, 1, (float(state.burst_ticks), BURST_TIMES * busiest, busiest))
