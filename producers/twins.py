@@ -40,7 +40,7 @@ def genuine_trend(block: Block, target: Target, size: float, rng: Random) -> Spa
 
 
 def _shared(block: Block, target: Target, size: float, rng: Random, shape: Shape) -> Span | None:
-    """Move the prices of a symbol on all its venues along a shape of venue time, each venue with a lag of its own.
+    """Move the prices of a symbol on all its venues along a shape of capture time, each venue with a lag of its own.
 
     Every venue is quoted anew ten times in the first tenth of the time, and trades follow on the first: a move that nobody
     quotes is none.
@@ -53,9 +53,9 @@ def _shared(block: Block, target: Target, size: float, rng: Random, shape: Shape
     lags = {int(block.universe.series["venue_code"][one]): int(rng.uniform(0.2, 6.0) * NS_PER_MS) for one in target.series}
 
     def fractions(rows: Array) -> Array:
-        # Venue time: each venue quotes the move when it has happened, whenever that is captured.
+        # Not the venues' own times, which a clock's fault may have moved: a move that only some venues make is no twin.
         own = np.array([lags[code] for code in rows["venue"].tolist()], np.int64)
-        return sign * size * shape(np.clip((rows["ts_event"] - own - target.start) / length, 0.0, 1.0))
+        return sign * size * shape(np.clip((rows["ts_recv"] - own - target.start) / length, 0.0, 1.0))
 
     begins = bool(np.any(block.rows["ts_recv"][where] < target.start + NS_PER_SECOND))
     spans = []
