@@ -5,27 +5,25 @@ from __future__ import annotations
 import numpy as np
 
 from producers.block import BOTH_SIDES, Block, Random, Span, Target, lot_of
+from producers.market import Market
 from producers.rows import gathered
 from producers.universe import Array, Universe
 from tickproof.tick import NS_PER_MS, NS_PER_SECOND, UNITS_PER_ONE, Condition, Kind, Present
 
-PRESENT_STATUS = int(Present.TS_EVENT | Present.SEQUENCE)
+STAMPED = int(Present.TS_EVENT | Present.SEQUENCE)
+"""What a status carries, on a channel with numbers."""
 
 
 SPARE_NAMES = 256
 """Symbols that a stream can be given besides its own."""
 
 
-def spare_names(universe: Universe, seed: list[int]) -> list[str]:
+def spare_names(market: Market, universe: Universe, seed: list[int]) -> list[str]:
     """Names like those of the universe's symbols, and none of them."""
     rng = np.random.default_rng([*seed, 3])
-    letters = np.array(list("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
-    found: dict[str, None] = {}
-    while len(found) < SPARE_NAMES:
-        name = "".join(letters[rng.integers(0, 26, int(rng.integers(3, 5)))])
-        if name not in universe.names:
-            found[name] = None
-    return list(found)
+    listed = set(universe.names)
+    names = market.character.listing(SPARE_NAMES + market.symbols, rng).names
+    return [name for name in names if name not in listed][:SPARE_NAMES]
 
 
 def burst(block: Block, target: Target, size: float, rng: Random) -> Span | None:
@@ -68,7 +66,7 @@ def _stuff(block: Block, target: Target, quotes: Array, window: tuple[int, int],
     lots = lot_of(block.universe, block.universe.series["instrument"][block.universe.series_of(copies)])
     side = rng.random(count) < 0.5
     for name, mine in (("bid_sz", side), ("ask_sz", ~side)):
-        copies[name] += np.where(mine, lots * rng.integers(0, 2, count), 0)
+        copies[name] += np.where(mine & (copies[name] > 0), lots * rng.integers(0, 2, count), 0)
     copies["ts_recv"], copies["ts_event"] = times, times - latency
     insert_at_their_times(block, target.channels[0], copies)
     return Span(int(times[0]), int(times[-1]), float(count))
@@ -147,7 +145,8 @@ def _adopt(block: Block, target: Target, name: int, rng: Random, *, listed: bool
             opened = gathered(mine, np.zeros(1, np.int64))
             for column in ("bid_px", "bid_sz", "ask_px", "ask_sz", "price", "size", "trade_id"):
                 opened[column] = 0
-            opened["kind"], opened["present"], opened["conditions"] = Kind.STATUS, PRESENT_STATUS, Condition.SESSION_OPENED
+            opened["kind"], opened["conditions"] = Kind.STATUS, Condition.SESSION_OPENED
+            opened["present"] &= np.uint16(STAMPED)
             mine = np.concatenate([opened, mine])
         if len(mine):
             insert_at_their_times(block, int(line["channel"]), mine)
