@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from producers.block import BOTH_SIDES, Block, Random, Span, Target, lot_of
+from producers.block import BOTH_SIDES, Block, Random, Span, Target
 from producers.market import Market
 from producers.rows import gathered
 from producers.universe import Array, Universe
@@ -27,7 +27,7 @@ def spare_names(market: Market, universe: Universe, seed: list[int]) -> list[str
 
 
 def burst(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """A symbol's quotes come again and again within a second, each with a lot more or less: stuffing.
+    """A symbol's quotes come again and again within a second, on one side with the size of another moment: stuffing.
 
     `size` is how many messages come.
     """
@@ -63,13 +63,31 @@ def _stuff(block: Block, target: Target, quotes: Array, window: tuple[int, int],
         base = np.where(_next_of_same(rows["symbol"][quotes])[earlier] > base, earlier, base)
     copies = gathered(rows, quotes[base])
     latency = copies["ts_recv"] - copies["ts_event"]
-    lots = lot_of(block.universe, block.universe.series["instrument"][block.universe.series_of(copies)])
+    # Sizes that the symbol has shown, so that nothing in them tells copies from quotes.
+    if target.series:
+        other = rng.integers(len(quotes), size=count)
+    else:
+        follows = _next_of_same(rows["symbol"][quotes])[base]
+        other = np.where(follows < len(quotes), follows, base)
     side = rng.random(count) < 0.5
     for name, mine in (("bid_sz", side), ("ask_sz", ~side)):
-        copies[name] += np.where(mine & (copies[name] > 0), lots * rng.integers(0, 2, count), 0)
+        copies[name] = np.where(mine, rows[name][quotes[other]], copies[name])
+    times = _with_ties(block, target, quotes, times, rng)
     copies["ts_recv"], copies["ts_event"] = times, times - latency
     insert_at_their_times(block, target.channels[0], copies)
     return Span(int(times[0]), int(times[-1]), float(count))
+
+
+def _with_ties(block: Block, target: Target, quotes: Array, times: Array, rng: Random) -> Array:
+    """Ascending times, of which as large a share as of some quotes is that of the channel's message before."""
+    mine = block.of_channels(target.channels, target.start, target.stop)
+    recorded = block.rows["ts_recv"][mine]
+    is_tied = np.diff(recorded, prepend=-1) == 0
+    share = float(is_tied[np.isin(mine, quotes)].mean())
+    before = recorded[np.maximum(np.searchsorted(recorded, times, side="right") - 1, 0)]
+    tied = (rng.random(len(times)) < share) & (before >= times[0]) & (before <= times)
+    found: Array = np.sort(np.where(tied, before, times))
+    return found
 
 
 def _next_of_same(codes: Array) -> Array:
