@@ -16,12 +16,19 @@ from models.artifact import Provenance
 from models.detector import Detector
 from producers.faults import Faults
 from producers.market import Market
+from producers.profiles import DEFAULT, PROFILES
 from producers.simulation import Simulation, simulate
 from tickproof import rules
 from tickproof.features import NAMES
 
+LEAST_SYMBOLS = 4
 HELD_OUT_EVERY = 3
 """Each so-manieth faulty stream is not learnt from: it calibrates and measures."""
+TURNS = (DEFAULT, "fx", DEFAULT, "crypto")
+"""Profiles of the streams, in turn: feeds without sizes and trades, fine grids and cheap coins are known too. Their number has
+no divisor in common with HELD_OUT_EVERY, so that each profile is learnt from and held out."""
+BUSIER = {"crypto": 2}
+"""Profile -> how many times as much is said of each of its symbols; it has so many times fewer of them, and costs no more."""
 
 
 @click.command(name="train")
@@ -30,17 +37,28 @@ HELD_OUT_EVERY = 3
 @click.option("--first-seed", type=click.IntRange(0), default=1, show_default=True, help="Seed of the first stream.")
 @click.option("--clean-seeds", type=click.IntRange(1), default=4, show_default=True, help="How many streams without faults.")
 @click.option("--minutes", type=click.FloatRange(0.5), default=2.0, show_default=True, help="Length of a stream.")
-@click.option("--symbols", type=click.IntRange(4), default=48, show_default=True, help="Symbols of a stream.")
+@click.option("--symbols", type=click.IntRange(LEAST_SYMBOLS), default=48, show_default=True, help="Symbols of a stream.")
+@click.option(
+    "--profile",
+    "profiles",
+    type=click.Choice(list(PROFILES)),
+    multiple=True,
+    default=TURNS,
+    show_default=True,
+    help="Profile of the streams; given several times, they take turns.",
+)
 @click.option("--faults-per-kind", type=click.IntRange(1), default=10, show_default=True, help="Episodes of a kind in a stream.")
 @click.option("--trees", type=click.IntRange(1), default=120, show_default=True, help="Boosting stages.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 def command(
+    *,
     out: Path,
     seeds: int,
     first_seed: int,
     clean_seeds: int,
     minutes: float,
     symbols: int,
+    profiles: tuple[str, ...],
     faults_per_kind: int,
     trees: int,
     as_json: bool,
@@ -48,25 +66,31 @@ def command(
     """Train a model on labelled simulated streams of the `train` family and write it to a folder.
 
     The same command gives the same model, byte for byte, on one machine type. Streams of the `evaluate` family, whose parameters
-    come from other ranges, are never learnt from: they are for `tickproof evaluate`. Each stream is learnt from four times:
-    whole, its trades alone, its quotes one side a message, and one of its venues alone; a quarter of the ticks lose their sizes.
+    come from other ranges, are never learnt from: they are for `tickproof evaluate`. Profiles take turns: US equities every other
+    time, else currencies and crypto. Each stream is learnt from four times: whole, its trades alone, its quotes one side a
+    message, and one of its venues alone (currencies have no trades, and are learnt from twice); a quarter of the ticks lose their
+    sizes.
 
     \b
     Examples:
       tickproof train --out my-model
       tickproof train --out quick --seeds 3 --clean-seeds 1 --minutes 1 --json
+      tickproof train --out currencies --profile fx
       tickproof scan ticks.parquet --out result --model my-model
     """
     console = Console(stderr=True)
 
-    def stream(seed: int, faulty: bool) -> Simulation:
-        market = Market.varied(seed, "train", minutes=minutes, symbols=symbols)
+    def stream(place: int, faulty: bool) -> Simulation:
+        profile = profiles[place % len(profiles)]
+        seed = first_seed + place + (0 if faulty else seeds)
+        names = max(symbols // BUSIER.get(profile, 1), LEAST_SYMBOLS)
+        market = Market.varied(seed, "train", minutes=minutes, symbols=names, profile=profile)
         return simulate(market, Faults.varied(seed, "train", per_kind=faults_per_kind) if faulty else None)
 
     parts: list[train.Dataset] = []
     for place in range(seeds):
         console.print(f"stream {place + 1} of {seeds}: {minutes:g} minutes with faults", highlight=False)
-        simulation = stream(first_seed + place, True)
+        simulation = stream(place, True)
         batches = list(simulation)
         for version in (batches, *poorer(batches)):
             held_out = place % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
@@ -79,10 +103,12 @@ def command(
         "out": "DIR", "seeds": seeds, "first-seed": first_seed, "clean-seeds": clean_seeds, "minutes": f"{minutes:g}",
         "symbols": symbols, "faults-per-kind": faults_per_kind, "trees": trees,
     }  # fmt: skip
+    turns = " ".join(f"--profile {profile}" for profile in profiles)
     provenance = Provenance(
-        command="tickproof train " + " ".join(f"--{name} {value}" for name, value in arguments.items()),
+        command="tickproof train " + " ".join(f"--{name} {value}" for name, value in arguments.items()) + f" {turns}",
         data=f"{seeds} simulated streams with faults and {clean_seeds} without, family train, seeds from {first_seed}, "
-        "each whole and as three poorer feeds, a quarter of the ticks without sizes",
+        f"profiles in turn: {', '.join(profiles)}; "
+        "each whole and as poorer feeds, a quarter of the ticks without sizes",
         rules_version=rules.VERSION,
     )
     # A first calibration says what corroboration will lower; those rows raise no alarm and must not set the tail.
@@ -91,7 +117,7 @@ def command(
     down: list[npt.NDArray[np.bool_]] = []
     for place in range(clean_seeds):
         console.print(f"calibrating on stream {place + 1} of {clean_seeds}: {minutes:g} minutes without faults", highlight=False)
-        batches = list(stream(first_seed + seeds + place, False))
+        batches = list(stream(place, False))
         for version in (batches, *poorer(batches)):
             market = judge(version, first)
             features.append(partly_sizeless(market.features, first_seed + len(parts) + len(features)))

@@ -20,6 +20,8 @@ from tickproof.tick import Array, Kind, Present, Ticks, concat
 
 SIZELESS = 0.25
 """Share of rows learnt from that lose their sizes, whatever their kind."""
+WRONG_SIZES = ("size_outlier", "size_zero", "lots_change")
+"""Faults of sizes and of nothing else, by the stem of their labels' ids."""
 OF_SIZES = ("size", "size_balance", "volume_ratio")
 
 
@@ -51,7 +53,8 @@ def judge(batches: Iterable[Ticks], detector: Model | None = None) -> Judged:
 def poorer(batches: Sequence[Ticks]) -> list[list[Ticks]]:
     """The same stream as poorer feeds carry it: trades alone, quotes by one side a message, and one venue alone.
 
-    A model that has only seen whole markets takes what is missing for a sign of corruption.
+    A model that has only seen whole markets takes what is missing for a sign of corruption. A feed without trades gives one
+    venue alone and no more: a quote of one side has no level, and only trades among such quotes can be judged.
     """
     venue = int(batches[0].rows["venue"][0]) if batches else 0
     parts: list[list[Ticks]] = [[], [], []]
@@ -64,14 +67,20 @@ def poorer(batches: Sequence[Ticks]) -> list[list[Ticks]]:
             sided["present"][quotes[start::2]] &= np.uint16(0xFFFF ^ int(sides))
         parts[1].append(Ticks(sided, batch.names))
         parts[2].append(batch.take(rows["venue"] == venue))
-    return parts
+    return parts if any((batch.rows["kind"] == Kind.TRADE).any() for batch in batches) else parts[2:]
 
 
 def dataset(judged: Judged, labels: Sequence[Label], *, held_out: bool, seed: int) -> Dataset:
-    """Rows to learn from, marked by the labels of their stream; some without sizes, of which none shows a wrong size."""
+    """Rows to learn from, marked by the labels of their stream; some without sizes, of which none shows a wrong size.
+
+    Genuine events and twins are clean.
+    """
     kinds, clean = row_kinds(judged.ticks, labels, LEARNT)
     features = partly_sizeless(judged.features, seed)
-    kinds[(kinds == "size_outlier") & np.isnan(features[:, INDEX["size"]])] = CLEAN
+    sizes = [label for label in labels if label.fault_id.rpartition("-")[0] in WRONG_SIZES]
+    of_size = row_kinds(judged.ticks, sizes, LEARNT)[0] != CLEAN
+    # Neither of a kind nor clean: nothing about them is wrong that is still there.
+    kinds[of_size & np.isnan(features[:, INDEX["size"]])] = CLEAN
     return Dataset(NAMES, features, kinds, clean, np.full(len(judged.ticks), held_out))
 
 

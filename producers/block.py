@@ -13,7 +13,8 @@ from tickproof.tick import NS_PER_SECOND, ROW, Condition, Kind, Present
 
 Random = np.random.Generator
 PRICES = ("bid_px", "ask_px", "price")
-BOTH_SIDES = int(Present.BID_PX | Present.BID_SZ | Present.ASK_PX | Present.ASK_SZ)
+BOTH_SIDES = int(Present.BID_PX | Present.ASK_PX)
+"""What a two-sided quote carries; a feed without sizes carries no more."""
 PRINT = int(Present.PRICE | Present.SIZE)
 EXPLAINED = int(
     Condition.AUCTION_OPEN

@@ -4,32 +4,30 @@ from __future__ import annotations
 
 import numpy as np
 
-from producers.block import BOTH_SIDES, Block, Random, Span, Target, lot_of
+from producers.block import BOTH_SIDES, Block, Random, Span, Target
+from producers.market import Market
 from producers.rows import gathered
 from producers.universe import Array, Universe
 from tickproof.tick import NS_PER_MS, NS_PER_SECOND, UNITS_PER_ONE, Condition, Kind, Present
 
-PRESENT_STATUS = int(Present.TS_EVENT | Present.SEQUENCE)
+STAMPED = int(Present.TS_EVENT | Present.SEQUENCE)
+"""What a status carries, on a channel with numbers."""
 
 
 SPARE_NAMES = 256
 """Symbols that a stream can be given besides its own."""
 
 
-def spare_names(universe: Universe, seed: list[int]) -> list[str]:
+def spare_names(market: Market, universe: Universe, seed: list[int]) -> list[str]:
     """Names like those of the universe's symbols, and none of them."""
     rng = np.random.default_rng([*seed, 3])
-    letters = np.array(list("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
-    found: dict[str, None] = {}
-    while len(found) < SPARE_NAMES:
-        name = "".join(letters[rng.integers(0, 26, int(rng.integers(3, 5)))])
-        if name not in universe.names:
-            found[name] = None
-    return list(found)
+    listed = set(universe.names)
+    names = market.character.listing(SPARE_NAMES + market.symbols, rng).names
+    return [name for name in names if name not in listed][:SPARE_NAMES]
 
 
 def burst(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """A symbol's quotes come again and again within a second, each with a lot more or less: stuffing.
+    """A symbol's quotes come again and again within a second, on one side with the size of another moment: stuffing.
 
     `size` is how many messages come.
     """
@@ -65,13 +63,31 @@ def _stuff(block: Block, target: Target, quotes: Array, window: tuple[int, int],
         base = np.where(_next_of_same(rows["symbol"][quotes])[earlier] > base, earlier, base)
     copies = gathered(rows, quotes[base])
     latency = copies["ts_recv"] - copies["ts_event"]
-    lots = lot_of(block.universe, block.universe.series["instrument"][block.universe.series_of(copies)])
+    # Sizes that the symbol has shown, so that nothing in them tells copies from quotes.
+    if target.series:
+        other = rng.integers(len(quotes), size=count)
+    else:
+        follows = _next_of_same(rows["symbol"][quotes])[base]
+        other = np.where(follows < len(quotes), follows, base)
     side = rng.random(count) < 0.5
     for name, mine in (("bid_sz", side), ("ask_sz", ~side)):
-        copies[name] += np.where(mine, lots * rng.integers(0, 2, count), 0)
+        copies[name] = np.where(mine, rows[name][quotes[other]], copies[name])
+    times = _with_ties(block, target, quotes, times, rng)
     copies["ts_recv"], copies["ts_event"] = times, times - latency
     insert_at_their_times(block, target.channels[0], copies)
     return Span(int(times[0]), int(times[-1]), float(count))
+
+
+def _with_ties(block: Block, target: Target, quotes: Array, times: Array, rng: Random) -> Array:
+    """Ascending times, of which as large a share as of some quotes is that of the channel's message before."""
+    mine = block.of_channels(target.channels, target.start, target.stop)
+    recorded = block.rows["ts_recv"][mine]
+    is_tied = np.diff(recorded, prepend=-1) == 0
+    share = float(is_tied[np.isin(mine, quotes)].mean())
+    before = recorded[np.maximum(np.searchsorted(recorded, times, side="right") - 1, 0)]
+    tied = (rng.random(len(times)) < share) & (before >= times[0]) & (before <= times)
+    found: Array = np.sort(np.where(tied, before, times))
+    return found
 
 
 def _next_of_same(codes: Array) -> Array:
@@ -147,7 +163,8 @@ def _adopt(block: Block, target: Target, name: int, rng: Random, *, listed: bool
             opened = gathered(mine, np.zeros(1, np.int64))
             for column in ("bid_px", "bid_sz", "ask_px", "ask_sz", "price", "size", "trade_id"):
                 opened[column] = 0
-            opened["kind"], opened["present"], opened["conditions"] = Kind.STATUS, PRESENT_STATUS, Condition.SESSION_OPENED
+            opened["kind"], opened["conditions"] = Kind.STATUS, Condition.SESSION_OPENED
+            opened["present"] &= np.uint16(STAMPED)
             mine = np.concatenate([opened, mine])
         if len(mine):
             insert_at_their_times(block, int(line["channel"]), mine)

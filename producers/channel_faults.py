@@ -131,5 +131,6 @@ def _thin(block: Block, target: Target, size: float, rng: Random, *kinds: Kind) 
     if not len(lost):
         return None
     block.drop(lost)
+    # Of several channels, rows are in the venues' order and not in that of capture.
     times: Array = block.rows["ts_recv"][lost]
-    return Span(int(times[0]), int(times[-1]), size)
+    return Span(int(times.min()), int(times.max()), size)

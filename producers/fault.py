@@ -14,6 +14,8 @@ from tickproof.label import GENUINE_PREFIX
 Inject = Callable[[Block, Target, float, np.random.Generator], Span | None]
 """(block, target, size, random) -> what was done, or None and an unchanged block."""
 Reach = Literal["one", "venue", "all"]
+Need = Literal["sequence", "sizes", "trades"]
+"""What not every feed has."""
 Aspect = Literal["presence", "price", "spread", "size", "time", "sequence", "latency"]
 """What a tick's format shows: the audit's groups of features (`models.format_features`)."""
 
@@ -56,6 +58,8 @@ class Fault:
         About how many ticks it changes.
     when_shut : bool
         Whether it befalls the time in which the market is shut, and so only markets that are.
+    needs : tuple of Need
+        What a feed must have to suffer it; all of the sequence stage need numbers.
     """
 
     name: str
@@ -74,6 +78,7 @@ class Fault:
     twin: str = ""
     ticks: float = 1.0
     when_shut: bool = False
+    needs: tuple[Need, ...] = ()
 
     @property
     def is_genuine(self) -> bool:

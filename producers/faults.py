@@ -7,12 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from producers import burst_faults, channel_faults, field_faults, level_faults, sequence_faults, symbol_faults, twins
-from producers.fault import Fault, Inject
+from producers.fault import Fault, Inject, Need
 from producers.market import Family
 from tickproof.errors import SettingsError
 
 _ANY = (1.0, 1.0)
 _FRACTION = "fraction of the price"
+_NUMBERS: tuple[Need, ...] = ("sequence",)
+_TRADES: tuple[Need, ...] = ("trades",)
+_SIZES: tuple[Need, ...] = ("sizes",)
 
 
 def _symbol(name: str, inject: Inject, window_s: float, sizes: tuple[float, float], magnitude: str, **more: object) -> Fault:
@@ -51,17 +54,29 @@ _PRICES = (
         "wide_spread", _S.wide_spread, 3.0, (20.0, 100.0), "times the usual spread", about=("spread",),
         twin="genuine_market_news", ticks=4,
     ),
-    _symbol("outside_quotes", _S.outside_quotes, 5.0, (0.005, 0.05), _FRACTION, twin="genuine_late_print"),
+    _symbol("outside_quotes", _S.outside_quotes, 5.0, (0.005, 0.05), _FRACTION, twin="genuine_late_print", needs=_TRADES),
     _symbol("digit_error", _S.digit_error, 3.0, _ANY, _FRACTION, twin="genuine_jump"),
     _symbol("bit_flip", _S.bit_flip, 3.0, _ANY, _FRACTION, is_format=True, twin="genuine_news"),
 )  # fmt: skip
 _FIELDS = (
-    _symbol("field_missing", _F.field_missing, 5.0, _ANY, "values lost", about=("presence",), twin="genuine_one_sided"),
-    _symbol("field_swap", _F.field_swap, 3.0, _ANY, "size over price", is_format=True),
+    _symbol(
+        "field_missing", _F.field_missing, 5.0, _ANY, "values lost", about=("presence",), twin="genuine_one_sided", needs=_TRADES
+    ),
+    _symbol("field_swap", _F.field_swap, 3.0, _ANY, "size over price", is_format=True, needs=_SIZES),
     _symbol("side_swap", _F.side_swap, 3.0, _ANY, "price steps", kind="field_swap", is_format=True, ticks=2),
     _symbol("symbol_swap", _F.symbol_swap, 3.0, _ANY, "foreign price over own", is_format=True, twin="genuine_listing"),
-    _symbol("size_outlier", _F.size_outlier, 3.0, (200.0, 20_000.0), "factor on the usual size", twin="genuine_block_trade"),
-    _symbol("size_zero", _F.size_zero, 5.0, _ANY, "0: no size", kind="size_outlier", about=("presence",)),
+    _symbol(
+        "size_outlier",
+        _F.size_outlier,
+        3.0,
+        (200.0, 20_000.0),
+        "factor on the usual size",
+        twin="genuine_block_trade",
+        needs=_SIZES,
+    ),
+    _symbol(
+        "size_zero", _F.size_zero, 5.0, _ANY, "0: no size", kind="size_outlier", about=("presence",), needs=(*_TRADES, *_SIZES)
+    ),
     _symbol(
         "time_implausible", _F.time_implausible, 3.0, (1.0, 12.0), "seconds that ts_event moved", about=("latency",), ticks=3
     ),
@@ -72,9 +87,10 @@ _LEVELS = (
         "frozen_price", _L.frozen_price, 9.0, _ANY, "fraction of the price missed at most", kind="frozen", twin="genuine_pinned",
         ticks=120,
     ),
-    _symbol("stale_book", _L.stale_book, 8.0, _ANY, "fraction of the price missed at most", ticks=80),
+    _symbol("stale_book", _L.stale_book, 8.0, _ANY, "fraction of the price missed at most", ticks=80, needs=_TRADES),
     _symbol(
-        "stale_book_mute", _L.stale_book_mute, 8.0, _ANY, "fraction of the price missed at most", kind="stale_book", ticks=80
+        "stale_book_mute", _L.stale_book_mute, 8.0, _ANY, "fraction of the price missed at most", kind="stale_book", ticks=80,
+        needs=_TRADES,
     ),
     _symbol("silent", _L.silent, 6.5, (4.0, 6.5), "seconds", twin="genuine_halt", ticks=150),
     _symbol(
@@ -86,11 +102,11 @@ _LEVELS = (
     ),
     _symbol(
         "lots_change", _L.lots_change, 45.0, _ANY, "factor on the size", kind="unit_change", lasts_s=(4.0, 45.0), is_format=True,
-        twin="genuine_split", ticks=150,
+        twin="genuine_split", ticks=150, needs=_SIZES,
     ),
     _symbol("out_of_session", _B.out_of_session, 20.0, _ANY, "seconds since the close", ticks=20, when_shut=True,
             twin="recordings: extended hours"),
-    _symbol("burst", _B.burst, 3.0, (300.0, 3000.0), "messages", effect_s=5.0, twin="genuine_news", ticks=900),
+    _symbol("burst", _B.burst, 3.0, (300.0, 3000.0), "messages", effect_s=5.0, twin="genuine_news", ticks=1170),
     _symbol("unknown_symbol", _B.unknown_symbol, 8.0, _ANY, "distance in price", effect_s=60.0, twin="genuine_listing", ticks=80),
 )  # fmt: skip
 _CHANNELS = (
@@ -109,12 +125,13 @@ _CHANNELS = (
     _channel("rate_shift", channel_faults.rate_shift, 90.0, (0.5, 0.9), "share of messages lost", lasts_s=(10.0, 90.0),
              effect_s=10.0, twin="genuine_lull", ticks=8000),
     _channel("mix_shift", channel_faults.mix_shift, 90.0, (0.6, 0.95), "share of trades lost", lasts_s=(10.0, 90.0),
-             effect_s=10.0, twin="genuine_quiet_tape", ticks=1000),
+             effect_s=10.0, twin="genuine_quiet_tape", ticks=1000, needs=_TRADES),
     _channel("channel_burst", _B.channel_burst, 3.0, (2000.0, 8000.0), "messages", kind="burst", effect_s=5.0,
-             twin="genuine_market_news", ticks=4000),
+             twin="genuine_market_news", ticks=4330),
 )  # fmt: skip
 _SEQUENCES = tuple(
-    _channel(name, inject, window_s, sizes, magnitude, stage="sequence", about=("sequence", "latency"), twin=twin, ticks=ticks)
+    _channel(name, inject, window_s, sizes, magnitude, stage="sequence", about=("sequence", "latency"), twin=twin, ticks=ticks,
+             needs=_NUMBERS)
     for name, inject, window_s, sizes, magnitude, twin, ticks in (
         ("sequence_gap", sequence_faults.sequence_gap, 0.6, (1.0, 100.0), "messages lost", "recordings: one instrument", 20),
         ("sequence_reset", sequence_faults.sequence_reset, 0.3, _ANY, "numbers that the counter went back",
@@ -131,21 +148,23 @@ _TWINS = (
     _symbol("genuine_trend", twins.genuine_trend, 60.0, (0.003, 0.03), _FRACTION, reach="all", lasts_s=(8.0, 60.0)),
     _symbol("genuine_pinned", twins.genuine_pinned, 5.0, _ANY, "seconds", reach="all"),
     _symbol("genuine_one_sided", twins.genuine_one_sided, 4.0, _ANY, "quotes"),
-    _symbol("genuine_average_price", twins.genuine_average_price, 5.0, _ANY, "trades"),
-    _symbol("genuine_late_print", twins.genuine_late_print, 5.0, (0.005, 0.05), _FRACTION),
-    _symbol("genuine_block_trade", twins.genuine_block_trade, 5.0, (50.0, 200.0), "factor on the size"),
-    _symbol("genuine_fills", twins.genuine_fills, 5.0, (1.0, 8.0), "trades more"),
-    _symbol("genuine_correction", twins.genuine_correction, 5.0, _ANY, "kind of the message"),
-    _symbol("genuine_cancel", twins.genuine_cancel, 5.0, _ANY, "kind of the message"),
+    _symbol("genuine_average_price", twins.genuine_average_price, 5.0, _ANY, "trades", needs=_TRADES),
+    _symbol("genuine_late_print", twins.genuine_late_print, 5.0, (0.005, 0.05), _FRACTION, needs=_TRADES),
+    _symbol("genuine_block_trade", twins.genuine_block_trade, 5.0, (50.0, 200.0), "factor on the size",
+            needs=(*_TRADES, *_SIZES)),
+    _symbol("genuine_fills", twins.genuine_fills, 5.0, (1.0, 8.0), "trades more", needs=_TRADES),
+    _symbol("genuine_correction", twins.genuine_correction, 5.0, _ANY, "kind of the message", needs=_TRADES),
+    _symbol("genuine_cancel", twins.genuine_cancel, 5.0, _ANY, "kind of the message", needs=_TRADES),
     _symbol("genuine_listing", _B.genuine_listing, 10.0, _ANY, "distance of the price", reach="all", lasts_s=(10.0, np.inf)),
     _channel("genuine_conflation", channel_faults.genuine_conflation, 6.0, (0.01, 0.05), "seconds between two sendings"),
     _channel("genuine_lull", channel_faults.rate_shift, 45.0, (0.5, 0.8), "share of messages lost", reach="all",
              lasts_s=(8.0, 45.0)),
     _channel("genuine_quiet_tape", channel_faults.mix_shift, 45.0, (0.5, 0.9), "share of trades lost", reach="all",
-             lasts_s=(8.0, 45.0)),
+             lasts_s=(8.0, 45.0), needs=_TRADES),
     _channel("genuine_sequence_reset", sequence_faults.genuine_sequence_reset, 0.3, _ANY, "numbers that the counter went back",
-             stage="sequence"),
-    _channel("genuine_reorder", sequence_faults.genuine_reorder, 0.5, (1.0, 4.0), "messages in between", stage="sequence"),
+             stage="sequence", needs=_NUMBERS),
+    _channel("genuine_reorder", sequence_faults.genuine_reorder, 0.5, (1.0, 4.0), "messages in between", stage="sequence",
+             needs=_NUMBERS),
 )  # fmt: skip
 FAULTS: dict[str, Fault] = {fault.name: fault for fault in (*_PRICES, *_FIELDS, *_LEVELS, *_CHANNELS, *_SEQUENCES, *_TWINS)}
 """Name -> fault, or genuine twin."""

@@ -40,6 +40,9 @@ def size_outlier(block: Block, target: Target, size: float, rng: Random) -> Span
     usual = max(own, int(np.median(block.rows[name][target.where])))
     hundred = 100 * block.lot(target)
     added = min(max(1, round(usual * size / hundred)), LARGEST_SIZE // hundred) * hundred
+    # In lots of thousands of coins the largest size may be a usual one.
+    if added < 100 * usual:
+        return None
     block.rows[name][row] = own + added
     return block.done(np.array([row]), (own + added) / usual)
 

@@ -32,6 +32,8 @@ LIVELY_ROWS_PER_S = 1.0
 """Symbol faults befall series with at least this many ticks a second in the block."""
 LONGEST_SHARE = 0.10
 """An episode that lasts takes at most this share of the stream."""
+LEAST_SPOKEN = 5
+"""Ticks of a series in the last block before a close that can come again."""
 SHUT_NS = 60 * NS_PER_SECOND
 """A market that says nothing for so long between two blocks is shut."""
 SHUT_EDGE_NS = 10 * NS_PER_SECOND
@@ -92,6 +94,8 @@ class Injection:
     _room: Room = field(init=False)
     _lively: list[int] = field(init=False, default_factory=list)
     """Series that say enough in the block."""
+    _spoken: list[int] = field(init=False, default_factory=list)
+    """Series that say anything in it."""
     _bounds: tuple[int, int] = field(init=False, default=(0, 0))
     """Earliest onset and latest end in the block."""
     _shut: tuple[int, int] = field(init=False, default=(0, 0))
@@ -109,13 +113,26 @@ class Injection:
     """The channel of each series."""
     _last_ns: int = field(init=False)
     """No episode ends later."""
+    _fitting: tuple[Fault, ...] = field(init=False)
+    """The wanted entries that the feed can suffer."""
 
     def __post_init__(self) -> None:
         self._channel_of = self.universe.series["channel"].tolist()
         self._last_ns = self.market.end_ns - EDGE_NS
+        character = self.market.character
+        lacks = {
+            need
+            for need, has in (
+                ("sequence", character.has_sequence),
+                ("sizes", character.has_sizes),
+                ("trades", character.trades * self.market.trade_share > 0),
+            )
+            if not has
+        }
+        self._fitting = tuple(fault for fault in self.faults.entries if lacks.isdisjoint(fault.needs))
         self._room = Room.of(self.universe, self.faults, self.market.end_ns - self.market.start_ns)
         self._spare = len(self.universe.names)
-        self.names = (*self.universe.names, *spare_names(self.universe, [self.market.seed, 9, self.faults.seed]))
+        self.names = (*self.universe.names, *spare_names(self.market, self.universe, [self.market.seed, 9, self.faults.seed]))
 
     def missing(self) -> dict[str, int]:
         """Entries of which fewer episodes than `per_kind` could be placed, and how many fewer."""
@@ -135,8 +152,10 @@ class Injection:
         wanted = self._wanted(number, block)
         self._shut = self._shut_after(number)
         if wanted:
-            least = LIVELY_ROWS_PER_S * (end - start) / NS_PER_SECOND
-            self._lively = np.flatnonzero(block.counts() >= least).tolist()
+            counts = block.counts()
+            self._lively = np.flatnonzero(counts >= LIVELY_ROWS_PER_S * (end - start) / NS_PER_SECOND).tolist()
+            # What comes again at night was said before the close, when few say much.
+            self._spoken = np.flatnonzero(counts >= LEAST_SPOKEN).tolist()
             quiet = min(int(self.faults.warm_up_s * NS_PER_SECOND), (self.market.end_ns - self.market.start_ns) // 6)
             self._bounds = max(start + EDGE_NS, self.market.start_ns + quiet), end - EDGE_NS
         # Channels first, and what is rarest so far. Then long windows, as they are the hardest to place; ties by chance, so that
@@ -146,7 +165,10 @@ class Injection:
         full: set[str] = set()
         for fault in wanted:
             # What found no place once finds none in this block; it comes again in the next one.
-            if fault.name not in full and not self._place(fault, block, events, rng):
+            is_enough = (
+                self.faults.prevalence and not self.faults.per_kind and self.changed >= self.faults.prevalence * self._ticks
+            )
+            if fault.name not in full and not is_enough and not self._place(fault, block, events, rng):
                 full.add(fault.name)
         self._links = block.settle()
 
@@ -200,7 +222,7 @@ class Injection:
         # A little ahead of time, so that a last block without room (market-wide news) leaves nothing undone.
         share = min(1.0, 1.25 * (number + 1) / len(self.market.blocks))
         wanted = []
-        for fault in self.faults.entries:
+        for fault in self._fitting:
             due = int(np.ceil(self.faults.per_kind * share)) + int(self.faults.per_million * self._ticks / 1e6)
             if not self.faults.prevalence:
                 wanted += [fault] * (due - self.placed[fault.name])
@@ -213,7 +235,7 @@ class Injection:
             return []
         # An episode larger than a quarter of all that there may be would leave no room for others.
         total = due * len(self.market.blocks) / (number + 1)
-        fitting = [fault for fault in self.faults.entries if fault.ticks <= max(1.0, total / 4)]
+        fitting = [fault for fault in self._fitting if fault.ticks <= max(1.0, total / 4)]
         wanted: list[Fault] = []
         expected = float(self.changed)
         while fitting and expected < due:
@@ -264,7 +286,7 @@ class Injection:
         return min(drawn, int(LONGEST_SHARE * (self.market.end_ns - self.market.start_ns)))
 
     def _place(self, fault: Fault, block: Block, events: list[Event], rng: Random) -> bool:
-        places = len(self.universe.channels) if fault.scope == "channel" else len(self._lively)
+        places = len(self.universe.channels) if fault.scope == "channel" else len(self._series(fault))
         for place, start, stop in self._draw(fault, places, rng):
             channels, series = self._concerned(fault, place)
             if not self._room.is_free(fault, channels, series, (start, stop)) or self._is_genuine(
@@ -293,11 +315,15 @@ class Injection:
             return True
         return False
 
+    def _series(self, fault: Fault) -> list[int]:
+        """The series that a symbol's fault may befall."""
+        return self._spoken if fault.when_shut else self._lively
+
     def _concerned(self, fault: Fault, place: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The channels and series of an episode at a place: a channel, or one of the lively series."""
+        """The channels and series of an episode at a place: a channel, or one of the series that say enough."""
         table = self.universe.series
         if fault.scope == "symbol":
-            one = self._lively[place]
+            one = self._series(fault)[place]
             if fault.reach == "one":
                 return (self._channel_of[one],), (one,)
             same = np.flatnonzero(table["instrument"] == table["instrument"][one]).tolist()

@@ -17,7 +17,7 @@ SENTINELS = (0, -UNITS_PER_ONE, 999_999_999_900_000, 214_748_364_700_000, 429_49
 """What stands for no price in some feed, read as one: 0, −1, LOBSTER's 9999999999 and the largest 32-bit integers in units of
 1e-4, and the largest 64-bit integer in ours."""
 FINEST = 100
-"""Prices off the grid are off by so-manieths of a step."""
+"""Prices off the grid are off by so-manieths of a step; a step that is no finer than the unit of prices has none."""
 
 
 def spike(block: Block, target: Target, size: float, rng: Random) -> Span | None:
@@ -98,13 +98,13 @@ def sentinel_value(block: Block, target: Target, _size: float, rng: Random) -> S
 def off_tick_grid(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
     """One to three ticks whose prices lie between two steps."""
     run = _short_run(block.plain(target.where), rng, 3)
-    return _off_grid(block, target, run, rng) if len(run) else None
+    return _off_grid(block, target, run, rng) if len(run) and block.tick(target) >= FINEST else None
 
 
 def precision_change(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
     """Every price of the window carries two decimals more than the grid has."""
     run = block.plain(target.where)
-    return _off_grid(block, target, run, rng) if len(run) >= 5 else None
+    return _off_grid(block, target, run, rng) if len(run) >= 5 and block.tick(target) >= FINEST else None
 
 
 def _off_grid(block: Block, target: Target, run: Array, rng: Random) -> Span:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from producers.block import Block, Random, Span, Target
-from producers.burst_faults import insert_at_their_times
+from producers.block import PRINT, Block, Random, Span, Target
+from producers.burst_faults import STAMPED, insert_at_their_times
 from producers.field_faults import LARGEST_SIZE
 from producers.level_faults import LEAST_QUOTES, hold, is_visible, priced, slide
 from producers.rows import gathered
@@ -80,11 +80,12 @@ def _follow(block: Block, target: Target, series: int, fractions: Callable[[Arra
     copies = gathered(block.rows, quotes[base])
     latency = copies["ts_recv"] - copies["ts_event"]
     copies["ts_recv"], copies["ts_event"] = times, times - latency
-    trades = np.flatnonzero(rng.random(len(copies)) < 0.4)
+    has_trades = block.universe.instruments["trades"][block.universe.series["instrument"][series]] > 0
+    trades = np.flatnonzero(rng.random(len(copies)) < (0.4 if has_trades else 0.0))
     side = rng.random(len(trades)) < 0.5
     quoted = gathered(copies, trades)
     copies["kind"][trades] = Kind.TRADE
-    copies["present"][trades] = int(Present.TS_EVENT | Present.SEQUENCE | Present.PRICE | Present.SIZE | Present.TRADE_ID)
+    copies["present"][trades] = (quoted["present"] & STAMPED) | np.uint16(PRINT | Present.TRADE_ID)
     copies["price"][trades] = np.where(side, quoted["ask_px"], quoted["bid_px"])
     copies["size"][trades] = np.where(side, quoted["ask_sz"], quoted["bid_sz"])
     for name in ("bid_px", "bid_sz", "ask_px", "ask_sz"):
@@ -128,16 +129,17 @@ def genuine_one_sided(block: Block, target: Target, _size: float, rng: Random) -
     for name in (f"{side}_px", f"{side}_sz"):
         block.rows[name][run] = 0
     block.rows["present"][run] &= ~np.uint16(Present[f"{side.upper()}_PX"])
+    block.rows["present"][run] |= np.uint16(Present[f"{side.upper()}_SZ"])
     return block.done(run, float(length))
 
 
 def genuine_average_price(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
     """A trade at an average price, with its condition, between two steps: the twin of a price off the grid."""
     trades = block.trades(target.where)
-    if not len(trades):
+    part = block.tick(target) // FINEST
+    if not len(trades) or not part:
         return None
     row = int(rng.choice(trades))
-    part = block.tick(target) // FINEST
     block.rows["price"][row] += int(rng.integers(1, FINEST)) * part
     block.rows["conditions"][row] = Condition.AVERAGE_PRICE
     return block.done(np.array([row]), 1.0)

@@ -146,7 +146,7 @@ def _instruments(market: Market, listing: Listing, rng: np.random.Generator) -> 
     rank = (rng.permutation(count) + rng.random(count)) / count
     quiet = rank < market.illiquid_share
     above = (rank - market.illiquid_share) / max(1.0 - market.illiquid_share, 1e-9)
-    silent_rate = (1 / 60) * 18.0 ** (rank / max(market.illiquid_share, 1e-9))
+    silent_rate = (1 / 60) * 18.0 ** np.minimum(rank / max(market.illiquid_share, 1e-9), 1.0)
     table["rate"] = np.where(quiet, silent_rate, max(market.peak_rate * profile.rate, 1.0) ** np.clip(above, 0, 1))
     table["trades"] = np.minimum(market.trade_share * profile.trades, 0.9) * rng.uniform(0.5, 1.5, count)
     scarcity = np.clip(10.0 / (table["rate"] + 1.0), 1.0, 5.0) ** 0.7

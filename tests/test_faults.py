@@ -28,7 +28,6 @@ PER_KIND = 4
 OPEN = [name for name, fault in FAULTS.items() if not fault.when_shut]
 """Entries for a market that is always open, as this one is."""
 WORLD = universe.build(MARKET)
-TICK = universe.TICK
 # All that a tick says, apart from the numbers that later faults of a channel may shift.
 CONTENT = [
     "ts_recv",
@@ -48,6 +47,15 @@ PLACE = ["channel", "venue", "symbol"]
 PRICED = ("bid_px", "ask_px", "price")
 OFF_GRID = [name for name, fault in FAULTS.items() if fault.is_format or name == "genuine_average_price"]
 ADDS_OR_TAKES = ("out_of_session", "silent", "stale_book_mute", "burst", "unknown_symbol", "symbol_swap")
+
+
+def instrument_of(found: Label) -> Any:
+    """What is known of a label's symbol: its price step, its lot."""
+    return WORLD.instruments[WORLD.names.index(found.symbol) - len(WORLD.channels) - WORLD.venues]
+
+
+def tick_of(found: Label) -> int:
+    return int(instrument_of(found)["tick"])
 
 
 @cache
@@ -142,11 +150,15 @@ def test_numbers_tell_nothing_of_a_fault_of_content(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in OPEN if name not in OFF_GRID])
 def test_prices_stay_on_the_grid_and_sizes_whole(name: str) -> None:
+    """On the instrument's own grid, apart from prints whose condition says that they need not be."""
     ticks, _ = faulted(name)
-    for column in ("bid_px", "ask_px", "price"):
-        assert not np.any(ticks.rows[column] % TICK)
+    rows = ticks.rows[ticks.rows["symbol"] < len(WORLD.names)]
+    steps = WORLD.ticks_of(rows)
+    for column in ("bid_px", "ask_px"):
+        assert not np.any(rows[column] % steps)
+    assert not np.any(rows["price"] % steps * ((rows["conditions"] & EXPLAINED) == 0))
     for column in ("bid_sz", "ask_sz", "size"):
-        assert not np.any(ticks.rows[column] % 1_000_000_000)
+        assert not np.any(rows[column] % 1_000_000_000)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +225,7 @@ def decimal_shift(rows: Any, before: Any, found: Label) -> None:
     assert found.magnitude in (10.0, 100.0, 0.1, 0.01)
     assert len(now) <= 3
     # Cheap symbols are rounded to the grid.
-    assert np.all(np.abs(_level(now) - _level(then) * found.magnitude) <= TICK)
+    assert np.all(np.abs(_level(now) - _level(then) * found.magnitude) <= tick_of(found))
 
 
 def price_not_positive(rows: Any, before: Any, found: Label) -> None:
@@ -236,7 +248,7 @@ def field_missing(rows: Any, before: Any, found: Label) -> None:
 def crossed(rows: Any, before: Any, found: Label) -> None:
     now, then = _changed(rows, before)
     assert 1 <= len(now) <= 3
-    assert (now["bid_px"] - now["ask_px"])[0] == found.magnitude * TICK
+    assert (now["bid_px"] - now["ask_px"])[0] == found.magnitude * tick_of(found)
     # By an odd multiple of what the spread was.
     assert np.all((now["bid_px"] - now["ask_px"]) // (then["ask_px"] - then["bid_px"]) % 2 == 1)
     assert np.all((now["bid_px"] > 0) & (now["ask_px"] > 0))
@@ -277,7 +289,7 @@ def digit_error(rows: Any, before: Any, found: Label) -> None:
     now, then = _changed(rows, before)
     assert len(now) == 1
     column = "price" if now["kind"][0] == Kind.TRADE else "bid_px"
-    new, old = (f"{int(one[column][0]) // TICK:09d}" for one in (now, then))
+    new, old = (f"{int(one[column][0]) // tick_of(found):09d}" for one in (now, then))
     places = [place for place in range(len(old)) if new[place] != old[place]]
     assert len(places) == 1 or (len(places) == 2 and sorted(new) == sorted(old))
     _moved(rows, before, found, 0.001, 10.0)
@@ -286,7 +298,8 @@ def digit_error(rows: Any, before: Any, found: Label) -> None:
 def bit_flip(rows: Any, before: Any, found: Label) -> None:
     now, then = _changed(rows, before)
     assert len(now) == 1
-    flips = [int(now[column][0] // TICK) ^ int(then[column][0] // TICK) for column in ("bid_px", "ask_px", "price")]
+    tick = tick_of(found)
+    flips = [int(now[column][0] // tick) ^ int(then[column][0] // tick) for column in ("bid_px", "ask_px", "price")]
     assert sorted(bin(flip).count("1") for flip in flips) == [0, 0, 1]
 
 
@@ -324,8 +337,7 @@ def size_outlier(rows: Any, before: Any, found: Label) -> None:
     column = next(name for name in ("size", "bid_sz", "ask_sz") if now[name][0] != then[name][0])
     assert now[column][0] >= 100 * then[column][0]
     # Whole hundreds of lots more: lots and last digits stay.
-    lot = WORLD.instruments["lot"][WORLD.names.index(found.symbol) - len(WORLD.channels) - WORLD.venues]
-    assert (now[column][0] - then[column][0]) % (100 * lot * 1_000_000_000) == 0
+    assert (now[column][0] - then[column][0]) % (100 * instrument_of(found)["lot"]) == 0
 
 
 def size_zero(rows: Any, before: Any, found: Label) -> None:
@@ -346,8 +358,8 @@ def off_tick_grid(rows: Any, before: Any, found: Label) -> None:
     assert 1 <= len(now) == found.magnitude
     carried = [now[name] != 0 for name in PRICED]
     for name, mask in zip(PRICED, carried, strict=True):
-        assert np.all(now[name][mask] % TICK != 0)
-        assert np.all(np.abs(now[name] - then[name]) < TICK / 2)
+        assert np.all(now[name][mask] % tick_of(found) != 0)
+        assert np.all(np.abs(now[name] - then[name]) < tick_of(found) / 2)
 
 
 precision_change = off_tick_grid
@@ -390,13 +402,13 @@ def drift(rows: Any, before: Any, found: Label) -> None:
     assert 0.8 * found.magnitude < np.abs(fraction).max() <= 1.05 * found.magnitude
     # One way, and ever further, to within a step.
     assert np.all(fraction > 0) or np.all(fraction < 0)
-    assert np.all(np.diff(np.abs(fraction)) > -2 * TICK / _level(then).min())
+    assert np.all(np.diff(np.abs(fraction)) > -2 * tick_of(found) / _level(then).min())
 
 
 def unit_change(rows: Any, before: Any, found: Label) -> None:
     now, then = _changed(rows, before)
     assert found.magnitude in (100.0, 0.01, 0.1)
-    assert np.all(np.abs(_level(now) - _level(then) * found.magnitude) <= TICK)
+    assert np.all(np.abs(_level(now) - _level(then) * found.magnitude) <= tick_of(found))
 
 
 def lots_change(rows: Any, before: Any, found: Label) -> None:
@@ -508,8 +520,8 @@ def genuine_one_sided(rows: Any, before: Any, found: Label) -> None:
 
 def genuine_average_price(rows: Any, before: Any, found: Label) -> None:
     now, then = _changed(rows, before)
-    assert now["price"][0] % TICK != 0
-    assert 0 < now["price"][0] - then["price"][0] < TICK
+    assert now["price"][0] % tick_of(found) != 0
+    assert 0 < now["price"][0] - then["price"][0] < tick_of(found)
     assert now["conditions"][0] & EXPLAINED
 
 
