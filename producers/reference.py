@@ -10,6 +10,9 @@ from producers.market import Market
 from producers.universe import build
 from tickproof.label import Label
 
+LISTING = "genuine_listing"
+"""The kind of a symbol that is new and announced."""
+
 
 def reference(market: Market, labels: Iterable[Label] = ()) -> dict[str, Any]:
     """Reference data of a market, to be written as JSON.
@@ -18,16 +21,19 @@ def reference(market: Market, labels: Iterable[Label] = ()) -> dict[str, Any]:
     ----------
     market : Market
     labels : iterable of Label
-        Of its stream: where the splits are found.
+        Of its stream: where the splits and the listings are found.
     """
-    world = build(market)
+    world, labels = build(market), list(labels)
     lines = len(world.channels)
     sequence = "contiguous" if market.character.has_sequence else "none"
     table = zip(world.instruments["tick"].tolist(), world.instruments["lot"].tolist(), strict=True)
     sessions = [[max(one.start, market.start_ns), min(one.end, market.end_ns)] for one in market.sessions]
     return {
         "channels": {name: {"sequence": sequence} for name in world.names[:lines]},
-        "instruments": [{"symbol": world.symbol(place), "tick": tick, "lot": lot} for place, (tick, lot) in enumerate(table)],
+        "instruments": [
+            *({"symbol": world.symbol(place), "tick": tick, "lot": lot} for place, (tick, lot) in enumerate(table)),
+            *({"symbol": one.symbol} for one in labels if one.kind == LISTING),
+        ],
         "sessions": dict.fromkeys(world.names[lines : lines + world.venues], sessions),
         "actions": [
             {"symbol": one.symbol, "ts": one.onset, "kind": "split", "ratio": one.magnitude}

@@ -47,7 +47,8 @@ def _shared(block: Block, target: Target, size: float, rng: Random, shape: Shape
     """
     sign = 1.0 if rng.random() < 0.5 else -1.0
     where = priced(block, target.where)
-    if not len(where) or not is_visible(block, target, where, size):
+    # A move that only those venues make whose channel is not under a fault is none that all venues share.
+    if not len(where) or not is_visible(block, target, where, size) or not block.is_free(target.where).all():
         return None
     length = target.stop - target.start
     lags = {int(block.universe.series["venue_code"][one]): int(rng.uniform(0.2, 6.0) * NS_PER_MS) for one in target.series}

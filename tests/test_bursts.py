@@ -32,7 +32,7 @@ def test_stuffing_is_a_burst() -> None:
     assert at(20) < burst.detected_at <= at(20.5)
     assert burst.threshold is not None
     assert burst.measured is not None
-    assert burst.measured > burst.threshold == pytest.approx(3.0 * (burst.reference or 0))
+    assert burst.measured > burst.threshold == pytest.approx(2.0 * (burst.reference or 0))
     moments = checked.ticks.rows["ts_recv"][checked.rows_with("burst")]
     assert len(moments) > 1000
     assert at(20) < moments.min()

@@ -91,8 +91,12 @@ def follow(row, now, context, state, view, shared_state):  # type: ignore[no-unt
         return
     state.apart += 1
     state.leap = max(state.leap, abs(x - state.last_accepted))
-    _learn(state, away, min(weight, APART_WEIGHT), distance)
+    # What is far off teaches no more than what is just too far: one in another unit would become the usual distance at once.
+    _learn(state, math.copysign(min(distance, 2.0 * APART * unit), away), min(weight, APART_WEIGHT), distance)
     if now - state.anchor_time < APART_NS:
+        return
+    if abs(x - middle) < MOVED * distance:
+        # It is where the others are: the usual distance is what is wrong.
         return
     own, theirs = abs(x - state.anchor), abs(middle - state.anchor_others)
     if own >= MOVED * distance and theirs <= STAYED * distance and sources >= 2 and state.apart >= DRIFT_TICKS:

@@ -33,12 +33,13 @@ STANDING = 256
 WINDOW_NS = 500_000_000
 WARM = 30
 LEAST = 400
-MANY = 3.0
-"""Times the most so far. Recorded quotes of one stock on eight venues had half seconds of 2.4 times as many as any before without
-moving a price: sizes that change as the market trades."""
+MANY = 2.0
+"""Times the most so far."""
 FEW = 0.5
 MAJORITY = 0.2
-"""Votes, as a share of the quotes, that say that one instrument sent three in five or more: its burst, and not its channel's."""
+"""Votes, as a share of the quotes, that say that one instrument sent three in five or more: its burst, and not its channel's.
+Recorded quotes of one stock had half seconds of 2.4 times as many as any before without moving a price: sizes that change as the
+market trades."""
 ACCEPTED = 40
 """After so many half seconds it is the new usual."""
 _FADE = 2.0 ** (-0.5 / 600.0)

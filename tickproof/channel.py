@@ -65,7 +65,7 @@ class ChannelSettings:
 
     def of(self, channel: str, reference: Reference) -> ChannelSettings:
         """These settings with what reference data say of a channel."""
-        known, symbols = reference.channels.get(channel), reference.listings.get(channel)
+        known, symbols = reference.channels.get(channel), reference.listings.get(channel, reference.anywhere) or None
         if known is None and symbols is None and not reference.sessions:
             return self
         return ChannelSettings(

@@ -51,7 +51,8 @@ def _check_side(price, context, state, bands):  # type: ignore[no-untyped-def]
         step = _tick_at(price, state, bands)
         if price % step != 0:
             _off(context, price, step)
-        return
+            return
+    # Learnt even where it is known: what is asked for elsewhere is one step, and not a table.
     step = STEPS[state.grid]
     if price % step == 0:
         state.on_grid += 1
@@ -60,7 +61,7 @@ def _check_side(price, context, state, bands):  # type: ignore[no-untyped-def]
             state.off_grid = 0
         return
     state.off_grid += 1
-    if state.on_grid >= NEEDED and state.off_grid < EXCEPTIONS:
+    if state.on_grid >= NEEDED and state.off_grid < EXCEPTIONS and state.band_count == 0:
         _off(context, price, step)
         return
     while price % STEPS[state.grid] != 0:

@@ -59,6 +59,10 @@ class Action(_Strict):
     ratio: float = Field(gt=0)
 
 
+LISTED_FROM = 10
+"""Symbols that name no channel and are a listing all the same; fewer are instruments about which there is something to say."""
+
+
 class Reference(_Strict):
     """All reference data of a run. Sessions are a calendar's code or pairs (open, close) in ns."""
 
@@ -78,12 +82,18 @@ class Reference(_Strict):
 
     @cached_property
     def listings(self) -> dict[str, frozenset[str]]:
-        """Channel -> the symbols whose entries name it."""
+        """Channel -> the symbols whose entries name it, and those of entries that name no channel."""
         found: dict[str, set[str]] = {}
         for one in self.instruments:
             if one.channel is not None:
                 found.setdefault(one.channel, set()).add(one.symbol)
-        return {channel: frozenset(symbols) for channel, symbols in found.items()}
+        return {channel: self.anywhere | symbols for channel, symbols in found.items()}
+
+    @cached_property
+    def anywhere(self) -> frozenset[str]:
+        """Symbols that may be on any channel: entries that name none, if they are enough to be a list and no mere exceptions."""
+        symbols = frozenset(one.symbol for one in self.instruments if one.channel is None)
+        return symbols if len(symbols) >= LISTED_FROM else frozenset()
 
     def instrument(self, venue: str, symbol: str) -> Instrument | None:
         """What is said of a symbol on a venue; the entry that names the venue wins."""

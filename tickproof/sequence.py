@@ -31,7 +31,7 @@ RESTART_DISTANCE = 64
 """A heartbeat whose number is this far back was not merely overtaken."""
 STRAY_RUN = 3
 TOLERATED_NUMBERS = 5
-TOLERATED_NS = 10_000_000
+TOLERATED_NS = 5_000_000
 """A message that was overtaken by no more than this is information and no anomaly: networks do that."""
 
 _GAP, _RESET, _ORDER = bit("sequence_gap"), bit("sequence_reset"), bit("out_of_order")
