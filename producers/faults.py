@@ -256,8 +256,8 @@ class Faults:
         return drawn * self.strength if fault.magnitude == _FRACTION else drawn
 
     @classmethod
-    def varied(cls, seed: int, family: Family, *, per_kind: int = 5) -> Faults:
-        """Faults whose strength is drawn from STRENGTHS by the seed, for a market of `Market.varied`."""
+    def varied(cls, seed: int, family: Family, *, per_kind: int = 5, names: tuple[str, ...] = ()) -> Faults:
+        """Faults whose strength is drawn from STRENGTHS by the seed, for a market of `Market.varied` of any profile."""
         low, high = STRENGTHS[family]
         rng = np.random.default_rng([seed, 7003 + (family == "evaluate")])
-        return cls(seed=seed, per_kind=per_kind, strength=float(low * (high / low) ** rng.random()))
+        return cls(seed=seed, per_kind=per_kind, names=names, strength=float(low * (high / low) ** rng.random()))

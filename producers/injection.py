@@ -165,10 +165,7 @@ class Injection:
         full: set[str] = set()
         for fault in wanted:
             # What found no place once finds none in this block; it comes again in the next one.
-            is_enough = (
-                self.faults.prevalence and not self.faults.per_kind and self.changed >= self.faults.prevalence * self._ticks
-            )
-            if fault.name not in full and not is_enough and not self._place(fault, block, events, rng):
+            if fault.name not in full and not self._is_enough() and not self._place(fault, block, events, rng):
                 full.add(fault.name)
         self._links = block.settle()
 
@@ -227,6 +224,10 @@ class Injection:
             if not self.faults.prevalence:
                 wanted += [fault] * (due - self.placed[fault.name])
         return wanted + self._by_prevalence(number)
+
+    def _is_enough(self) -> bool:
+        """Whether as many ticks are changed as there should be, where nothing else says how many episodes there are."""
+        return self.faults.prevalence > 0 and not self.faults.per_kind and self.changed >= self.faults.prevalence * self._ticks
 
     def _by_prevalence(self, number: int) -> list[Fault]:
         """Entries in turn, as long as fewer ticks are changed than there should be by now."""

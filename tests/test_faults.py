@@ -161,6 +161,26 @@ def test_prices_stay_on_the_grid_and_sizes_whole(name: str) -> None:
         assert not np.any(rows[column] % 1_000_000_000)
 
 
+def is_tied(rows: Any) -> Any:
+    """Which rows were captured in the very ns of their channel's row before."""
+    tied = np.zeros(len(rows), np.bool_)
+    for channel in np.unique(rows["channel"]):
+        mine = np.flatnonzero(rows["channel"] == channel)
+        tied[mine] = np.diff(rows["ts_recv"][mine], prepend=-1) == 0
+    return tied
+
+
+@pytest.mark.parametrize("name", ["burst", "channel_burst"])
+def test_messages_of_a_burst_come_together_as_often_as_others(name: str) -> None:
+    ticks, _ = simulate_all(MARKET, Faults(seed=1, per_kind=PER_KIND, names=(name,), marked=True))
+    marked = ticks.rows["row"] > 0
+    assert np.count_nonzero(marked) > 1000
+    quotes = clean().rows[np.isin(clean().rows["channel"], np.unique(ticks.rows["channel"][marked]))]
+    usual = is_tied(quotes)[quotes["kind"] == Kind.QUOTE].mean()
+    assert usual > 0.01
+    assert is_tied(ticks.rows)[marked].mean() == pytest.approx(usual, abs=0.6 * usual)
+
+
 @pytest.mark.parametrize(
     "name",
     [name for name, fault in FAULTS.items() if fault.scope == "symbol" and not fault.is_genuine and name not in ADDS_OR_TAKES],
@@ -424,6 +444,10 @@ def burst(rows: Any, before: Any, found: Label) -> None:
     assert np.all(rows["kind"] <= Kind.STATUS)
     # No information: no price that was not there, and every one that was.
     assert set(rows["bid_px"]) >= set(before["bid_px"])
+    # Nor a size that was never shown there.
+    shown = clean().rows[scope_of(clean(), found)]
+    assert set(rows["bid_sz"]) <= set(shown["bid_sz"])
+    assert set(rows["ask_sz"]) <= set(shown["ask_sz"])
 
 
 channel_burst = burst

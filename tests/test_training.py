@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from commands.train import BUSIER, HELD_OUT_EVERY, TURNS
+from commands.train import BUSIER, HELD_OUT_EVERY, TAUGHT, TURNS
 from jobs.training import Judged, dataset, judge, poorer
 from models.episodes import GRACE_NS
 from models.train import CLEAN, LEARNT, Dataset
@@ -117,3 +117,12 @@ def test_no_stream_is_larger_than_one_of_equities(profile: str) -> None:
         return sum(len(batch) for one in markets for batch in simulate(one))
 
     assert ticks(profile) <= ticks("us-equity")
+
+
+def test_what_is_taught_is_what_is_learnt_and_every_twin() -> None:
+    """A stream of what is not learnt would be rows that are neither clean nor of a kind."""
+    assert {FAULTS[name].kind for name in TAUGHT if not FAULTS[name].is_genuine} == set(LEARNT)
+    assert {name for name in TAUGHT if FAULTS[name].is_genuine} == {name for name, fault in FAULTS.items() if fault.is_genuine}
+    simulation = simulate(market("us-equity"), Faults(seed=3, per_kind=2, names=TAUGHT))
+    rows = dataset(judge(simulation), simulation.labels, held_out=False, seed=5)
+    assert rows.clean.mean() > 0.8

@@ -19,13 +19,13 @@ BURST = np.dtype(
         ("peak", "<f8"),
         ("share", "<f8"),
         ("flagged", "<i8"),
-        ("major", "<i8"),
+        ("major", "<u8"),
         ("votes", "<i8"),
         ("accepted", "<i8"),
     ]
 )
 """Quotes of this half second, and those of them that moved a price; the most that a half second had (it fades), the usual share
-that moves; whether this half second is a burst, and how many in a row were; the instrument that most of its quotes may be of, and
+that moves; whether this half second is a burst, and how many in a row were; the symbol that most of its quotes may be of, and
 by how many votes (Boyer and Moore, "MJRTY", 1991)."""
 STANDING = 256
 """Prices that stand, by a hash of venue and symbol. One that is pushed out counts as moved: rather no burst than a false one."""
@@ -37,7 +37,7 @@ MANY = 2.0
 """Times the most so far."""
 FEW = 0.5
 MAJORITY = 0.2
-"""Votes, as a share of the quotes, that say that one instrument sent three in five or more: its burst, and not its channel's.
+"""Votes, as a share of the quotes, that say that one symbol sent three in five or more: its burst, and not its channel's.
 Recorded quotes of one stock had half seconds of 2.4 times as many as any before without moving a price: sizes that change as the
 market trades."""
 ACCEPTED = 40
@@ -58,8 +58,9 @@ def _close(c):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def is_burst(c, standing, price, now):  # type: ignore[no-untyped-def]
-    """Count one quote, whose venue, symbol and prices have the hash `price` (its lower bits those of venue and symbol)."""
+def is_burst(c, standing, price, symbol, now):  # type: ignore[no-untyped-def]
+    """Count one quote, whose venue, symbol and prices have the hash `price` (its lower bits those of venue and symbol) and whose
+    symbol has the hash `symbol`."""
     window = now // WINDOW_NS
     if window != c.window:
         _close(c)
@@ -67,8 +68,8 @@ def is_burst(c, standing, price, now):  # type: ignore[no-untyped-def]
     slot = price & np.uint64(STANDING - 1)
     c.quotes += 1
     if c.votes == 0:
-        c.major = np.int64(slot)
-    c.votes += 1 if c.major == np.int64(slot) else -1
+        c.major = symbol
+    c.votes += 1 if c.major == symbol else -1
     if standing[slot] != price:
         standing[slot] = price
         c.moved += 1
