@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import flow
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from holds import pending
 from test_publish import PARTITIONS, consume, decoded, headers, sizes_by_channel, stamp
 from test_replay import CHANNELS, ticks_of
 
@@ -75,7 +77,8 @@ def call(broker: Broker, prefix: str, path: Path, *more: str) -> dict[str, Any]:
 
 
 def records(broker: Broker, topic: str) -> dict[int, list[Record]]:
-    """Everything that a reader sees, by partition: key, value, headers, timestamp."""
+    """Everything that a reader sees, by partition: key, value, headers, timestamp. A commit reaches readers a moment later."""
+    flow.wait_until(lambda: pending(broker.brokers, topic.removesuffix("ticks.raw"), "ticks.raw") == 0)
     found: dict[int, list[Record]] = {partition: [] for partition in range(PARTITIONS)}
     for message in consume(broker.brokers, topic):
         seen = tuple(headers(message).items())

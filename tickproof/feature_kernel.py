@@ -56,7 +56,9 @@ def outside(row, state, x, now):  # type: ignore[no-untyped-def]
 def sizes(row, state, features):  # type: ignore[no-untyped-def]
     """Size features; learns sizes."""
     if row.kind == rules.TRADE:
-        features[_F_SIZE] = learn_size(state, 1, row.size)
+        if row.size > 0:
+            # No size is the rules' to judge: where it is a habit, it would be the oddest size of all.
+            features[_F_SIZE] = learn_size(state, 1, row.size)
         size = max(float(row.size), 0.0)
         if state.trades == 0:
             state.volume_fast = size

@@ -95,6 +95,7 @@ def settle_verdict(context, row, state, view):  # type: ignore[no-untyped-def]
     """
     middle, sources, newer, newer_sources, extended, split = view
     x, level = context.x, context.level
+    distance = abs(x - level)
     moved_on = state.accepted > context.accepted
     held = moved_on and _follows(state.level, context, rules.SHARED)
     returned = moved_on and not held
@@ -106,6 +107,8 @@ def settle_verdict(context, row, state, view):  # type: ignore[no-untyped-def]
     # In a fast move that no other venue is there to tell of, the level stays behind while the venue's own prices go on.
     goes_on = state.last_price_time > row.event_time and _follows(state.last_price, context, rules.SHARED)
     context.supported = 1 if shared or was_shared else (2 if (held or goes_on) and not refused else 0)
+    if context.supported == 0 and sources == 0 and newer_sources == 0 and not (returned and distance > 0.5 * context.limit):
+        context.supported = 3
     context.final_bits, rule = _settle_slide(context, middle, sources)
     if (context.bits & np.uint64(_PRICE_BITS)) == 0:
         if (context.bits & np.uint64(_SLIDE_BITS)) != 0:

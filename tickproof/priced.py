@@ -82,7 +82,8 @@ def judge(row, now, late, context, features, state, shared_state):  # type: igno
     state.flagged_run = min(state.flagged_run + 1, rolling.MOST) if off else 0
     features[_F_FLAGGED] = math.log(1.0 + state.flagged_run)
     context.run = state.flagged_run
-    context.watch = context.watch or (context.bits & np.uint64(rules.OUTSIDE)) != 0
+    # What no other venue is there to refuse is looked at again.
+    context.watch = context.watch or sources == 0 or (context.bits & np.uint64(rules.OUTSIDE)) != 0
     state.last_deviation = deviation / scale if warm else 0.0
     _learn(row, now, context, state, (spread, scale, middle, sources, off, shared, late))
     state.last_price, state.last_price_time = x, now

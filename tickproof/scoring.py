@@ -17,6 +17,8 @@ from tickproof.reference import NOTHING, Reference
 from tickproof.shard import LIFE, NO_SECOND, ShardState, begin
 from tickproof.tick import Array, Ticks, concat
 
+UNREFUTED = 3
+"""In `rules.CONTEXT`, `supported`: nobody else was there, and the price did not snap back."""
 SUPPORTED_SCORE = 2.0
 """What a model may still say of a tick that other sources support."""
 DEFAULT_THRESHOLD = 4.0
@@ -103,7 +105,7 @@ def step(state: ShardState, ticks: Ticks, horizon_ns: int, settings: ShardSettin
     done, count = slice(state.final, final), final - state.final
     fresh = slice(state.final, None)
     causal = _verdicts(context["bits"][fresh], context["rule"][fresh], scores[fresh], features[fresh], settings.threshold)
-    lowered = np.where(context["supported"][done] > 0, np.minimum(scores[done], SUPPORTED_SCORE), scores[done])
+    lowered = _lowered(context["supported"][done], scores[done], features[done], settings.threshold)
     last = _verdicts(context["final_bits"][done], context["final_rule"][done], lowered, features[done], settings.threshold)
     verdicts = np.zeros(count, VERDICT)
     for name, before, after in zip(("quality", "score", "reasons"), causal, last, strict=True):
@@ -136,6 +138,19 @@ def step(state: ShardState, ticks: Ticks, horizon_ns: int, settings: ShardSettin
     return ShardResult(
         work, block.take(out), verdicts[counted], block.take(urgent), urgent_verdicts, findings, seconds, features[out]
     )
+
+
+def _lowered(supported: Array, scores: Array, features: npt.NDArray[np.float64], threshold: float) -> Array:
+    """Scores of a model once other sources, and the venue's own later prices, have spoken.
+
+    Where nobody is there to refuse a price that did not snap back, it is suspect at most: fast news on a feed of one venue looks
+    like nothing else that a model has seen. Sizes need no witness.
+    """
+    size, deviation = (np.nan_to_num(np.abs(features[:, INDEX[name]])) for name in ("size", "deviation"))
+    alone = (supported == UNREFUTED) & (size <= deviation)
+    most = np.where(alone, np.float32(np.nextafter(np.float32(threshold), np.float32(0))), np.float32(RULE_SCORE))
+    most = np.where((supported > 0) & (supported < UNREFUTED), np.float32(SUPPORTED_SCORE), most)
+    return np.minimum(scores, most)
 
 
 def _model_scores(detector: Detector | None, context: Array, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
