@@ -11,6 +11,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -23,7 +24,7 @@ from jobs import scan as engine
 from jobs import scan_folder
 from jobs.local import EngineSettings
 from producers.heartbeats import Heartbeats
-from producers.recordings import Tally, find, open_recordings
+from producers.recordings import Tally, find, known, merged, open_recordings
 from tickproof import rules
 from tickproof.errors import SettingsError, TickproofError
 from tickproof.finding import decode
@@ -64,6 +65,7 @@ def _scan(name: str, files: list[Path], settings: EngineSettings, folder: Path) 
     """Scan the files of one recording into a folder; what cannot be read is said, and no reason to stop."""
     tally = Tally()
     try:
+        settings = replace(settings, reference=merged(settings.reference, known(files)))
         scan_folder.write(engine.run(open_recordings(files, tally=tally), settings, Heartbeats(1)), folder)
         findings = [decode(line) for line in (folder / "findings.jsonl").read_bytes().splitlines()]
         return survey(name, len(files), pq.read_table(folder / "scored.parquet"), findings, dict(sorted(tally.undecoded.items())))
