@@ -19,6 +19,8 @@ from tickproof.tick import Array, Ticks, concat
 
 UNREFUTED = 3
 """In `rules.CONTEXT`, `supported`: nobody else was there, and the price did not snap back."""
+STUB_BP = 100.0
+"""From this spread on a quote around the level is a stub, whatever its venue's usual spread: no error of its content."""
 SUPPORTED_SCORE = 2.0
 """What a model may still say of a tick that other sources support."""
 DEFAULT_THRESHOLD = 4.0
@@ -156,10 +158,12 @@ def _lowered(supported: Array, scores: Array, features: npt.NDArray[np.float64],
 def _model_scores(detector: Detector | None, context: Array, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     """The model's scores; 0 for what is no priced tick, for copies, and for what a condition explains."""
     scores = np.zeros(len(context), np.float32)
-    excluded = np.uint64(rules.COPY | rules.EXPLAINED | rules.GENUINE)
-    # Crossed and locked quotes are the rules' to judge: where they are a venue's habit, no training stream has shown it.
-    narrow = features[:, INDEX["spread_bp"]] <= 0.0
-    judged = np.flatnonzero(~np.isnan(context["x"]) & ((context["bits"] & excluded) == 0) & ~narrow)
+    excluded = np.uint64(rules.COPY | rules.EXPLAINED | rules.GENUINE | rules.WIDE)
+    # Crossed, locked and wide quotes are the rules' to judge: where they are a venue's habit, no training stream has shown it.
+    spread_bp = features[:, INDEX["spread_bp"]]
+    # A stub: one side stands far away, and the middle is off by no more than that.
+    stub = (spread_bp >= STUB_BP) & ~(np.abs(context["x"] - context["level"]) > 0.55e-4 * spread_bp)
+    judged = np.flatnonzero(~np.isnan(context["x"]) & ((context["bits"] & excluded) == 0) & ~(spread_bp <= 0.0) & ~stub)
     if detector is not None and len(judged):
         scores[judged] = np.maximum(detector.score(np.ascontiguousarray(features[judged])), 0.0)
     return scores
