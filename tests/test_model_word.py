@@ -8,7 +8,7 @@ import pytest
 from tickproof import rules
 from tickproof.features import INDEX, NAMES
 from tickproof.reference import LISTED_FROM, parse
-from tickproof.scoring import SUPPORTED_SCORE, UNREFUTED, _lowered, _model_scores
+from tickproof.scoring import SUPPORTED_SCORE, _lowered, _model_scores
 
 
 class Sure:
@@ -49,7 +49,7 @@ def test_locked_crossed_and_wide_quotes_and_stubs_are_the_rules_to_judge(
 
 def test_a_price_that_nobody_was_there_to_refuse_is_suspect_at_most() -> None:
     """Refuted, shared, held, unrefuted; and unrefuted for its size, which needs no witness."""
-    supported = np.array([0, 1, 2, UNREFUTED, UNREFUTED], np.uint8)
+    supported = np.array([0, 1, 2, rules.UNREFUTED, rules.UNREFUTED], np.uint8)
     features = np.zeros((5, len(NAMES)))
     features[:, INDEX["deviation"]] = 5.0
     features[4, INDEX["size"]] = 20.0

@@ -108,7 +108,7 @@ def settle_verdict(context, row, state, view):  # type: ignore[no-untyped-def]
     goes_on = state.last_price_time > row.event_time and _follows(state.last_price, context, rules.SHARED)
     context.supported = 1 if shared or was_shared else (2 if (held or goes_on) and not refused else 0)
     if context.supported == 0 and sources == 0 and newer_sources == 0 and not (returned and distance > 0.5 * context.limit):
-        context.supported = 3
+        context.supported = rules.UNREFUTED
     context.final_bits, rule = _settle_slide(context, middle, sources)
     if (context.bits & np.uint64(_PRICE_BITS)) == 0:
         if (context.bits & np.uint64(_SLIDE_BITS)) != 0:

@@ -159,6 +159,9 @@ the `others`, the spread `ratio`, how many ticks its instrument had `accepted`, 
 that do not judge the price, `rule` and `final_rule` by all. `noted` are bits of codes, one on, whose `values` (measured,
 threshold, reference) are not those of the price; see `note`."""
 
+UNREFUTED = 3
+"""In `supported` of CONTEXT: nobody else was there, and the price did not snap back."""
+
 VENUE = np.dtype(
     [
         ("quotes", "<i8"),

@@ -17,8 +17,6 @@ from tickproof.reference import NOTHING, Reference
 from tickproof.shard import LIFE, NO_SECOND, ShardState, begin
 from tickproof.tick import Array, Ticks, concat
 
-UNREFUTED = 3
-"""In `rules.CONTEXT`, `supported`: nobody else was there, and the price did not snap back."""
 STUB_BP = 100.0
 """From this spread on a quote around the level is a stub, whatever its venue's usual spread: no error of its content."""
 SUPPORTED_SCORE = 2.0
@@ -149,9 +147,9 @@ def _lowered(supported: Array, scores: Array, features: npt.NDArray[np.float64],
     like nothing else that a model has seen. Sizes need no witness.
     """
     size, deviation = (np.nan_to_num(np.abs(features[:, INDEX[name]])) for name in ("size", "deviation"))
-    alone = (supported == UNREFUTED) & (size <= deviation)
+    alone = (supported == rules.UNREFUTED) & (size <= deviation)
     most = np.where(alone, np.float32(np.nextafter(np.float32(threshold), np.float32(0))), np.float32(RULE_SCORE))
-    most = np.where((supported > 0) & (supported < UNREFUTED), np.float32(SUPPORTED_SCORE), most)
+    most = np.where((supported > 0) & (supported < rules.UNREFUTED), np.float32(SUPPORTED_SCORE), most)
     return np.minimum(scores, most)
 
 
