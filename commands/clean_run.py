@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from jobs import scan_folder
+from jobs.reference_file import load
 from jobs.scan import engine_settings, run
 from producers.heartbeats import Heartbeats
 from producers.market import Market
@@ -30,6 +31,7 @@ def main(seed: int, minutes: float, settings: Settings, folder: Path) -> None:
         out_of_orderness_ms=settings.out_of_orderness_ms,
         lookahead_ms=settings.lookahead_ms,
         threshold=settings.threshold,
+        reference=load(settings.reference),
     )
     market = Market.varied(seed, "evaluate", minutes=minutes)
     scan_folder.write(run(simulate(market), chosen, Heartbeats(1)), folder)

@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 
 from commands import configuration
-from commands.demo_run import Demo, Played, play
+from commands.demo_run import REFERENCE, Demo, Played, play
 from commands.demo_view import Status, View
 from jobs import processes
 from models import registry
@@ -58,7 +58,7 @@ def command(*, seed: int, minutes: float, keep: Path | None, as_json: bool) -> N
     """
     status = Status()
     with _scratch((keep or FOLDER) / LOGS) as folder, View(status, to_stderr=as_json) as view:
-        demo = Demo(seed, minutes, _settings(), folder)
+        demo = Demo(seed, minutes, _settings(folder / REFERENCE), folder)
         played = play(demo, view)
         view.show("measuring")
         result = _evaluate(demo, played)
@@ -105,11 +105,11 @@ def _scratch(logs: Path) -> Iterator[Path]:
             raise ServiceError(said) from error
 
 
-def _settings() -> Settings:
-    """The settings in force, but for a broker of our own, and without a model where none ships."""
+def _settings(reference: Path) -> Settings:
+    """The settings in force, but for a broker and reference data of our own, and without a model where none ships."""
     address = f"127.0.0.1:{processes.free_ports(1)[0]}"
     effective = configuration.read({"brokers": address, "encoding": "frames", "checkpoint_interval_ms": CHECKPOINT_MS})
-    settings = effective.settings
+    settings = effective.settings.model_copy(update={"reference": reference})
     if effective.sources["model"] == "default" and settings.model not in registry.aliases():
         settings = settings.model_copy(update={"model": registry.NONE})
     return settings

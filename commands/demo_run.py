@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
     # These take seconds to import; there is time for them while the broker and the job start.
     from jobs.account import Audit
     from jobs.following import Follower
-    from producers.broadcast import Broadcast
+    from producers.broadcast import Broadcast, Programme
 
 RAW = "ticks.raw"
 FINDINGS = "findings.jsonl"
+REFERENCE = "reference.json"
 EPISODES_PER_MINUTE = 2.5
 LOOK_EVERY_S = 0.2
 STALLED_S = 60.0
@@ -60,6 +62,11 @@ class Demo:
         """The scan of the same market without faults."""
         return self.folder / "clean"
 
+    @property
+    def reference(self) -> Path:
+        """What is known beforehand of the market's channels and instruments."""
+        return self.folder / REFERENCE
+
 
 @dataclass(frozen=True, slots=True)
 class Played:
@@ -86,10 +93,15 @@ def play(demo: Demo, view: View) -> Played:
         view.show("starting broker and job")
         job = EmbeddedJob.start(demo.settings, demo.folder / "job")
         pipeline.callback(job.stop)
+        listing = threading.Thread(target=_write_reference, args=[demo], daemon=True)
+        listing.start()
         port = int(demo.settings.brokers.rpartition(":")[2])
         broker = pipeline.enter_context(Broker.start(demo.folder / "broker", port, java_options=SHORT_LIVED))
         topics.create(broker.brokers, demo.settings.prefix)
-        broadcast = _broadcast(demo)
+        from producers.broadcast import Broadcast
+
+        listing.join()
+        broadcast = Broadcast(demo.settings.brokers, demo.settings.prefix + RAW, _programme(demo))
         broadcast.start()
         pipeline.callback(broadcast.stop)
         view.show("starting the job")
@@ -173,8 +185,8 @@ class _Pace:
         return (rest[0].cause(rest[1]) if rest else None) or "no failure reported"
 
 
-def _broadcast(demo: Demo) -> Broadcast:
-    from producers.broadcast import Broadcast, Programme
+def _programme(demo: Demo) -> Programme:
+    from producers.broadcast import Programme
     from producers.faults import Faults
     from producers.market import Market
     from producers.replay import Plan
@@ -182,12 +194,25 @@ def _broadcast(demo: Demo) -> Broadcast:
 
     settings = demo.settings
     episodes = max(1, min(5, round(EPISODES_PER_MINUTE * demo.minutes)))
-    programme = Programme(
+    return Programme(
         Market.varied(demo.seed, "evaluate", minutes=demo.minutes),
         Faults.varied(demo.seed, "evaluate", per_kind=episodes),
         Plan(lookahead_ns=settings.lookahead_ms * NS_PER_MS, out_of_orderness_ns=settings.out_of_orderness_ms * NS_PER_MS),
     )
-    return Broadcast(settings.brokers, settings.prefix + RAW, programme)
+
+
+def _write_reference(demo: Demo) -> None:
+    """Which symbols will be listed is known when the market has been made once; the job waits for the file."""
+    from producers.reference import reference
+    from producers.simulation import simulate
+
+    programme = _programme(demo)
+    simulation = simulate(programme.market, programme.faults)
+    for _ in simulation:
+        pass
+    part = demo.folder / f".{REFERENCE}.part"
+    part.write_text(json.dumps(reference(programme.market, simulation.labels)), encoding="ascii")
+    part.replace(demo.reference)
 
 
 def _clean_run(demo: Demo) -> processes.Service:

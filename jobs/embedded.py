@@ -107,6 +107,7 @@ def main(settings: Settings, folder: Path) -> None:
     importlib.import_module("jobs.topology")
     importlib.import_module("pyflink.fn_execution.beam.beam_worker_pool_service")
     java_starts.join()
+    _await_reference(settings)
     # Planning is many short calls to Java: each would wait for the other thread to let go, by default up to 5 ms. They have to
     # come by one connection, because the planner remembers things by Java's thread; a collection of garbage in the other thread
     # would take that connection to tell Java what is gone.
@@ -134,6 +135,13 @@ def _warm(model: str) -> None:
 
     with contextlib.suppress(ModelError):
         warm(model)
+
+
+def _await_reference(settings: Settings) -> None:
+    """Reference data may be written while this process starts; if they never are, reading them says so."""
+    deadline = time.monotonic() + TOPICS_S
+    while settings.reference is not None and not settings.reference.exists() and time.monotonic() < deadline:
+        time.sleep(processes.POLL_S)
 
 
 def _await_topics(settings: Settings) -> None:
