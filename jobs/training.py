@@ -15,7 +15,7 @@ from models.episodes import row_kinds
 from models.train import CLEAN, LEARNT, Dataset
 from tickproof.features import INDEX, NAMES
 from tickproof.label import Label
-from tickproof.scoring import Detector, ShardSettings
+from tickproof.scoring import Detector, ShardSettings, is_corroborated
 from tickproof.tick import Array, Kind, Present, Ticks, concat
 
 SIZELESS = 0.25
@@ -99,4 +99,4 @@ def partly_sizeless(features: npt.NDArray[np.float64], seed: int) -> npt.NDArray
 
 def lowered(judged: Judged) -> npt.NDArray[np.bool_]:
     """Rows whose score other sources lowered before it was final: they raise no alarm, and are no tail of clean traffic."""
-    return np.asarray(judged.verdicts["final_score"] < judged.verdicts["score"])
+    return np.asarray(judged.verdicts["final_score"] < judged.verdicts["score"]) | is_corroborated(judged.features)

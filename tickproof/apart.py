@@ -169,7 +169,7 @@ def _judge_drift(context, state, now, seen, shared_state):  # type: ignore[no-un
     instruments, heads, _, scratch = shared_state
     distance, allowed = seen
     since = state.anchor_time + (now - state.anchor_time) // 2
-    middle, sources, width, _ = rolling.others(instruments, heads[state.symbol], context.instrument, since, scratch)
+    middle, sources, width, _ = rolling.others(instruments, heads[state.symbol], context.instrument, since, context.x, scratch)
     if sources < 2 or width > MOVED * distance or abs(context.x - middle - state.basis) < (1.0 - STAYED) * distance:
         return
     # One step that made the distance is a wrong level; many are a slide.

@@ -51,7 +51,7 @@ def is_off(context, state, scale, slack):  # type: ignore[no-untyped-def]
         return False
     distance = abs(context.x - context.level)
     context.limit = max(rules.DEVIATION_SCALES * scale, rules.DEVIATION_FLOOR) if state.accepted >= rolling.WARM else rules.GROSS
-    context.watch = distance > 0.25 * context.limit
+    context.watch = distance > rules.WATCH_SCALES * scale
     return distance - slack > context.limit
 
 
@@ -93,7 +93,7 @@ def settle_verdict(context, row, state, view):  # type: ignore[no-untyped-def]
 
     Only who spoke since the tick can refuse it: a price from before, up to half a minute old, knows nothing of it.
     """
-    middle, sources, newer, newer_sources, extended, split = view
+    middle, sources, newer, newer_sources, recent, extended, split = view
     x, level = context.x, context.level
     distance = abs(x - level)
     moved_on = state.accepted > context.accepted
@@ -107,7 +107,7 @@ def settle_verdict(context, row, state, view):  # type: ignore[no-untyped-def]
     # In a fast move that no other venue is there to tell of, the level stays behind while the venue's own prices go on.
     goes_on = state.last_price_time > row.event_time and _follows(state.last_price, context, rules.SHARED)
     context.supported = 1 if shared or was_shared else (2 if (held or goes_on) and not refused else 0)
-    if context.supported == 0 and sources == 0 and newer_sources == 0 and not (returned and distance > 0.5 * context.limit):
+    if context.supported == 0 and recent == 0 and not (returned and distance > 0.5 * context.limit):
         context.supported = rules.UNREFUTED
     context.final_bits, rule = _settle_slide(context, middle, sources)
     if (context.bits & np.uint64(_PRICE_BITS)) == 0:

@@ -36,7 +36,8 @@ def judge(row, now, late, context, features, state, shared_state):  # type: igno
     x = context.x
     context.base = context.rule
     scale = effective_scale(state, now)
-    middle, sources, width, move = others(instruments, heads[state.symbol], context.instrument, now - rolling.FRESH_NS, scratch)
+    since = now - rolling.FRESH_NS
+    middle, sources, width, move = others(instruments, heads[state.symbol], context.instrument, since, x, scratch)
     context.others = middle
     warm = state.accepted >= rolling.WARM
     # What is new here is held against what other venues agree on.
@@ -175,7 +176,7 @@ def _shared(context, state, seen, shared_state):  # type: ignore[no-untyped-def]
     instruments, heads, _, scratch = shared_state
     if sources == 0 or price_rules.shares(middle, context, state, scale):
         return sources > 0
-    newer, count, _, _ = others(instruments, heads[state.symbol], context.instrument, state.level_time + 1, scratch)
+    newer, count, _, _ = others(instruments, heads[state.symbol], context.instrument, state.level_time + 1, context.x, scratch)
     return count > 0 and price_rules.shares(newer, context, state, scale)
 
 

@@ -162,13 +162,14 @@ def effective_scale(state, now):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def others(instruments, head, index, since, scratch):  # type: ignore[no-untyped-def]
+def others(instruments, head, index, since, x, scratch):  # type: ignore[no-untyped-def]
     """What the symbol's other venues have said from the event time `since` on, accepted or not.
 
     Were only accepted prices asked, then in fast news each venue would wait for the others to be accepted first.
     A venue whose last message was captured later than usual is no witness: it knows of no more than when that was sent.
     Returns the median of their prices (NaN: none), how many they are, how far they disagree (NaN: fewer than two), and their mean
-    move over about a second.
+    move over about a second. Of an even number every price between the two in the middle is a median: the one nearest to `x`, the
+    log price in question, is taken. Where two disagree, one of them is stale or wrong, and their mean is nobody's price.
     """
     count, move = 0, 0.0
     j = head
@@ -185,7 +186,7 @@ def others(instruments, head, index, since, scratch):  # type: ignore[no-untyped
         j = other.next
     if count == 0:
         return np.nan, 0, np.nan, np.nan
-    middle = scratch[count // 2] if count % 2 else 0.5 * (scratch[count // 2 - 1] + scratch[count // 2])
+    middle = min(max(x, scratch[(count - 1) // 2]), scratch[count // 2])
     width = scratch[count - 1] - scratch[0] if count > 1 else np.nan
     return middle, count, width, move / count
 

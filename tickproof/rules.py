@@ -54,6 +54,8 @@ RULES: tuple[Rule, ...] = (
 
 DEVIATION_SCALES = 12.0
 DEVIATION_FLOOR = 25.0e-4
+WATCH_SCALES = 2.0
+"""A price so far off is looked at again when it is final: a model may call it corrupt, and what came after may support it."""
 MARKET_FLOOR = 50.0e-4
 OUTSIDE_SPREADS = 3.0
 OUTSIDE_FLOOR = 20.0e-4
@@ -160,7 +162,7 @@ that do not judge the price, `rule` and `final_rule` by all. `noted` are bits of
 threshold, reference) are not those of the price; see `note`."""
 
 UNREFUTED = 3
-"""In `supported` of CONTEXT: nobody else was there, and the price did not snap back."""
+"""In `supported` of CONTEXT: nobody else has spoken since, and the price did not snap back."""
 
 VENUE = np.dtype(
     [

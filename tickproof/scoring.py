@@ -8,12 +8,13 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from tickproof import message_rules, reference_tables, rules, shard_kernel, share, statistics
+from tickproof import message_rules, reference_tables, rules, shard_kernel, share, sizes, statistics
 from tickproof.event import EVENT
 from tickproof.features import INDEX, NAMES
 from tickproof.finding import BY_NAME, CORRUPT_BITS, RULE_SCORE, VERDICT, Finding, Quality
 from tickproof.members import observe_silences, observe_verdicts
 from tickproof.reference import NOTHING, Reference
+from tickproof.rolling import STEP_SHARE
 from tickproof.shard import LIFE, NO_SECOND, ShardState, begin
 from tickproof.tick import Array, Ticks, concat
 
@@ -21,6 +22,9 @@ STUB_BP = 100.0
 """From this spread on a quote around the level is a stub, whatever its venue's usual spread: no error of its content."""
 SUPPORTED_SCORE = 2.0
 """What a model may still say of a tick that other sources support."""
+NEAR_SCALES = 1.0 / STEP_SHARE
+"""A price within so many scales of what other venues say is theirs, too: no scale is less than `STEP_SHARE` of the spread, so this
+is a spread at least."""
 DEFAULT_THRESHOLD = 4.0
 
 
@@ -163,8 +167,19 @@ def _model_scores(detector: Detector | None, context: Array, features: npt.NDArr
     stub = (spread_bp >= STUB_BP) & ~(np.abs(context["x"] - context["level"]) > 0.55e-4 * spread_bp)
     judged = np.flatnonzero(~np.isnan(context["x"]) & ((context["bits"] & excluded) == 0) & ~(spread_bp <= 0.0) & ~stub)
     if detector is not None and len(judged):
-        scores[judged] = np.maximum(detector.score(np.ascontiguousarray(features[judged])), 0.0)
+        asked = np.ascontiguousarray(features[judged])
+        most = np.where(is_corroborated(asked), np.float32(SUPPORTED_SCORE), np.float32(RULE_SCORE))
+        scores[judged] = np.clip(detector.score(asked), 0.0, most)
     return scores
+
+
+def is_corroborated(features: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Which rows of features say what other venues say, with a usual size: whatever a model thinks of these, they are not wrong.
+
+    Sizes need no witness.
+    """
+    near = np.abs(features[:, INDEX["residual"]]) <= NEAR_SCALES
+    return near & (features[:, INDEX["sources"]] > 0) & ~(features[:, INDEX["size"]] > sizes.USUAL)
 
 
 def _verdicts(bits: Array, rule: Array, scores: Array, features: Array, threshold: float) -> tuple[Array, Array, Array]:

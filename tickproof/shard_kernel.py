@@ -88,13 +88,14 @@ def _finish(at, rows, context, view, shared_state):  # type: ignore[no-untyped-d
     if mine.watch:
         now = row.event_time + lookahead
         head, index = heads[state.symbol], mine.instrument
-        middle, sources, _, _ = others(instruments, head, index, now - rolling.FRESH_NS, scratch)
-        newer, newer_sources, _, _ = others(instruments, head, index, row.event_time + 1, scratch)
+        middle, sources, _, _ = others(instruments, head, index, now - rolling.FRESH_NS, mine.x, scratch)
+        newer, newer_sources, _, _ = others(instruments, head, index, row.event_time + 1, mine.x, scratch)
         extended = (row.conditions & rules.EXTENDED) != 0
         split = False
         if (mine.bits & np.uint64(rules.TEN | rules.UNIT)) != 0:
             split = share_shift(instruments, head, index, now, mine.x, rules.TEN_WIDTH)
-        price_rules.settle_verdict(mine, row, state, (middle, sources, newer, newer_sources, extended, split))
+        _, recent, _, _ = others(instruments, head, index, row.event_time - lookahead, mine.x, scratch)
+        price_rules.settle_verdict(mine, row, state, (middle, sources, newer, newer_sources, recent, extended, split))
     if mine.size_watch:
         sizes.settle(rows, at, end, mine, (instrument_of, state))
 
