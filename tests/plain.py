@@ -8,7 +8,7 @@ kernels but the constants, and everything is slow.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -28,6 +28,12 @@ def streaming_median(values: list[float]) -> float:
     for n, value in enumerate(values, start=1):
         middle += (value - middle) / n if n <= 50 else 0.02 * float(np.sign(value - middle))
     return middle
+
+
+def nearest_median(prices: Sequence[float], x: float) -> float:
+    """Of the medians of an even number of prices the one nearest to `x`; NaN of none."""
+    ordered = sorted(prices)
+    return min(max(x, ordered[(len(ordered) - 1) // 2]), ordered[len(ordered) // 2]) if ordered else NAN
 
 
 def by_power(steps: list[float]) -> dict[int, int]:
@@ -195,7 +201,7 @@ def read(ticks: Ticks, peers: Mapping[str, str]) -> list[Seen]:
             for (other, _), venue in venues.items()
             if other == symbol and venue is not one and len(venue.accepted) >= WARM and now - venue.seen_time <= 30 * S
         ]
-        middle = float(np.median([venue.seen for venue in others])) if others else NAN
+        middle = nearest_median([venue.seen for venue in others], x)
         scale = one.effective_scale(now)
         key = int(row["bid_px"]) + int(row["ask_px"]) if quote else int(row["price"])
         if quote or one.quotes == 0:
@@ -452,7 +458,7 @@ DEFINITIONS: dict[str, Definition] = {
     "is_trade": Definition(lambda s: 0.0 if s.quote else 1.0),
     "deviation": Definition(lambda s: (s.x - s.one.level) / s.scale if _priced(s) else NAN),
     "residual": Definition(
-        lambda s: (s.x - float(np.median(s.others))) / max(s.scale, s.one.residual_scale) if s.others else NAN
+        lambda s: (s.x - nearest_median(s.others, s.x)) / max(s.scale, s.one.residual_scale) if s.others else NAN
     ),
     "sources": Definition(lambda s: float(len(s.others))),
     "outside": Definition(_outside),
@@ -476,7 +482,7 @@ DEFINITIONS: dict[str, Definition] = {
     ),
     "rate_ratio": Definition(lambda s: math.log((_gaps(s)[1] + 1e3) / (_gaps(s)[0] + 1e3)) if len(s.one.times) >= WARM else NAN),
     "equal_run": Definition(lambda s: math.log(s.run)),
-    "missed_move": Definition(lambda s: (float(np.median(s.others)) - s.run_others) / s.scale if s.others else NAN),
+    "missed_move": Definition(lambda s: (nearest_median(s.others, s.x) - s.run_others) / s.scale if s.others else NAN),
     "ten_distance": Definition(lambda s: 1.0 if _priced(s) else NAN),
     "last_deviation": Definition(lambda s: s.one.last_deviation),
     "step": Definition(lambda s: 0.0 if math.isnan(s.one.last_x) else (s.x - s.one.last_x) / s.scale),

@@ -258,12 +258,15 @@ VENUES = st.lists(
 
 
 @settings(deadline=None)
-@given(VENUES)
-def test_the_others_are_the_median_of_fresh_warm_venues(venues: list[tuple[float, int, int]]) -> None:
-    """A price of 30 s is fresh, one of 30 s + 1 ns is not; 20 accepted ticks are warm; the one that asks is not asked."""
+@given(VENUES, st.floats(0, 50))
+def test_the_others_are_the_median_of_fresh_warm_venues(venues: list[tuple[float, int, int]], x: float) -> None:
+    """A price of 30 s is fresh, one of 30 s + 1 ns is not; 20 accepted ticks are warm; the one that asks is not asked.
+
+    Of an even number of prices it is the median that is nearest to the price in question.
+    """
     now = START
     rows = symbol_of([v[0] for v in venues], [v[1] for v in venues], [v[2] for v in venues], now)
-    middle, count, width, move = rolling.others(rows, 0, 0, now - rolling.FRESH_NS, np.empty(rolling.MAX_OTHERS))
+    middle, count, width, move = rolling.others(rows, 0, 0, now - rolling.FRESH_NS, x, np.empty(rolling.MAX_OTHERS))
     chosen = [(price, age) for price, age, accepted in venues if age <= rolling.FRESH_NS and accepted >= rolling.WARM]
     prices = np.array([price for price, _ in chosen])
     assert count == len(chosen)
@@ -272,7 +275,8 @@ def test_the_others_are_the_median_of_fresh_warm_venues(venues: list[tuple[float
         assert math.isnan(width)
         assert math.isnan(move)
         return
-    assert middle == pytest.approx(np.median(prices))
+    low, high = (np.quantile(prices, 0.5, method=method) for method in ("lower", "higher"))
+    assert middle == pytest.approx(np.clip(x, low, high))
     assert move == pytest.approx(np.mean(prices - 1.0))
     if len(chosen) > 1:
         assert width == pytest.approx(np.ptp(prices))
@@ -282,7 +286,7 @@ def test_the_others_are_the_median_of_fresh_warm_venues(venues: list[tuple[float
 
 def test_more_venues_than_there_is_room_for() -> None:
     rows = symbol_of([float(k) for k in range(50)], [0] * 50, [100] * 50, START)
-    _, count, *_ = rolling.others(rows, 0, 0, START, np.empty(rolling.MAX_OTHERS))
+    _, count, *_ = rolling.others(rows, 0, 0, START, 0.0, np.empty(rolling.MAX_OTHERS))
     assert count == rolling.MAX_OTHERS
 
 
@@ -352,6 +356,6 @@ def test_who_comes_late_is_no_witness() -> None:
         rolling.accept(other, 25.0, START + k, True)
     scratch = np.zeros(rolling.MAX_OTHERS)
     rolling.see(other, 25.0, START + SECOND, False, True)
-    assert rolling.others(instruments, 0, 0, START + SECOND // 2, scratch)[1] == 1
+    assert rolling.others(instruments, 0, 0, START + SECOND // 2, 0.0, scratch)[1] == 1
     rolling.see(other, 25.0, START + SECOND, True, True)
-    assert rolling.others(instruments, 0, 0, START + SECOND // 2, scratch)[1] == 0
+    assert rolling.others(instruments, 0, 0, START + SECOND // 2, 0.0, scratch)[1] == 0

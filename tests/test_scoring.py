@@ -262,7 +262,9 @@ def test_a_move_that_goes_on_unrefuted_lowers_the_model() -> None:
 
 
 def test_a_message_without_a_price_of_its_own_does_not_say_that_a_move_goes_on() -> None:
-    assert rising(101.0, one_sided=True).verdict(11.0)["final_score"] == 6.0
+    """The model's 6 is not lowered as that of a supported tick; but where nobody has spoken since, it is suspect at most."""
+    verdict = rising(101.0, one_sided=True).verdict(11.0)
+    assert (verdict["final_quality"], verdict["final_score"]) == (SUSPECT, np.nextafter(np.float32(4.0), np.float32(0.0)))
 
 
 def test_a_finding_says_whether_other_venues_agree() -> None:

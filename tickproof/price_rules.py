@@ -14,6 +14,8 @@ from tickproof import rolling, rules
 
 FOLLOWERS, FOLLOWED = 5, 0.5
 """Accepted ticks that follow a move within the lookahead, and the part of the usual interval, or volume, that is news."""
+NEXT_ROWS = 400
+"""So many rows are looked through for the quotes that follow a trade."""
 _PRICE_BITS = rules.SPIKES | rules.TEN | rules.OUTSIDE
 _SLIDE_BITS = rules.SLIDES | rules.RUN
 """A run is said at once by `apart` alone."""
@@ -79,6 +81,28 @@ def judge(context, view):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
+def walked(rows, at, end, view):  # type: ignore[no-untyped-def]
+    """How far from a trade the quotes stayed that its venue sent within the lookahead, at least; infinite where there are none.
+
+    An order that walks through the book prints at its end, and quotes are there for a moment. `view` is (instrument of each row,
+    last event time, log price, level).
+    """
+    instrument_of, last, x, level = view
+    away = np.inf
+    for j in range(at + 1, min(end, at + NEXT_ROWS)):
+        row = rows[j]
+        if row.event_time > last:
+            break
+        if instrument_of[j] != instrument_of[at] or row.kind != rules.QUOTE:
+            continue
+        if x < level and (row.present & rules.BID) != 0 and row.bid_px > 0:
+            away = min(away, math.log(float(row.bid_px)) - x)
+        elif x > level and (row.present & rules.ASK) != 0 and row.ask_px > 0:
+            away = min(away, x - math.log(float(row.ask_px)))
+    return away
+
+
+@nb.njit(cache=True, nogil=True)
 def _is_followed(context, state):  # type: ignore[no-untyped-def]
     """Where no other venue can share a move: does the venue itself go on at the new level, faster or with more volume?"""
     faster = state.gap_fast_ns < FOLLOWED * state.gap_slow_ns
@@ -88,12 +112,13 @@ def _is_followed(context, state):  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True)
 def settle_verdict(context, row, state, view):  # type: ignore[no-untyped-def]
-    """Final verdict of a watched tick; `view` is (others, sources, those who spoke since, how many they are, extended, do others
-    share its power of ten) at the tick's event time + lookahead.
+    """Final verdict of a watched tick; `view` is (others, sources, those who spoke since, how many they are, how many spoke since
+    a lookahead before it, extended, do others share its power of ten, how far from a trade its venue's quotes stayed) at the
+    tick's event time + lookahead.
 
     Only who spoke since the tick can refuse it: a price from before, up to half a minute old, knows nothing of it.
     """
-    middle, sources, newer, newer_sources, recent, extended, split = view
+    middle, sources, newer, newer_sources, recent, extended, split, away = view
     x, level = context.x, context.level
     distance = abs(x - level)
     moved_on = state.accepted > context.accepted
@@ -122,9 +147,13 @@ def settle_verdict(context, row, state, view):  # type: ignore[no-untyped-def]
     else:
         if (context.bits & np.uint64(rules.TEN)) != 0:
             rule = 2
+        if away <= max(0.25 * distance, rules.OUTSIDE_FLOOR):
+            context.final_bits &= ~np.uint64(rules.OUTSIDE)
+        if away <= 0.25 * distance:
+            context.final_bits &= ~np.uint64(rules.SPIKES)
         rule = rules.worse(rule, _settle_spike(context, state, (returned or refused, held, sources, extended)))
         quoted = min(state.bid_time, state.ask_time) > 0 and max(state.bid_time, state.ask_time) > row.event_time
-        rule = rules.worse(rule, _settle_outside(context, state, (quoted, refused, held, sources, extended)))
+        rule = rules.worse(rule, _settle_outside(context, (quoted, refused, held, sources, extended)))
     # What other rules said of the same tick stands.
     context.final_rule = rules.worse(context.base, rule)
 
@@ -160,15 +189,13 @@ def _settle_spike(context, state, view):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def _settle_outside(context, state, view):  # type: ignore[no-untyped-def]
+def _settle_outside(context, view):  # type: ignore[no-untyped-def]
     """The quality of a trade outside quotes; `view` is (were there quotes since, refused, does it hold, sources, extended)."""
     quoted, refused, held, sources, extended = view
     if (context.final_bits & np.uint64(rules.OUTSIDE)) == 0:
         return 0
-    x, distance = context.x, abs(context.x - context.level)
-    tolerance = max(0.25 * distance, rules.OUTSIDE_FLOOR)
-    inside = quoted and x >= math.log(float(state.bid)) - tolerance and x <= math.log(float(state.ask)) + tolerance
-    if inside or held:
+    if held:
         context.final_bits &= ~np.uint64(rules.OUTSIDE)
         return 0
-    return 2 if (quoted or refused or (sources > 0 and distance > rules.GROSS)) and not extended else 1
+    gross = sources > 0 and abs(context.x - context.level) > rules.GROSS
+    return 2 if (quoted or refused or gross) and not extended else 1

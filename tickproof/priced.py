@@ -210,6 +210,9 @@ def _learn(row, now, context, state, seen):  # type: ignore[no-untyped-def]
     if not quote:
         corrections.remember(row, state)
     accept(state, x, now, quote)
+    if off and not shared and now - state.quoted_time > rolling.FRESH_NS:
+        # A level that trades alone have made new is theirs, and not a part of the way there.
+        state.level = x
     if sources > 0:
         state.residual_scale += 0.03 * (min(abs(x - middle), 4.0 * max(state.residual_scale, scale)) - state.residual_scale)
     if quote:

@@ -23,7 +23,7 @@ STUB_BP = 100.0
 SUPPORTED_SCORE = 2.0
 """What a model may still say of a tick that other sources support."""
 NEAR_SCALES = 1.0 / STEP_SHARE
-"""A price within so many scales of what other venues say is theirs, too: no scale is less than `STEP_SHARE` of the spread, so this
+"""A price within so many scales of what other venues say is theirs, too: no scale is below `STEP_SHARE` of the spread, so this
 is a spread at least."""
 DEFAULT_THRESHOLD = 4.0
 

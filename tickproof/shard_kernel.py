@@ -95,7 +95,11 @@ def _finish(at, rows, context, view, shared_state):  # type: ignore[no-untyped-d
         if (mine.bits & np.uint64(rules.TEN | rules.UNIT)) != 0:
             split = share_shift(instruments, head, index, now, mine.x, rules.TEN_WIDTH)
         _, recent, _, _ = others(instruments, head, index, row.event_time - lookahead, mine.x, scratch)
-        price_rules.settle_verdict(mine, row, state, (middle, sources, newer, newer_sources, recent, extended, split))
+        away = np.inf
+        if row.kind == _TRADE and (mine.bits & np.uint64(rules.SPIKES | rules.OUTSIDE)) != 0:
+            away = price_rules.walked(rows, at, end, (instrument_of, now, mine.x, mine.level))
+        view = (middle, sources, newer, newer_sources, recent, extended, split, away)
+        price_rules.settle_verdict(mine, row, state, view)
     if mine.size_watch:
         sizes.settle(rows, at, end, mine, (instrument_of, state))
 
