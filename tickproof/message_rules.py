@@ -16,8 +16,12 @@ _PRICE, _SIZE = int(Present.PRICE), int(Present.SIZE)
 def stateless(row, has_symbol):  # type: ignore[no-untyped-def]
     """Bits of what the message alone tells, placeholders apart."""
     bits = row.reasons & np.uint64(rules.TOLD)
-    if row.kind == rules.QUOTE and (row.present & rules.QUOTED) == 0:
-        bits |= np.uint64(rules.MISSING)
+    if row.kind == rules.QUOTE:
+        # A size of zero without a price is an empty side, any other is a size for sale at no price.
+        without = (row.present & rules.BID) == 0 and row.bid_sz > 0
+        without = without or ((row.present & rules.ASK) == 0 and row.ask_sz > 0)
+        if without or (row.present & rules.QUOTED) == 0:
+            bits |= np.uint64(rules.MISSING)
     if row.kind == rules.TRADE and (row.present & rules.TRADED) != rules.TRADED:
         bits |= np.uint64(rules.MISSING)
     if not has_symbol and row.kind <= 3:
