@@ -29,8 +29,9 @@ from producers.profiles import DEFAULT, PROFILES
 from producers.reference import reference
 from producers.simulation import Simulation, simulate
 from tickproof import label
+from tickproof.columns import to_arrow
 from tickproof.errors import SettingsError
-from tickproof.tick import NAMES, Kind, Ticks, concat, to_arrow
+from tickproof.tick import NAMES, Kind, Ticks, concat
 
 THICK_MINUTES = 60.0
 """Streams up to this long are full of genuine events, unless said otherwise; longer ones are like usual days."""

@@ -28,8 +28,9 @@ from producers.framing import Frame
 from producers.partitioning import CAPTURE_CHANNEL, partition_of
 from producers.publish import Publisher
 from producers.replay import Plan, frames, replay
+from tickproof.columns import to_arrow
 from tickproof.errors import ServiceError
-from tickproof.tick import NS_PER_MS, ROW, Present, Ticks, concat, is_scored, to_arrow
+from tickproof.tick import NS_PER_MS, ROW, Present, Ticks, concat, is_scored
 from tickproof.wire import FRAME_CONTENT_TYPE, JSON_CONTENT_TYPE, decode_frame, decode_json
 from tickproof.wire.limits import MAX_ROWS
 

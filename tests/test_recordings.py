@@ -17,10 +17,11 @@ from recording_samples import SAMPLES, lean_zip, plain_ticks, write_parquet
 from producers.merge import BATCH_ROWS
 from producers.recordings import BY_NAME, RECORDINGS, Format, Tally, contents, find, known, lean, merged, open_recordings
 from producers.recordings.lean_codes import conditions, exchange
+from tickproof.columns import from_arrow, to_arrow
 from tickproof.errors import InputError, TickError
 from tickproof.finding import VERDICT, verdict_columns
 from tickproof.reference import Channel, Reference
-from tickproof.tick import Condition, Flag, Kind, Present, Ticks, concat, from_arrow, to_arrow
+from tickproof.tick import Condition, Flag, Kind, Present, Ticks, concat
 
 SHARED = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 EQUITY_DAY = "equity/usa/tick/abc/20131007"

@@ -15,9 +15,10 @@ import pyarrow.parquet as pq
 
 from producers.merge import BATCH_ROWS
 from producers.recordings.tally import Tally
+from tickproof.columns import check_schema, from_arrow
 from tickproof.errors import InputError, TickError
 from tickproof.finding import VERDICTS
-from tickproof.tick import NAMES, SCHEMA, SCHEMA_VERSION, Ticks, check_schema, from_arrow
+from tickproof.tick import NAMES, SCHEMA, SCHEMA_VERSION, Ticks
 
 MAGIC = b"PAR1"
 

@@ -20,9 +20,10 @@ from functools import lru_cache
 import numpy as np
 import pyarrow as pa
 
+from tickproof.columns import check_schema, from_batches, to_arrow
 from tickproof.errors import TickError, WireError
 from tickproof.finding import VERDICT, VERDICTS
-from tickproof.tick import SCHEMA_VERSION, Array, Kind, Present, Ticks, check_schema, from_batches, to_arrow
+from tickproof.tick import SCHEMA_VERSION, Array, Kind, Present, Ticks
 from tickproof.wire.headers import (
     CHANNEL,
     CONTENT_TYPE,
