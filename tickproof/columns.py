@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from tickproof.column_kernel import BITS, CODES, NARROW, WIDE, lay_out
 from tickproof.errors import TickError
 from tickproof.records import words
 from tickproof.tick import NAMES, NULLABLE, ROW, SCHEMA, Array, Ticks
@@ -95,19 +96,11 @@ def to_arrow(ticks: Ticks, extra: dict[str, Array] | None = None) -> pa.RecordBa
     arrays = _arrays(ticks)
     if not extra:
         return pa.RecordBatch.from_arrays(arrays, schema=_ENCODED)
-    added = [_array(values, pa.from_numpy_dtype(values.dtype), None) for values in extra.values()]
+    added = [_array(values) for values in extra.values()]
     fields = [pa.field(name, array.type, nullable=False) for name, array in zip(extra, added, strict=True)]
     return pa.RecordBatch.from_arrays([*arrays, *added], schema=pa.schema([*_ENCODED, *fields], metadata=SCHEMA.metadata))
 
 
-_BY_WIDTH = {
-    8: [name for name in ROW.names or () if ROW[name].itemsize == 8][:10],
-    4: ["conditions"],
-    1: ["kind", "flags"],
-}
-"""Columns of fixed width that stand side by side in `ROW`, by their bytes."""
-_BITS = np.array(list(NULLABLE.values()), np.uint16)
-_NULLABLE = {name: position for position, name in enumerate(NULLABLE)}
 _COLUMNS = [(field.name, field.type, field.nullable, np.uint16(NULLABLE.get(field.name, 0))) for field in SCHEMA]
 _ENCODED = pa.schema(
     [field.with_type(pa.dictionary(pa.int32(), pa.string())) if field.name in NAMES else field for field in SCHEMA],
@@ -115,71 +108,50 @@ _ENCODED = pa.schema(
 )
 
 
-def _array(values: Array, kind: pa.DataType, valid: npt.NDArray[np.bool_] | None) -> pa.Array:
+def _layout(field: pa.Field) -> tuple[str, pa.DataType, int, int, int, int]:
+    """A column's name, type and width in bytes, and where `lay_out` has its values, its bits and its nulls (-1: it has none)."""
+    if field.name in NAMES:
+        place = NAMES.index(field.name)
+        null = len(NULLABLE) + place if field.nullable else -1
+        return field.name, pa.int32(), 4, CODES + place, CODES + len(NAMES) + place, null
+    place = list(NULLABLE).index(field.name) if field.nullable else -1
+    return field.name, field.type, ROW[field.name].itemsize, [*WIDE, *NARROW].index(field.name), BITS + place, place
+
+
+_LAYOUT = [_layout(field) for field in SCHEMA]
+
+
+def _array(values: Array) -> pa.Array:
     """An Arrow array over a copy of `values`."""
     buffers = [None, pa.py_buffer(np.ascontiguousarray(values))]
-    if valid is None or valid.all():
-        return pa.Array.from_buffers(kind, len(values), buffers, 0)
-    buffers[0] = pa.py_buffer(np.packbits(valid, bitorder="little"))
-    return pa.Array.from_buffers(kind, len(values), buffers)
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), buffers, 0)
 
 
 def _arrays(ticks: Ticks) -> list[pa.Array]:
-    """All columns in the order of the schema. Frames are small, so it is the number of calls that costs: columns of a width are
-    copied at once."""
-    rows, count = ticks.rows, len(ticks)
-    records = words(rows)
-    columns: dict[str, tuple[pa.Buffer, int]] = {}
-    for width, names in _BY_WIDTH.items():
-        matrix = records.view(f"u{width}").reshape(count, ROW.itemsize // width)
-        first = ROW.fields[names[0]][1] // width  # type: ignore[index]  # a structured type has fields
-        buffer = pa.py_buffer(np.ascontiguousarray(matrix[:, first : first + len(names)].T))
-        columns |= {name: (buffer, position * count * width) for position, name in enumerate(names)}
-    valid = (rows["present"] & _BITS[:, None]) != 0
-    present = valid.sum(axis=1).tolist()
-    bitmaps = np.packbits(valid, axis=1, bitorder="little")
-    masks = pa.py_buffer(bitmaps)
-    codes = np.stack([rows[name] for name in NAMES])
-    strings = dict(zip(NAMES, _encoded(codes, ticks.names), strict=True))
+    """All columns in the order of the schema. Frames are small, so it is the number of calls that costs."""
+    count = len(ticks)
+    memory, starts, missing, used, counts = lay_out(words(ticks.rows), len(ticks.names))
+    buffer, places, nulls = pa.py_buffer(memory), starts.tolist(), missing.tolist()
     arrays = []
-    for name, kind, nullable, _ in _COLUMNS:
-        if name in strings:
-            arrays.append(strings[name])
-            continue
-        buffer, start = columns[name]
-        data = buffer.slice(start, count * ROW[name].itemsize)
-        nulls = count - present[_NULLABLE[name]] if nullable else 0
-        mask = masks.slice(_NULLABLE[name] * bitmaps.shape[1], bitmaps.shape[1]) if nulls else None
-        arrays.append(pa.Array.from_buffers(kind, count, [mask, data], nulls))
-    return arrays
-
-
-def _encoded(codes: npt.NDArray[np.int32], names: tuple[str, ...]) -> list[pa.DictionaryArray]:
-    """The string columns, a row of codes each, dictionary encoded."""
-    # A table for each column, with a slot in front for -1 (null); all columns are looked up at once.
-    width = len(names) + 1
-    places = codes + (np.arange(len(codes)) * width + 1)[:, None]
-    used = np.zeros((len(codes), width), np.bool_)
-    used.reshape(-1)[places] = True
-    moved = np.zeros(used.shape, np.int32)
-    np.cumsum(used[:, 1:], axis=1, out=moved[:, 1:])
-    moved[:, 1:] -= 1
-    indices = moved.reshape(-1).take(places)
-    arrays = []
-    for row in range(len(codes)):
-        valid = codes[row] >= 0 if used[row, 0] else None
-        dictionary = _dictionary(tuple([names[code] for code in used[row, 1:].nonzero()[0].tolist()]))
-        arrays.append(pa.DictionaryArray.from_arrays(_array(indices[row], pa.int32(), valid), dictionary))
+    for name, kind, width, data, bits, null in _LAYOUT:
+        found = buffer.slice(places[data], width * count)
+        mask = buffer.slice(places[bits], (count + 7) // 8) if null >= 0 and nulls[null] else None
+        array = pa.Array.from_buffers(kind, count, [mask, found], nulls[null] if mask is not None else 0)
+        if name in NAMES:
+            column = NAMES.index(name)
+            dictionary = _dictionary(tuple([ticks.names[code] for code in used[column, : counts[column]].tolist()]))
+            array = pa.DictionaryArray.from_arrays(array, dictionary, safe=False)
+        arrays.append(array)
     return arrays
 
 
 @lru_cache(maxsize=1_000)
 def _dictionary(found: tuple[str, ...]) -> pa.StringArray:
     # Not pa.array: given a list it imports pandas, to ask whether the list is one of its series.
-    encoded = [word.encode() for word in found]
-    offsets = np.zeros(len(encoded) + 1, np.int32)
-    np.cumsum([len(word) for word in encoded], out=offsets[1:])
-    return pa.StringArray.from_buffers(len(encoded), pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded)))
+    text = "".join(found)
+    lengths = map(len, found) if text.isascii() else [len(word.encode()) for word in found]
+    offsets = np.fromiter(accumulate(lengths, initial=0), np.int32, len(found) + 1)
+    return pa.StringArray.from_buffers(len(found), pa.py_buffer(offsets), pa.py_buffer(text.encode()))
 
 
 def _refuse_nulls(name: str, valid: npt.NDArray[np.bool_], start: int) -> None:

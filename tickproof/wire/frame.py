@@ -43,6 +43,7 @@ from tickproof.wire.limits import MAX_ROWS, MAX_VALUE_BYTES
 from tickproof.wire.message import CONTINUATION, walk
 
 _LAST_KIND = int(max(Kind))
+_SEQUENCE = int(Present.SEQUENCE)
 _VERSION_KEY = b"tickproof.schema"
 _REASON = 2_000
 """A reason is cut here, in characters."""
@@ -233,8 +234,8 @@ def _check_columns(message: bytes, *, scored: bool) -> None:
 
 
 def _first_sequence(ticks: Ticks) -> bytes | None:
-    first = ticks.rows[0]
-    return b"%d" % first["sequence"] if first["present"] & Present.SEQUENCE else None
+    rows = ticks.rows
+    return b"%d" % int(rows["sequence"][0]) if int(rows["present"][0]) & _SEQUENCE else None
 
 
 def _blame(batch: pa.RecordBatch) -> str | None:
