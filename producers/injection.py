@@ -143,6 +143,11 @@ class Injection:
         entries = (fault for fault in self.faults.entries if self._shuts or not fault.when_shut)
         return {fault.name: wanted - self.placed[fault.name] for fault in entries if self.placed[fault.name] < wanted}
 
+    @property
+    def unfit(self) -> frozenset[str]:
+        """Entries that need what the feed has not."""
+        return frozenset(fault.name for fault in self.faults.entries) - {fault.name for fault in self._fitting}
+
     def edit_content(self, block: Block, number: int, events: list[Event]) -> None:
         """Inject the faults that come before numbering, and choose windows for the others."""
         rng = self._random(number, 0)
