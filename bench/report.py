@@ -67,7 +67,8 @@ def show(results: list[Result], console: Console) -> None:
             f"{result['start_s']:.1f}" if "start_s" in result else "",
             f"{result['load']:.1f}",
         )
-    console.print(table)
+    if table.row_count:
+        console.print(table)
     for result in results:
         if "ticks_per_s" not in result:
             console.print(", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in result.items() if name != "load"))
