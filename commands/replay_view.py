@@ -74,7 +74,7 @@ def summary_of(published: Published, schedule: Schedule, tally: Tally, seconds: 
         "schedule": asdict(schedule),
         "out_of_order": tally.out_of_order,
         "undecoded": dict(sorted(tally.undecoded.items())),
-        "without_ticks": dict(sorted(tally.without_ticks.items())),
+        "without_ticks": dict(sorted((+tally.without_ticks).items())),
         "unknown_files": list(map(str, tally.unknown)),
     }
 

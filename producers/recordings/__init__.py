@@ -286,7 +286,7 @@ def contents(path: Path, format_: Format) -> Contents:
         messages=tally.messages,
         by_kind={_kind_name(int(kind)): int(kinds[kind]) for kind in np.flatnonzero(kinds)},
         undecoded=dict(sorted(tally.undecoded.items())),
-        without_ticks=dict(sorted(tally.without_ticks.items())),
+        without_ticks=dict(sorted((+tally.without_ticks).items())),
         notes=dict(sorted(tally.notes.items())),
         out_of_order=tally.out_of_order,
         first_ns=times[0] if times else None,
