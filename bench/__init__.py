@@ -8,6 +8,7 @@ starts. Each case has a process of its own, so that none warms another's caches,
     pipeline.py    the whole job: frames and JSON ticks
     per_record.py  a plain PyFlink job that handles each tick by itself, and the sweep of its bundle settings
     parts.py       single parts without Flink: decoding, kernels, the model, the local engine
+    producers.py   the simulator, its way to the broker, readers of recordings, and the memory of all these
     memory.py      bytes a symbol
     report.py      the table and bench/out/latest.json
 """

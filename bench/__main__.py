@@ -35,6 +35,12 @@ CASES: dict[str, tuple[str, str]] = {
     "engine_local": ("bench.parts", "the local engine, without Kafka and Flink"),
     "state_memory": ("bench.memory", "bytes a symbol"),
     "symbols": ("bench.memory", "time of a tick and of a slice by the number of symbols"),
+    "generate": ("bench.producers", "the simulator alone"),
+    "generate_publish": ("bench.producers", "the simulator to the broker, one process"),
+    "read_lean": ("bench.producers", "reading LEAN zips of the shared recordings"),
+    "read_parquet": ("bench.producers", "reading ticks in canonical Parquet"),
+    "simulate_memory": ("bench.producers", "peak memory of the simulator, for a stream and for a longer one"),
+    "read_memory": ("bench.producers", "peak memory of reading, for a file and for a longer one"),
     "sweep": ("bench.per_record", "the plain job with each of its bundle settings; only when asked for"),
 }
 """Name -> its module and what it is. A case is the function of its name: Context -> results."""
@@ -45,6 +51,8 @@ TOPICS = {
     "record": {"pyflink_per_record", "sweep"},
 }
 """What must be published for whom."""
+ON_BROKER = {"generate_publish"}.union(*TOPICS.values())
+"""Who needs a broker."""
 SHARE = {"frames": 1.0, "json": 0.4, "record": 0.08}
 """How much of the stream each topic gets: a case should take tens of seconds."""
 SWEPT = "TICKPROOF_BENCH_SWEEP"
@@ -85,8 +93,9 @@ def main(
     results = []
     with tempfile.TemporaryDirectory(prefix="tickproof-bench-") as name:
         base = Context(Path(name), ticks=ticks, settings=settings, tuning={key: int(value) for key, value in _pairs(tuning)})
-        console.print(f"simulating {ticks:,} ticks")
-        stream.save(stream.make(ticks), base.folder)
+        if any(CASES[case][0] != "bench.producers" for case in chosen):
+            console.print(f"simulating {ticks:,} ticks")
+            stream.save(stream.make(ticks), base.folder)
         with _broker(base, chosen, rows, console) as ready:
             for case in chosen:
                 console.print(f"{case}: {CASES[case][1]}")
@@ -103,7 +112,7 @@ def _measure(case: str, context: Context, repeats: int) -> list[report.Result]:
         from bench.per_record import SWEEP
 
         return [result for number in range(len(SWEEP)) for result in _run(case, context, {SWEPT: str(number)})]
-    needs_broker = any(case in cases for cases in TOPICS.values())
+    needs_broker = case in ON_BROKER
     runs = [_run(case, context, {}) for _ in range(repeats if needs_broker else 1)]
     runs.sort(key=lambda results: results[0].get("ticks_per_s", 0) if results else 0)  # type: ignore[arg-type,return-value]
     middle = runs[len(runs) // 2]
@@ -132,12 +141,13 @@ def _run(case: str, context: Context, environment: dict[str, str]) -> list[repor
 def _broker(context: Context, chosen: list[str], rows: int, console: Console) -> Iterator[Context]:
     """A broker that holds what the chosen cases read; none where they read nothing."""
     wanted = [name for name, cases in TOPICS.items() if cases & set(chosen)]
-    if not wanted:
+    if not ON_BROKER & set(chosen):
         yield context
         return
     with Broker.start(context.folder / "broker") as broker:
-        ticks = context.stream()
+        topics.create(broker.brokers, "simulated.")
         for name in wanted:
+            ticks = context.stream()
             topics.create(broker.brokers, f"{name}.")
             part = ticks.take(slice(0, int(SHARE[name] * len(ticks))))
             encoding = "frames" if name == "frames" else "json"

@@ -54,7 +54,11 @@ def show(results: list[Result], console: Console) -> None:
         if "ticks_per_s" not in result:
             continue
         used = result.get("cpu_us_per_tick")
-        processor = ", ".join(f"{value:.1f}" for value in used.values()) if isinstance(used, dict) else ""
+        processor = (
+            ", ".join(f"{value:.2g}" if value < 1 else f"{value:.1f}" for value in used.values())
+            if isinstance(used, dict)
+            else ""
+        )
         table.add_row(
             str(result["name"]),
             f"{result['ticks_per_s']:,.0f}",
@@ -63,7 +67,8 @@ def show(results: list[Result], console: Console) -> None:
             f"{result['start_s']:.1f}" if "start_s" in result else "",
             f"{result['load']:.1f}",
         )
-    console.print(table)
+    if table.row_count:
+        console.print(table)
     for result in results:
         if "ticks_per_s" not in result:
             console.print(", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in result.items() if name != "load"))

@@ -67,7 +67,7 @@ def _session_of(seen: Observation, market: Market, what: str) -> Observation:
         part = seen.within(max(session.open, seen.start_ns), min(session.close, end_ns))
         if part.seconds > BIN_S and len(part.main()):
             return part
-    raise InputError(f"compare: found no quotes in a regular session of {what}, expected ten minutes and more of one name")
+    raise InputError(f"compare: found no quotes in a regular session of {what}, expected ten minutes of one name; choose more")
 
 
 def _unlike(one: Observation, a: int, other: Observation, b: int) -> float:

@@ -120,8 +120,8 @@ def _evaluate(demo: Demo, played: Played) -> Evaluation:
     import pyarrow.parquet as pq
 
     from models.evaluate import Run, evaluate
+    from tickproof.columns import to_arrow
     from tickproof.finding import decode, verdict_columns
-    from tickproof.tick import to_arrow
 
     ticks, verdicts = played.follower.scored()
     table = pa.Table.from_batches([to_arrow(ticks, verdict_columns(verdicts))])

@@ -16,7 +16,7 @@ import click
 from commands.configuration import broker_options, read
 from commands.replay_view import resumed_line, resumed_of, summary_of, text_of, watched
 from producers import progress
-from producers.extent import end_of
+from producers.extent import Reach, end_of
 from producers.identity import digest_of, name_of
 from producers.pacing import WallClock
 from producers.publish import LARGE_FRAMES, Publisher
@@ -212,10 +212,12 @@ def _send(chosen: Options, settings: Settings) -> dict[str, Any]:
             click.echo(f"replay {publisher.name}: {resumed_line(resumed['resumed'])}", err=True)
         if now_ns is not None:
             ticks = shifted(ticks, now_ns)
-        source = frames(ticks, publisher.partitions, plan)
+        # Times that are moved do not end where the recordings say.
+        reach = Reach(chosen.paths, tally, None if now_ns is not None else end_of(chosen.paths, chosen.end_ns))
+        source = frames(reach.follow(ticks), publisher.partitions, plan)
         if isinstance(publisher, ResumablePublisher):
             source = publisher.rest(source)
-        with watched(publisher, None if chosen.shift_to_now else end_of(chosen.paths, chosen.end_ns)) as watch:
+        with watched(publisher, reach) as watch:
             schedule = replay(source, publisher, chosen.event_speed, WallClock(), watch, fills=not chosen.resume)
         published = publisher.close()
     return {**summary_of(published, schedule, tally, time.monotonic() - begun), **resumed}

@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from producers.extent import Reach
 from producers.framing import Frame
 from producers.pacing import Schedule
 from producers.progress import Progress as Committed
@@ -27,35 +28,33 @@ SHOWN_EVERY_S = 0.2
 
 
 @contextmanager
-def watched(publisher: Publisher, end_ns: int | None) -> Iterator[Callable[[Frame, int], None]]:
+def watched(publisher: Publisher, reach: Reach) -> Iterator[Callable[[Frame, int], None]]:
     """Progress after each frame: a bar on a terminal, a line now and then elsewhere; all on standard error.
 
     Parameters
     ----------
     publisher : Publisher
         Says what is confirmed.
-    end_ns : int or None
-        Event time that the recordings end at, if that is known: without it the bar only moves.
+    reach : Reach
+        Says how much of the recordings that is.
     """
     begun = last = time.monotonic()
     on_terminal = sys.stderr.isatty()
     columns = BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not on_terminal) as progress:
-        task = progress.add_task("replaying", total=None)
-        start_ns: int | None = None
+        task = progress.add_task("replaying", total=1.0)
 
         def watch(frame: Frame, late_ns: int) -> None:
-            nonlocal last, start_ns
-            start_ns = frame.first_ns if start_ns is None else start_ns
+            nonlocal last
             now = time.monotonic()
             if now - last < (SHOWN_EVERY_S if on_terminal else PLAIN_EVERY_S):
                 return
             last = now
+            share = reach.share(frame.first_ns)
             text = _line(frame.first_ns, publisher.published.ticks, now - begun, late_ns)
-            total = None if end_ns is None else max(1, end_ns - start_ns)
-            progress.update(task, description=text, total=total, completed=frame.first_ns - start_ns)
+            progress.update(task, description=text, completed=share)
             if not on_terminal:
-                click.echo(text, err=True)
+                click.echo(f"{share:4.0%}  {text}", err=True)
 
         yield watch
 
@@ -71,9 +70,11 @@ def summary_of(published: Published, schedule: Schedule, tally: Tally, seconds: 
         **asdict(published),
         "seconds": round(seconds, 3),
         "ticks_per_s": round(published.ticks / seconds),
+        "messages_read": tally.messages,
         "schedule": asdict(schedule),
         "out_of_order": tally.out_of_order,
         "undecoded": dict(sorted(tally.undecoded.items())),
+        "without_ticks": dict(sorted((+tally.without_ticks).items())),
         "unknown_files": list(map(str, tally.unknown)),
     }
 
@@ -107,6 +108,7 @@ def text_of(summary: dict[str, Any], where: str) -> str:
         lines.append("late by " + ", ".join(f"{name} {value:.2f} ms" for name, value in late.items()))
     if summary["out_of_order"]:
         lines.append(f"out of order in their files: {summary['out_of_order']}")
+    lines += [f"{type_} without ticks: {count}" for type_, count in summary["without_ticks"].items()]
     lines += [f"undecoded: {reason} ({count})" for reason, count in summary["undecoded"].items()]
     lines += [f"left out, no known format: {path}" for path in summary["unknown_files"]]
     return "\n".join(lines)

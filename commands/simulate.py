@@ -26,11 +26,13 @@ from producers.faults import Faults
 from producers.market import START_NS, Family, Market, usual
 from producers.observation import Observer
 from producers.profiles import DEFAULT, PROFILES
+from producers.recordings import find
 from producers.reference import reference
 from producers.simulation import Simulation, simulate
 from tickproof import label
+from tickproof.columns import to_arrow
 from tickproof.errors import SettingsError
-from tickproof.tick import NAMES, Kind, Ticks, concat, to_arrow
+from tickproof.tick import NAMES, Kind, Ticks, concat
 
 THICK_MINUTES = 60.0
 """Streams up to this long are full of genuine events, unless said otherwise; longer ones are like usual days."""
@@ -128,6 +130,9 @@ def command(
         _audit(market, faults, as_json=as_json)
         return
     assert out is not None
+    if recordings:
+        # A day takes a minute to simulate: what cannot be compared is said before.
+        find(recordings)
     simulation = simulate(market, None if no_faults else faults)
     observer = Observer() if recordings else None
     begun = time.perf_counter()
@@ -250,7 +255,9 @@ def _text(summary: dict[str, object], simulation: Simulation) -> str:
     ]
     if "comparison_file" in summary:
         lines.append(f"next to the recording: {summary['comparison_file']}")
-    if simulation.missing:
-        short = ", ".join(f"{name} {count}" for name, count in simulation.missing.items())
-        lines.append(f"no place for: {short}; a longer stream has more room")
+    missing = [f"{name} {count}" for name, count in simulation.missing.items() if name not in simulation.unfit]
+    if missing:
+        lines.append(f"no place for: {', '.join(missing)}; a longer stream has more room")
+    if simulation.unfit:
+        lines.append(f"not in this feed, which lacks what they need: {', '.join(sorted(simulation.unfit))}")
     return "\n".join(lines)

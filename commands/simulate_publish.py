@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from producers.ahead import ahead
 from producers.framing import Frame
 from producers.market import Market
 from producers.pacing import WallClock
@@ -22,8 +23,8 @@ from tickproof.settings import Settings
 from tickproof.tick import NS_PER_MS, NS_PER_SECOND, Ticks
 
 TOPIC = "ticks.raw"
-FRAME_SPAN_NS = NS_PER_SECOND // 4
-"""Event time of a frame at most: short ones, so that what a broken frame concerns is short."""
+FRAME_SPAN_NS = NS_PER_SECOND // 2
+"""Event time of a frame at most, and so of what a broken frame concerns. Half of it costs 100 ns a tick, twice saves 50."""
 
 
 def publish(
@@ -58,8 +59,10 @@ def publish(
     transport = Transport.of(market) if simulation.has_faults else Transport((), (), ())
     with FaultyPublisher(settings.brokers, settings.prefix + TOPIC, LARGE_FRAMES) as publisher:
         publisher.transport = transport
-        source: Iterator[Frame] = frames(batches, publisher.partitions, plan)
-        replay(source, publisher, None, WallClock())
+        # The market is made while what there is of it is encoded and sent.
+        with ahead(batches) as made:
+            source: Iterator[Frame] = frames(made, publisher.partitions, plan)
+            replay(source, publisher, None, WallClock())
         published = publisher.close()
     labels = sorted([*simulation.labels, *transport.labels], key=lambda found: (found.onset, found.fault_id))
     summary = asdict(published) | {"broken": publisher.broken, "lost": transport.lost, "topic": publisher.topic}

@@ -18,13 +18,14 @@ from jobs.local import Engine, EngineSettings, Output
 from jobs.tabular import finding_table, statistics_table
 from models import registry
 from tickproof.channel import ChannelSettings
+from tickproof.columns import from_arrow, to_arrow
 from tickproof.errors import TickError
 from tickproof.features import NAMES
 from tickproof.finding import VERDICT, VERDICTS, Finding, verdict_columns
 from tickproof.reference import NOTHING, Reference
 from tickproof.scoring import DEFAULT_THRESHOLD, Detector, ShardSettings
 from tickproof.statistics import Row
-from tickproof.tick import NS_PER_MS, SCHEMA, Array, Ticks, from_arrow, is_scored, to_arrow
+from tickproof.tick import NS_PER_MS, SCHEMA, Array, Ticks, is_scored
 
 BATCH_ROWS = 65_536
 Table = TypeVar("Table", pa.Table, pd.DataFrame)

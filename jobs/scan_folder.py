@@ -15,10 +15,11 @@ import pyarrow.parquet as pq
 
 from jobs.scan import Slice
 from jobs.tabular import STATISTICS, statistics_table
+from tickproof.columns import to_arrow
 from tickproof.errors import SettingsError
 from tickproof.finding import CODES, VERDICT, Quality, Severity, decode, encode, verdict_columns
 from tickproof.statistics import Row
-from tickproof.tick import NAMES, Array, Ticks, concat, empty, is_scored, to_arrow
+from tickproof.tick import NAMES, Array, Ticks, concat, empty, is_scored
 
 FILES = ("scored.parquet", "findings.jsonl", "statistics.parquet")
 ROW_GROUP = 100_000

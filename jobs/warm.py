@@ -53,12 +53,18 @@ def warm(model: str) -> None:
 
 
 def warm_producers() -> None:
-    """Make and look at a few seconds of market. A job does not need this; who simulates does."""
+    """Make and look at a few seconds of market, and read a book by order.
+
+    A job does not need this; who simulates, or replays such a book, does.
+    """
     from producers.market import Market
     from producers.observation import observe
+    from producers.recordings.dbn_book import Books
+    from producers.recordings.dbn_codes import DECODED, ORDERS
     from producers.simulation import simulate
 
     observe(simulate(Market(minutes=0.05, symbols=4)))
+    Books().step(np.zeros(1, DECODED[ORDERS]), np.zeros(1, np.int32))
 
 
 if __name__ == "__main__":

@@ -11,10 +11,11 @@ import pyarrow as pa
 
 from models.alerts import Alerts
 from models.episodes import GRACE_NS, Mask, Places
+from tickproof.columns import from_arrow
 from tickproof.errors import TickError
 from tickproof.finding import RULE_SCORE, VERDICTS, Finding, Quality
 from tickproof.label import Label
-from tickproof.tick import SCHEMA, Kind, Ticks, from_arrow
+from tickproof.tick import SCHEMA, Kind, Ticks
 
 SHIFTS = 7
 """Without a clean run, windows are shifted by so many eighths of the stream's length."""

@@ -113,12 +113,15 @@ class Injection:
     """The channel of each series."""
     _last_ns: int = field(init=False)
     """No episode ends later."""
+    _shuts: bool = field(init=False)
+    """Whether the market is ever shut."""
     _fitting: tuple[Fault, ...] = field(init=False)
     """The wanted entries that the feed can suffer."""
 
     def __post_init__(self) -> None:
         self._channel_of = self.universe.series["channel"].tolist()
         self._last_ns = self.market.end_ns - EDGE_NS
+        self._shuts = any(map(self._is_shut_after, range(len(self.market.blocks))))
         character = self.market.character
         lacks = {
             need
@@ -136,9 +139,14 @@ class Injection:
 
     def missing(self) -> dict[str, int]:
         """Entries of which fewer episodes than `per_kind` could be placed, and how many fewer."""
-        wanted, shuts = self.faults.per_kind, any(map(self._is_shut_after, range(len(self.market.blocks))))
-        entries = (fault for fault in self.faults.entries if shuts or not fault.when_shut)
+        wanted = self.faults.per_kind
+        entries = (fault for fault in self.faults.entries if self._shuts or not fault.when_shut)
         return {fault.name: wanted - self.placed[fault.name] for fault in entries if self.placed[fault.name] < wanted}
+
+    @property
+    def unfit(self) -> frozenset[str]:
+        """Entries that need what the feed has not."""
+        return frozenset(fault.name for fault in self.faults.entries) - {fault.name for fault in self._fitting}
 
     def edit_content(self, block: Block, number: int, events: list[Event]) -> None:
         """Inject the faults that come before numbering, and choose windows for the others."""

@@ -150,12 +150,12 @@ class Market:
     @property
     def sessions(self) -> tuple[Session, ...]:
         """The sessions that the stream touches, in order; the first may have begun before it, the last may go on after it."""
-        return tuple(self.character.hours.sessions(self.start_ns, self.end_ns))
+        return _sessions(self.profile, self.start_ns, self.end_ns)
 
     @property
     def blocks(self) -> tuple[tuple[int, int], ...]:
         """[start, end) in ns of each block, in order; a block lies in one session, and there is none while nothing is open."""
-        return _blocks(self.start_ns, self.end_ns, self.sessions)
+        return _blocks(self.profile, self.start_ns, self.end_ns)
 
     def random(self, purpose: int, number: int = 0) -> np.random.Generator:
         """A source of its own for each purpose and block, so that what one part draws never moves another."""
@@ -163,9 +163,14 @@ class Market:
 
 
 @lru_cache(maxsize=16)
-def _blocks(start_ns: int, end_ns: int, sessions: tuple[Session, ...]) -> tuple[tuple[int, int], ...]:
+def _sessions(profile: str, start_ns: int, end_ns: int) -> tuple[Session, ...]:
+    return tuple(PROFILES[profile].hours.sessions(start_ns, end_ns))
+
+
+@lru_cache(maxsize=16)
+def _blocks(profile: str, start_ns: int, end_ns: int) -> tuple[tuple[int, int], ...]:
     blocks: list[tuple[int, int]] = []
-    for session in sessions:
+    for session in _sessions(profile, start_ns, end_ns):
         first, last = max(start_ns, session.start), min(end_ns, session.end)
         blocks += pairwise([*range(first, last, BLOCK_S * NS_PER_SECOND), last])
     return tuple(blocks)

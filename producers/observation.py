@@ -164,14 +164,14 @@ def observe(batches: Iterable[Ticks]) -> Observation:
     return observer.result()
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _gcd(a: int, b: int) -> int:
     while b:
         a, b = b, a % b
     return a
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _see(rows: Any, at: Any, state: Any, tables: Any, trades: Any) -> int:
     times, seconds, series = at
     mids, spreads, counts = tables
@@ -206,7 +206,7 @@ def _see(rows: Any, at: Any, state: Any, tables: Any, trades: Any) -> int:
     return found
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _hold(mids: Any, spreads: Any) -> None:
     """Let each value hold until the next one."""
     for one in range(mids.shape[0]):

@@ -159,7 +159,9 @@ def _end(brokers: str, topic: str) -> int:
     except KafkaException as error:
         raise _silent(brokers, error) from error
     if there.error is not None or not there.partitions:
-        raise ServiceError(f"topic {topic} on {brokers}: the topic is not there; create it with `tickproof topics create`")
+        raise ServiceError(
+            f"topic {topic} on {brokers}: it is not there; `tickproof topics create` with the same --prefix makes it"
+        )
     where = TopicPartition(topic, 0)
     latest: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the library's
     asked = admin.list_offsets({where: latest}, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=ANSWER_S)

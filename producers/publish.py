@@ -230,7 +230,7 @@ class Publisher:
                 f"{self.brokers}: no broker answers ({error.args[0].str()}); start one, or name another with --brokers HOST:PORT"
             ) from error
         if found.error is not None or not found.partitions:
-            raise ServiceError(f"{self._where}: the topic is not there; create it with `tickproof topics create`")
+            raise ServiceError(f"{self._where}: it is not there; `tickproof topics create` with the same --prefix makes it")
         return len(found.partitions)
 
 

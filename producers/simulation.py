@@ -30,7 +30,7 @@ class Simulation:
         None: the same market without faults.
     """
 
-    __slots__ = ("_faults", "_labels", "_market", "_missing", "episodes", "names")
+    __slots__ = ("_faults", "_labels", "_market", "_missing", "episodes", "names", "unfit")
 
     def __init__(self, market: Market, faults: Faults | None = None) -> None:
         self._market = market
@@ -40,6 +40,8 @@ class Simulation:
         self.episodes: list[str] = []
         """Ids of labels, in the order of the numbers with which faults mark the ticks that they change."""
         self.names: tuple[str, ...] = universe.build(market).names
+        self.unfit: frozenset[str] = frozenset()
+        """Entries of FAULTS that need what the feed has not: numbers, sizes or trades."""
 
     @property
     def has_faults(self) -> bool:
@@ -65,7 +67,7 @@ class Simulation:
         self._labels, self._missing = [], {}
         names = world.names
         if injection is not None:
-            names, self.episodes = injection.names, injection.episodes
+            names, self.episodes, self.unfit = injection.names, injection.episodes, injection.unfit
         for block in trading.trade(market, world):
             rows = block.rows
             capture.receive(rows, block.number, block.events)

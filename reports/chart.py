@@ -12,7 +12,7 @@ from reports import canvas
 from reports.canvas import Floats
 
 WIDTH, HEIGHT = 500.0, 250.0
-LEFT, RIGHT, TOP, BOTTOM = 56.0, 12.0, 20.0, 40.0
+LEFT, RIGHT, TOP, BOTTOM = 60.0, 12.0, 24.0, 42.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +57,13 @@ class Chart:
         for value, label in y_axis.marks():
             down = float(y_axis.place(np.array([value]))[0])
             parts.append(f'<path class="grid" d="M{LEFT:g} {down:.1f}H{WIDTH - RIGHT:g}"/>')
-            parts.append(f'<text class="tick end" x="{LEFT - 6:g}" y="{down + 3.5:.1f}">{label}</text>')
+            parts.append(f'<text class="tick end" x="{LEFT - 6:g}" y="{down + 5:.1f}">{label}</text>')
         for value, label in x_axis.marks():
             right = float(x_axis.place(np.array([value]))[0])
             parts.append(f'<path class="grid" d="M{right:.1f} {TOP:g}V{HEIGHT - BOTTOM:g}"/>')
-            parts.append(f'<text class="tick middle" x="{right:.1f}" y="{HEIGHT - BOTTOM + 15:g}">{label}</text>')
+            parts.append(f'<text class="tick middle" x="{right:.1f}" y="{HEIGHT - BOTTOM + 17:g}">{label}</text>')
         parts.append(f'<text class="tick" x="{LEFT:g}" y="{TOP - 7:g}">{escape(self.y_unit)}</text>')
-        parts.append(f'<text class="tick end" x="{WIDTH - RIGHT:g}" y="{HEIGHT - 8:g}">{escape(self.x_unit)}</text>')
+        parts.append(f'<text class="tick end" x="{WIDTH - RIGHT:g}" y="{HEIGHT - 5:g}">{escape(self.x_unit)}</text>')
         for curve, (x, y) in zip(self.curves, kept, strict=True):
             corners = list(zip(x_axis.place(x).tolist(), y_axis.place(y).tolist(), strict=True))
             parts.append(canvas.line(corners, f"curve {curve.style}"))
@@ -102,7 +102,7 @@ class _Axis:
         if not self.is_log:
             values = canvas.nice(self.low, self.high)
             decimals = canvas.decimals_of(values)
-            return [(value, f"{value:,.{decimals}f}") for value in values]
+            return [(value, f"{value:,.{decimals}f}".replace("-", "−")) for value in values]
         steps = (1.0,) if self.high - self.low > 2.5 else (1.0, 2.0, 5.0)
         powers = range(math.floor(self.low), math.ceil(self.high) + 1)
         every = [step * 10.0**power for power in powers for step in steps]

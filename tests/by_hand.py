@@ -6,9 +6,10 @@ import numpy as np
 import pyarrow as pa
 
 from models.evaluate import Run
+from tickproof.columns import to_arrow
 from tickproof.finding import BY_NAME, VERDICTS, Class, Finding, Severity
 from tickproof.label import Label
-from tickproof.tick import NAMES, NS_PER_SECOND, ROW, Ticks, to_arrow
+from tickproof.tick import NAMES, NS_PER_SECOND, ROW, Ticks
 
 SPIKE = 1 << BY_NAME["spike"].bit
 LOCKED = 1 << BY_NAME["locked"].bit

@@ -21,8 +21,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
+from tickproof.columns import to_arrow
 from tickproof.errors import WireError
-from tickproof.tick import Ticks, concat, to_arrow
+from tickproof.tick import Ticks, concat
 from tickproof.wire import (
     FRAME_CONTENT_TYPE,
     JSON_CONTENT_TYPE,

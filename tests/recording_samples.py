@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tickproof.tick import ROW, SCHEMA, Kind, Present, Ticks, to_arrow
+from tickproof.columns import to_arrow
+from tickproof.tick import ROW, SCHEMA, Kind, Present, Ticks
 from tickproof.wire import encode_json
 
 TIME_NS = 1_600_000_000 * 10**9

@@ -17,8 +17,9 @@ from producers.observation import observe
 from producers.simulation import simulate, simulate_all
 from producers.stylised import STYLISED
 from reports.chart import HEIGHT, WIDTH, Chart, Curve
+from tickproof.columns import to_arrow
 from tickproof.errors import InputError
-from tickproof.tick import Kind, Ticks, to_arrow
+from tickproof.tick import Kind, Ticks
 
 MARKET = Market(seed=2, minutes=12, symbols=4, venues=2, peak_rate=5)
 

@@ -19,11 +19,12 @@ from commands.scan import command as scan_command
 from jobs import topics
 from jobs.broker import Broker
 from jobs.embedded import EmbeddedJob
+from tickproof.columns import to_arrow
 from tickproof.difference import compare, last_revisions
 from tickproof.errors import ServiceError, SettingsError
 from tickproof.finding import Class, Finding, Severity
 from tickproof.settings import Settings
-from tickproof.tick import Ticks, to_arrow
+from tickproof.tick import Ticks
 
 
 def finding(identity: str, **values: Any) -> Finding:

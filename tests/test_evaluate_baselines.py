@@ -16,10 +16,11 @@ from commands.evaluate import command
 from models.baselines import BASELINES
 from models.beside import TICKPROOF, Beside, Flags, Unlabelled, observe_all
 from models.evaluate import Run
+from tickproof.columns import to_arrow
 from tickproof.errors import SettingsError
 from tickproof.finding import VERDICTS, Class, Quality, encode, mask
 from tickproof.label import to_csv
-from tickproof.tick import Condition, to_arrow
+from tickproof.tick import Condition
 
 # A hundred trades a second apart, a cent up and down.  30: 13.00, a fault that tickproof finds.   50: 13.00, false to all but
 # tickproof.   70: a genuine jump to 14.00 that holds.   90: a crossed quote, false.   95: a print that its condition explains.

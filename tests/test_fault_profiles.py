@@ -93,8 +93,10 @@ def test_episodes_change_ticks_in_their_windows_and_nowhere_else(profile: str, n
     if not fits(profile, fault):
         assert labels == []
         assert simulation.missing == {name: 2}
+        assert simulation.unfit == {name}
         assert equal(ticks.rows, before.rows, [*CONTENT, "sequence", "trade_id"])
         return
+    assert not simulation.unfit
     assert len(labels) >= (1 if fault.reach == "all" else 2)
     columns = [*CONTENT, "sequence"] if fault.stage == "sequence" else CONTENT
     outside = [np.ones(len(one), np.bool_) for one in (ticks, before)]

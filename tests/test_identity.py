@@ -11,7 +11,8 @@ import pytest
 from test_replay import ticks_of
 
 from producers.identity import digest_of, name_of
-from tickproof.tick import NS_PER_MS, to_arrow
+from tickproof.columns import to_arrow
+from tickproof.tick import NS_PER_MS
 
 
 @pytest.fixture

@@ -18,9 +18,10 @@ from producers.faults import Faults
 from producers.market import LIMITS, RANGES, Market
 from producers.simulation import Simulation, simulate, simulate_all
 from tickproof import label
+from tickproof.columns import from_arrow
 from tickproof.errors import SettingsError
 from tickproof.label import Label
-from tickproof.tick import NS_PER_SECOND, UNITS_PER_ONE, Condition, Kind, Present, Ticks, concat, from_arrow
+from tickproof.tick import NS_PER_SECOND, UNITS_PER_ONE, Condition, Kind, Present, Ticks, concat
 
 # Events come thick, so that a short stream has some of each kind; more than one block of 20 s.
 MARKET = Market(seed=11, minutes=0.75, symbols=40, news_per_minute=6, market_news_per_minute=2, halts_per_minute=4)

@@ -25,11 +25,14 @@ from jobs import topics
 from jobs.broker import Broker, client
 from producers.extent import end_of
 from producers.framing import Frame
+from producers.pacing import Schedule
 from producers.partitioning import CAPTURE_CHANNEL, partition_of
-from producers.publish import Publisher
+from producers.publish import Published, Publisher
+from producers.recordings import Tally
 from producers.replay import Plan, frames, replay
+from tickproof.columns import to_arrow
 from tickproof.errors import ServiceError
-from tickproof.tick import NS_PER_MS, ROW, Present, Ticks, concat, is_scored, to_arrow
+from tickproof.tick import NS_PER_MS, ROW, Present, Ticks, concat, is_scored
 from tickproof.wire import FRAME_CONTENT_TYPE, JSON_CONTENT_TYPE, decode_frame, decode_json
 from tickproof.wire.limits import MAX_ROWS
 
@@ -249,8 +252,20 @@ def test_progress_is_lines_with_rate_and_lag_where_there_is_no_terminal(
     result = CliRunner().invoke(replay_command, arguments, catch_exceptions=False)
     lines = result.stderr.splitlines()
     assert len(lines) > 5
-    assert all(re.fullmatch(r"2013-10-07 13:30:0\d  [\d,]+ ticks  [\d,]+ ticks/s  lag \d+ ms", line) for line in lines), lines
+    assert all(re.fullmatch(r" *\d+%  2013-10-07 13:30:0\d  [\d,]+ ticks  [\d,]+ ticks/s  lag \d+ ms", line) for line in lines), (
+        lines
+    )
     assert re.search(r"^late by p50 [\d.]+ ms, p99 [\d.]+ ms, max [\d.]+ ms$", result.stdout, re.MULTILINE)
+
+
+def test_what_was_read_and_is_no_tick_is_named() -> None:
+    tally = Tally(messages=7)
+    tally.without_ticks["depth below the top"] = 4
+    tally.undecoded["line: not CSV"] = 2
+    summary = replay_view.summary_of(Published(3, 1, 2, 500, {"X.A": 1}), Schedule(0, 0, 0, 0), tally, 1.0)
+    assert (summary["messages_read"], summary["without_ticks"]) == (7, {"depth below the top": 4})
+    lines = replay_view.text_of(summary, "there").splitlines()
+    assert lines[-2:] == ["depth below the top without ticks: 4", "undecoded: line: not CSV (2)"]
 
 
 def test_the_end_of_a_recording_is_known_from_its_statistics(tmp_path: Path, recorded: Path) -> None:

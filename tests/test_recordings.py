@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from recording_samples import SAMPLES, lean_zip, plain_ticks, write_parquet
 
 from producers.merge import BATCH_ROWS
-from producers.recordings import BY_NAME, RECORDINGS, Format, Tally, contents, find, known, lean, merged, open_recordings
+from producers.recordings import BY_NAME, RECORDINGS, Format, Tally, contents, find, known, lean, merged, open_recordings, read
 from producers.recordings.lean_codes import conditions, exchange
+from tickproof.columns import from_arrow, to_arrow
 from tickproof.errors import InputError, TickError
 from tickproof.finding import VERDICT, verdict_columns
 from tickproof.reference import Channel, Reference
-from tickproof.tick import Condition, Flag, Kind, Present, Ticks, concat, from_arrow, to_arrow
+from tickproof.tick import Condition, Flag, Kind, Present, Ticks, concat
 
 SHARED = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 EQUITY_DAY = "equity/usa/tick/abc/20131007"
@@ -71,6 +72,13 @@ def test_every_format_reads_counts_and_recognises_its_sample_alone(format_: Form
     assert (from_arrow(table).rows["ts_recv"] == ticks.rows["ts_recv"]).all()
     assert (ticks.rows["channel"] >= 0).all()
     assert (ticks.rows["venue"] >= 0).all()
+
+
+def test_every_format_says_how_far_it_has_read(format_: Format, tmp_path: Path) -> None:
+    path, tally = SAMPLES[format_.name][0](tmp_path), Tally()
+    for _ in read(path, format_, tally):
+        assert 0 <= tally.reached[path] <= path.stat().st_size
+    assert tally.reached[path] == path.stat().st_size
 
 
 def test_what_every_format_implies_is_about_channels_of_its_own(format_: Format, tmp_path: Path) -> None:

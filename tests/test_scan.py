@@ -27,9 +27,10 @@ from producers.market import Market
 from producers.recordings import RECORDINGS, contents
 from producers.simulation import simulate_all
 from tests.streams import Tape, at, merged, pieces, score
+from tickproof.columns import from_arrow, to_arrow
 from tickproof.errors import InputError, ModelError, SettingsError, TickError
 from tickproof.finding import VERDICT, VERDICTS, decode
-from tickproof.tick import NS_PER_MS, NULLABLE, SCHEMA, Ticks, empty, from_arrow, is_scored, to_arrow
+from tickproof.tick import NS_PER_MS, NULLABLE, SCHEMA, Ticks, empty, is_scored
 
 SETTINGS = engine_settings()
 

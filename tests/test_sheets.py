@@ -13,8 +13,9 @@ import pytest
 from recording_samples import SAMPLES, TIME_NS, plain_ticks, text
 
 from producers.recordings import BY_NAME, Tally, contents, find
+from tickproof.columns import to_arrow
 from tickproof.errors import InputError, TickError
-from tickproof.tick import Flag, Kind, Present, Ticks, concat, to_arrow
+from tickproof.tick import Flag, Kind, Present, Ticks, concat
 from tickproof.wire import encode_json
 
 

@@ -15,9 +15,10 @@ from commands.survey import command
 from commands.survey_page import UNREAD, Notes, Reading, Surveyed, Unexpected, page, survey, unread
 from producers.market import Market
 from producers.simulation import simulate
+from tickproof.columns import to_arrow
 from tickproof.errors import SettingsError
 from tickproof.finding import Class, Severity
-from tickproof.tick import concat, to_arrow
+from tickproof.tick import concat
 
 FINDINGS = [
     finding(1, code="spike", class_=Class.CORRUPT_TICK, symbol="A"),

@@ -30,8 +30,9 @@ from producers import progress, transactions
 from producers.framing import Frame
 from producers.replay import Plan, frames
 from producers.transactions import ResumablePublisher
+from tickproof.columns import from_arrow, to_arrow
 from tickproof.errors import InputError, ServiceError, SettingsError
-from tickproof.tick import Ticks, concat, from_arrow, is_scored, to_arrow
+from tickproof.tick import Ticks, concat, is_scored
 
 NAMES = ["ticks.raw", "replay.progress"]
 TICKS = 12_000

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wire_ticks import example, plain, ticks
 
+from tickproof.columns import from_arrow, to_arrow
 from tickproof.errors import WireError
 from tickproof.finding import VERDICT, VERDICTS, verdict_columns
-from tickproof.tick import NAMES, SCHEMA, Ticks, concat, empty, from_arrow, to_arrow
+from tickproof.tick import NAMES, SCHEMA, Ticks, concat, empty
 from tickproof.wire import FRAME_CONTENT_TYPE, decode_frame, decode_scored, detect, encode_frame, undetected
 from tickproof.wire.headers import crc32c
 from tickproof.wire.limits import MAX_DECODED_BYTES, MAX_MESSAGES, MAX_ROWS

@@ -23,9 +23,10 @@ from tickproof.finding import BY_NAME, CODES, Finding, fact_score
 from tickproof.gaps import GAP, GAPS
 from tickproof.latency import BINS
 from tickproof.noting import HELD
+from tickproof.records import copied
 from tickproof.reference import Reference
 from tickproof.sessions import Sessions, tables
-from tickproof.tick import Array, Ticks, copied
+from tickproof.tick import Array, Ticks
 from tickproof.tracking import Member, Scope, Tracker
 
 STATE_VERSION = 2

@@ -208,5 +208,5 @@ VERDICT = np.dtype(list(VERDICTS.items()), align=True)
 
 
 def verdict_columns(verdicts: Array) -> dict[str, Array]:
-    """The verdicts of `VERDICT` records as columns for `tick.to_arrow`."""
+    """The verdicts of `VERDICT` records as columns for `columns.to_arrow`."""
     return {name: verdicts[name] for name in VERDICTS}

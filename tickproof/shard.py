@@ -10,10 +10,11 @@ import numpy.typing as npt
 
 from tickproof import measures, measures_market, rolling, rules, shard_kernel, share, silence
 from tickproof.features import NAMES
+from tickproof.records import copied
 from tickproof.reference import NOTHING, Reference
 from tickproof.reference_tables import Index, Tables, build
 from tickproof.statistics import ACCUMULATOR, SECOND_NS
-from tickproof.tick import Array, Ticks, copied, empty
+from tickproof.tick import Array, Ticks, empty
 from tickproof.tracking import Tracker
 from tickproof.versions import Table
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tickproof.tick import Array, words
+from tickproof.records import words
+from tickproof.tick import Array
 
 Change = tuple[Array, str | None, Array]
 """Rows, a field of theirs or None for all, and what was there."""

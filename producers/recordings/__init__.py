@@ -185,7 +185,10 @@ def _format_of(path: Path) -> Format | None:
 
 
 def read(path: Path, format_: Format, tally: Tally | None = None) -> Iterator[Ticks]:
-    """The ticks of one file, in its order; counts in `tally` those whose `ts_recv` is below an earlier one's of the file."""
+    """The ticks of one file, in its order.
+
+    Counts in `tally` those whose `ts_recv` is below an earlier one's of the file, and says there when all of it has been read.
+    """
     tally = Tally() if tally is None else tally
     latest = EARLIEST
     for batch in format_.read(path, tally):
@@ -195,6 +198,7 @@ def read(path: Path, format_: Format, tally: Tally | None = None) -> Iterator[Ti
             tally.out_of_order += int(np.count_nonzero(times < event_time))
             latest = int(event_time[-1])
             yield batch
+    tally.reached[path] = path.stat().st_size
 
 
 def open_recordings(
@@ -282,7 +286,7 @@ def contents(path: Path, format_: Format) -> Contents:
         messages=tally.messages,
         by_kind={_kind_name(int(kind)): int(kinds[kind]) for kind in np.flatnonzero(kinds)},
         undecoded=dict(sorted(tally.undecoded.items())),
-        without_ticks=dict(sorted(tally.without_ticks.items())),
+        without_ticks=dict(sorted((+tally.without_ticks).items())),
         notes=dict(sorted(tally.notes.items())),
         out_of_order=tally.out_of_order,
         first_ns=times[0] if times else None,

@@ -68,6 +68,7 @@ def _steps(path: Path, tally: Tally, size: int) -> Iterator[bytes]:
         else:
             with path.open("rb") as file:
                 while step := file.read(max(size, STEP_BYTES)):
+                    tally.reached[path] = file.tell()
                     yield step
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error}); check that it is a readable file") from error
@@ -80,6 +81,7 @@ def _gzip(path: Path, tally: Tally, size: int) -> Iterator[bytes]:
     with path.open("rb") as file:
         while True:
             packed = rest or file.read(STEP_BYTES)
+            tally.reached[path] = file.tell() - len(rest)
             if not packed:
                 break
             try:
@@ -114,4 +116,5 @@ def _zstd(path: Path, tally: Tally, size: int) -> Iterator[bytes]:
                 return
             if not step:
                 return
+            tally.reached[path] = file.tell()
             yield step

@@ -149,8 +149,11 @@ def _member(archive: zipfile.ZipFile, name: str, file: Address, tally: Tally) ->
     layout = LAYOUTS[file.security, file.what]
     names = Names(file.channel, _symbol(name, file), MARKETS[file.security, file.market].venue)
     row = 0
+    member, path = archive.getinfo(name), Path(str(archive.filename))
+    packed = member.compress_size / max(1, member.file_size)
     with archive.open(name) as stream:
         for block in blocks(_pieces(stream, tally)):
+            tally.reached[path] += int(len(block) * packed)
             rows, lines = parse(block, layout, names, tally.undecoded)
             rows["ts_recv"] += file.midnight_ns
             rows["row"] += np.uint32(row)

@@ -15,9 +15,10 @@ import pyarrow.parquet as pq
 
 from producers.merge import BATCH_ROWS
 from producers.recordings.tally import Tally
+from tickproof.columns import check_schema, from_arrow
 from tickproof.errors import InputError, TickError
 from tickproof.finding import VERDICTS
-from tickproof.tick import NAMES, SCHEMA, SCHEMA_VERSION, Ticks, check_schema, from_arrow
+from tickproof.tick import NAMES, SCHEMA, SCHEMA_VERSION, Ticks
 
 MAGIC = b"PAR1"
 
@@ -40,7 +41,7 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
     with _open(path) as file:
         _check(path, file.schema_arrow)
     with _open(path, read_dictionary=list(NAMES)) as file:
-        row = 0
+        row, width = 0, path.stat().st_size / max(1, file.metadata.num_rows)
         batches = file.iter_batches(batch_size=BATCH_ROWS, columns=SCHEMA.names, use_threads=False)
         while True:
             try:
@@ -58,6 +59,7 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
             ticks.rows["row"] = np.arange(row, row + len(ticks))
             row += len(ticks)
             tally.messages += len(ticks)
+            tally.reached[path] = int(row * width)
             yield ticks
 
 

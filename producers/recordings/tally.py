@@ -21,6 +21,8 @@ class Tally:
         Messages that were decoded and are no ticks (administration, depth below the top), by type.
     notes : Counter of str
         What else was seen on the way, by name: a checksum that was verified, one that failed.
+    reached : Counter of Path
+        Bytes of each file that have been read so far, as they stand in it; of a reader that does not say, all of them at its end.
     out_of_order : int
         Ticks whose `ts_recv` is below that of an earlier one of the same file. They stay where they arrived.
     unknown : list of Path
@@ -31,5 +33,6 @@ class Tally:
     undecoded: Counter[str] = field(default_factory=Counter)
     without_ticks: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
+    reached: Counter[Path] = field(default_factory=Counter)
     out_of_order: int = 0
     unknown: list[Path] = field(default_factory=list)

@@ -19,8 +19,9 @@ from streams_in_full import EURUSD, IBM, stream
 
 from commands import program
 from jobs.broker import Broker
+from tickproof.columns import from_arrow, to_arrow
 from tickproof.finding import VERDICT, Finding
-from tickproof.tick import SCHEMA, Array, Ticks, concat, from_arrow, to_arrow
+from tickproof.tick import SCHEMA, Array, Ticks, concat
 
 VARIANTS = (
     Variant(rows=1_000),

@@ -20,9 +20,10 @@ from functools import lru_cache
 import numpy as np
 import pyarrow as pa
 
+from tickproof.columns import check_schema, from_batches, to_arrow
 from tickproof.errors import TickError, WireError
 from tickproof.finding import VERDICT, VERDICTS
-from tickproof.tick import SCHEMA_VERSION, Array, Kind, Present, Ticks, check_schema, from_batches, to_arrow
+from tickproof.tick import SCHEMA_VERSION, Array, Kind, Present, Ticks
 from tickproof.wire.headers import (
     CHANNEL,
     CONTENT_TYPE,
@@ -42,6 +43,7 @@ from tickproof.wire.limits import MAX_ROWS, MAX_VALUE_BYTES
 from tickproof.wire.message import CONTINUATION, walk
 
 _LAST_KIND = int(max(Kind))
+_SEQUENCE = int(Present.SEQUENCE)
 _VERSION_KEY = b"tickproof.schema"
 _REASON = 2_000
 """A reason is cut here, in characters."""
@@ -232,8 +234,8 @@ def _check_columns(message: bytes, *, scored: bool) -> None:
 
 
 def _first_sequence(ticks: Ticks) -> bytes | None:
-    first = ticks.rows[0]
-    return b"%d" % first["sequence"] if first["present"] & Present.SEQUENCE else None
+    rows = ticks.rows
+    return b"%d" % int(rows["sequence"][0]) if int(rows["present"][0]) & _SEQUENCE else None
 
 
 def _blame(batch: pa.RecordBatch) -> str | None:
