@@ -25,7 +25,10 @@ class Rule(NamedTuple):
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("field_missing", "a trade without price or size, a quote without any side or with a size at no price, a tick without a symbol"),
+    Rule(
+        "field_missing",
+        "a trade without price or size, a quote without any side or with a size at no price, a tick without a symbol",
+    ),
     Rule("price_not_positive", "any price of the message is zero or less"),
     Rule("sentinel_value", "a price or size that is a placeholder: the channel's list, else the usual ones"),
     Rule("off_tick_grid", "a price off the reference's tick, or off the grid that 1 000 quotes of its instrument kept"),

@@ -179,7 +179,8 @@ def is_corroborated(features: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     Sizes need no witness.
     """
     near = np.abs(features[:, INDEX["residual"]]) <= NEAR_SCALES
-    return near & (features[:, INDEX["sources"]] > 0) & ~(features[:, INDEX["size"]] > sizes.USUAL)
+    alone = features[:, INDEX["sources"]] == 0
+    return np.asarray(near & ~alone & ~(features[:, INDEX["size"]] > sizes.USUAL))
 
 
 def _verdicts(bits: Array, rule: Array, scores: Array, features: Array, threshold: float) -> tuple[Array, Array, Array]:
