@@ -1,8 +1,8 @@
 """BitMEX's messages: https://www.bitmex.com/app/wsAPI.
 
-One channel, `BITMEX.WS`: no numbers, but trades have ids. `quote` is the best bid and ask and `trade` a trade; a `partial`
-of either is what was before the session, a snapshot. One message may hold several. `orderBookL2` is the book behind the quotes:
-no tick. Sizes are contracts.
+Nothing has a number; trades have ids. Sizes are contracts. On `BITMEX.WS`, `quote` is the best bid and ask and `trade` a trade; a
+`partial` of either is what was before the session, a snapshot. One message may hold several. `orderBookL2` is the book by level,
+a channel of its own: `cryptofeed_bitmex_book`. It is ahead of `quote`, whose messages come in parcels, up to a second later.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from producers.recordings import cryptofeed_bitmex_book as level2
 from producers.recordings.builder import Builder, hashed
 from producers.recordings.moments import nanoseconds
 from producers.recordings.tally import Tally
@@ -29,12 +30,15 @@ class Bitmex:
 
     def __init__(self, builder: Builder, tally: Tally) -> None:
         self._builder = builder
+        self._level2 = level2.Level2(builder, tally)
 
     def received(self, message: Any) -> str | None:
         """Take a message of the session; its type if no tick came of it."""
         table = message.get("table")
         if table is None:
             return "subscription confirmed" if "subscribe" in message else next(iter(message))
+        if table in level2.TABLES:
+            return self._level2.received(message)
         action = message["action"]
         if table not in ("quote", "trade") or action not in ("partial", "insert"):
             return f"{table} {action}"
@@ -60,6 +64,9 @@ class Bitmex:
         """Answers hold no ticks."""
         return f"HTTP {url.rpartition('/')[2]}"
 
+    def overheard(self, url: str, message: Any) -> None:
+        """Answers tell nothing that a session needs."""
+
     @staticmethod
     def steps(message: Any) -> Iterator[tuple[str, int | Decimal, int | Decimal]]:
         """Symbols with the steps of their prices and sizes."""
@@ -69,4 +76,4 @@ class Bitmex:
     @staticmethod
     def reference(url: str, sent: list[Any]) -> Reference:
         """No numbers; a trade that comes twice is known by its id."""
-        return Reference(channels={CHANNEL: Channel(sequence="increasing")})
+        return Reference(channels={CHANNEL: Channel(sequence="increasing"), level2.CHANNEL: Channel(sequence="none")})
