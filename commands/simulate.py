@@ -50,7 +50,7 @@ ROW_GROUP = 100_000
 )
 @click.option("--symbols", type=click.IntRange(min=1), default=48, show_default=True, help="How many symbols, on four venues.")
 @click.option(
-    "--aggregated-venues", type=click.IntRange(0, 4), default=0, show_default=True, help="How many of them cross and lock by habit."
+    "--aggregated-venues", type=click.IntRange(0, 4), default=0, show_default=True, help="How many of them cross by habit."
 )
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder to write to; made if needed.")
 @click.option("--faults-per-kind", type=click.IntRange(min=0), default=5, show_default=True, help="Episodes of each fault.")

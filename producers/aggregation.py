@@ -2,8 +2,7 @@
 
 Shares and widths are those of FXCM's EURUSD on four days of May 2014 (`lean/forex/fxcm` of the recordings): of 366 166 quotes
 10.1 % are crossed and 12.1 % locked, 42 % of crossed quotes are followed by another one, each price step of width is half as
-frequent as the one before, and the widest is 1.6 basis points. One side moves at a time there, and so here: it goes beyond the
-other one.
+frequent as the one before, and the widest is 1.6 basis points.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ WIDTHS = 0.55
 """Part of the crossed quotes that are crossed by one step; the next step has this part of what is left, and so on."""
 WIDEST = 1.6e-4
 """Of the price."""
-STUB = 0.01
-"""A quote with a spread of this part of the price is none that a source would be crossed with."""
+TIGHT = 1e-3
+"""Sources whose spread is less than this part of the price come to cross; wider quotes stay as they are."""
 KIND = "genuine_crossed"
 
 
@@ -44,7 +43,7 @@ class Aggregation:
         series = self._universe.series_of(rows)
         is_quote = (rows["kind"] == Kind.QUOTE) & ((rows["present"] & BOTH_SIDES) == BOTH_SIDES) & (series >= 0)
         mine = np.flatnonzero(is_quote & self._universe.is_aggregated(series) & (rows["ask_px"] > rows["bid_px"]))
-        mine = mine[rows["ask_px"][mine] - rows["bid_px"][mine] < STUB * rows["bid_px"][mine]]
+        mine = mine[rows["ask_px"][mine] - rows["bid_px"][mine] < TIGHT * rows["bid_px"][mine]]
         mine = mine[np.argsort(series[mine], kind="stable")]
         series = series[mine]
         rng = self._market.random(13, number)
@@ -54,12 +53,12 @@ class Aggregation:
         tick = self._universe.ticks_of(rows[mine])
         most = (WIDEST * ask / tick).astype(np.int64)
         steps = np.minimum(rng.geometric(WIDTHS, len(mine)), most)
-        # Where a step is more than the widest, there are locked quotes only.
-        beyond = np.where(crossed, steps, 0) * tick
-        up = (rng.random(len(mine)) < 0.5) | (bid <= beyond)
+        # Where a step is more than the widest, there are locked quotes only. The sides meet somewhere between where they were.
+        beyond = np.where(crossed, steps, 0)
+        met = bid + np.rint(rng.random(len(mine)) * ((ask - bid) // tick)).astype(np.int64) * tick
         moved = crossed | locked
-        rows["bid_px"][mine] = np.where(moved & up, ask + beyond, bid)
-        rows["ask_px"][mine] = np.where(moved & ~up, bid - beyond, ask)
+        rows["bid_px"][mine] = np.where(moved, met + (beyond + 1) // 2 * tick, bid)
+        rows["ask_px"][mine] = np.where(moved, met - beyond // 2 * tick, ask)
         self._note(rows, mine, series)
 
     def _note(self, rows: Array, mine: Array, series: Array) -> None:
