@@ -19,7 +19,7 @@ CROSSED, LOCKED, STAYS = 0.101, 0.121, 0.42
 WIDTHS = 0.55
 """Part of the crossed quotes that are crossed by one step; the next step has this part of what is left, and so on."""
 WIDEST = 1.6e-4
-"""Of the price."""
+"""Of the price; one step where that is up to twice as much, and symbols of coarser grids do not cross."""
 TIGHT = 1e-3
 """Sources whose spread is less than this part of the price come to cross; wider quotes stay as they are."""
 KIND = "genuine_crossed"
@@ -44,6 +44,7 @@ class Aggregation:
         is_quote = (rows["kind"] == Kind.QUOTE) & ((rows["present"] & BOTH_SIDES) == BOTH_SIDES) & (series >= 0)
         mine = np.flatnonzero(is_quote & self._universe.is_aggregated(series) & (rows["ask_px"] > rows["bid_px"]))
         mine = mine[rows["ask_px"][mine] - rows["bid_px"][mine] < TIGHT * rows["bid_px"][mine]]
+        mine = mine[self._universe.ticks_of(rows[mine]) <= 2 * WIDEST * rows["bid_px"][mine]]
         mine = mine[np.argsort(series[mine], kind="stable")]
         series = series[mine]
         rng = self._market.random(13, number)
@@ -51,9 +52,9 @@ class Aggregation:
         locked = ~crossed & (rng.random(len(mine)) < LOCKED / (1.0 - CROSSED))
         bid, ask = rows["bid_px"][mine], rows["ask_px"][mine]
         tick = self._universe.ticks_of(rows[mine])
-        most = (WIDEST * ask / tick).astype(np.int64)
+        most = np.maximum((WIDEST * ask / tick).astype(np.int64), 1)
         steps = np.minimum(rng.geometric(WIDTHS, len(mine)), most)
-        # Where a step is more than the widest, there are locked quotes only. The sides meet somewhere between where they were.
+        # The sides meet somewhere between where they were.
         beyond = np.where(crossed, steps, 0)
         met = bid + np.rint(rng.random(len(mine)) * ((ask - bid) // tick)).astype(np.int64) * tick
         moved = crossed | locked
