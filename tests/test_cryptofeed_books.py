@@ -260,7 +260,7 @@ def test_books_of_bitmex_agree_with_its_quotes(data: Path) -> None:
     told, built = (
         [tuple(row[fields].tolist()) for row in ticks.rows[(ticks.rows["channel"] == ticks.names.index(name)) & wanted]]
         for name, wanted in (
-            ("BITMEX.WS", (ticks.rows["kind"] == 0) & (ticks.rows["flags"] == 0)),
+            ("BITMEX.QUOTE", (ticks.rows["kind"] == 0) & (ticks.rows["flags"] == 0)),
             ("BITMEX.L2", np.ones(len(ticks), np.bool_)),
         )
     )
