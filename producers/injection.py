@@ -386,14 +386,9 @@ class Injection:
         )
 
 
-def is_channel_event(event: Event) -> bool:
-    """Whether a genuine event's place is a channel."""
-    return event.is_channel
-
-
 def _is_near(event: Event, channels: tuple[int, ...], symbol: int, start: int, stop: int) -> bool:
     """Whether a genuine event touches a window, or a second around it, of channels (symbol −1) or of a symbol."""
-    is_of_channel = is_channel_event(event)
+    is_of_channel = event.is_channel
     # News on one name is no reason to keep a channel whole.
     of_symbol = event.place < 0 or event.place == symbol >= 0
     is_meant = symbol < 0 and event.place in channels if is_of_channel else of_symbol
