@@ -51,6 +51,9 @@ ROW_GROUP = 100_000
     help="Genuine events: some of most kinds in two minutes, or in a day.  [default: thick up to an hour]",
 )
 @click.option("--symbols", type=click.IntRange(min=1), default=48, show_default=True, help="How many symbols, on four venues.")
+@click.option(
+    "--aggregated-venues", type=click.IntRange(0, 4), default=0, show_default=True, help="How many of them cross by habit."
+)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder to write to; made if needed.")
 @click.option("--faults-per-kind", type=click.IntRange(min=0), default=5, show_default=True, help="Episodes of each fault.")
 @click.option(
@@ -80,6 +83,7 @@ def command(
     start_ns: int | None,
     events: str | None,
     symbols: int,
+    aggregated_venues: int,
     out: Path | None,
     faults_per_kind: int,
     prevalence: float | None,
@@ -117,6 +121,7 @@ def command(
         "minutes": minutes,
         "symbols": symbols,
         "profile": profile,
+        "aggregated_venues": aggregated_venues,
         "eventfulness": usual(symbols) if is_usual else 1.0,
     }
     if start_ns is not None or family is None:

@@ -223,6 +223,12 @@ class Block:
         if self.marked:
             self.rows["row"][mine] = self.episode
 
+    def rename(self, where: Array, symbol: int) -> None:
+        """Give some rows another symbol; they are no longer rows of their series."""
+        self.rows["symbol"][where] = symbol
+        self.touch(where)
+        self._order = None
+
     def reserve(self, where: Array) -> None:
         """Keep untouched rows from other episodes."""
         self.touched[where] = np.where(self.touched[where] == 0, RESERVED, self.touched[where])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from producers import burst_faults, channel_faults, field_faults, level_faults, sequence_faults, symbol_faults, twins
+from producers import burst_faults, channel_faults, field_faults, level_faults, renaming, sequence_faults, symbol_faults, twins
 from producers.fault import Fault, Inject, Need
 from producers.market import Family
 from tickproof.errors import SettingsError
@@ -47,7 +47,7 @@ _PRICES = (
         twin="genuine_average_price", ticks=30,
     ),
     _symbol(
-        "crossed", _S.crossed, 3.0, (1.0, 8.0), "price steps", about=("spread",), twin="recordings: aggregated feeds, FXCM",
+        "crossed", _S.crossed, 3.0, (1.0, 8.0), "price steps", about=("spread",), twin="genuine_crossed",
         ticks=2,
     ),
     _symbol(
@@ -64,7 +64,7 @@ _FIELDS = (
     ),
     _symbol("field_swap", _F.field_swap, 3.0, _ANY, "size over price", is_format=True, needs=_SIZES),
     _symbol("side_swap", _F.side_swap, 3.0, _ANY, "price steps", kind="field_swap", is_format=True, ticks=2),
-    _symbol("symbol_swap", _F.symbol_swap, 3.0, _ANY, "foreign price over own", is_format=True, twin="genuine_listing"),
+    _symbol("symbol_swap", _F.symbol_swap, 3.0, _ANY, "foreign price over own", is_format=True, twin="genuine_rename"),
     _symbol(
         "size_outlier",
         _F.size_outlier,
@@ -156,6 +156,7 @@ _TWINS = (
     _symbol("genuine_correction", twins.genuine_correction, 5.0, _ANY, "kind of the message", needs=_TRADES),
     _symbol("genuine_cancel", twins.genuine_cancel, 5.0, _ANY, "kind of the message", needs=_TRADES),
     _symbol("genuine_listing", _B.genuine_listing, 10.0, _ANY, "distance of the price", reach="all", lasts_s=(10.0, np.inf)),
+    _symbol("genuine_rename", renaming.genuine_rename, 10.0, _ANY, "names", reach="all", lasts_s=(10.0, np.inf)),
     _channel("genuine_conflation", channel_faults.genuine_conflation, 6.0, (0.01, 0.05), "seconds between two sendings"),
     _channel("genuine_lull", channel_faults.rate_shift, 45.0, (0.5, 0.8), "share of messages lost", reach="all",
              lasts_s=(8.0, 45.0)),
@@ -181,7 +182,15 @@ ELSEWHERE: dict[str, str] = {
 }
 """Codes of the taxonomy that no entry injects, and why."""
 OF_MARKET = frozenset(
-    {"genuine_news", "genuine_market_news", "genuine_halt", "genuine_latency_burst", "genuine_flash_crash", "genuine_split"}
+    {
+        "genuine_news",
+        "genuine_market_news",
+        "genuine_halt",
+        "genuine_latency_burst",
+        "genuine_flash_crash",
+        "genuine_split",
+        "genuine_crossed",
+    }
 )
 """Genuine events that are the market's own, and twins of faults."""
 FORMAT_KINDS = frozenset(fault.kind for fault in FAULTS.values() if fault.is_format)

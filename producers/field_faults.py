@@ -71,7 +71,9 @@ def field_swap(block: Block, target: Target, _size: float, rng: Random) -> Span 
 
 
 def side_swap(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
-    """Bid and ask of one to three quotes change places, prices and sizes."""
+    """Bid and ask of one to three quotes change places, prices and sizes; not where quotes cross anyway."""
+    if block.universe.is_aggregated(target.series[0]):
+        return None
     quotes = block.quotes(target.where)
     if not len(quotes):
         return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -37,6 +37,9 @@ LEAST_SPOKEN = 5
 SHUT_NS = 60 * NS_PER_SECOND
 """A market that says nothing for so long between two blocks is shut."""
 SHUT_EDGE_NS = 10 * NS_PER_SECOND
+RENAME = "genuine_rename"
+NEW_NAMES = ("unknown_symbol", "genuine_listing", RENAME)
+"""Entries that bring a name that nobody has had yet."""
 RESETS = ("sequence_reset", "genuine_sequence_reset")
 
 
@@ -106,6 +109,8 @@ class Injection:
     """Episodes that go on in the next block."""
     _links: list[tuple[int, int]] = field(init=False, default_factory=list)
     _spare: int = field(init=False)
+    _renamed: dict[str, tuple[int, str]] = field(init=False, default_factory=dict)
+    """Old name -> when it got its new one, and that."""
     _queue: list[Fault] = field(init=False, default_factory=list)
     """What comes next when a prevalence is wanted."""
 
@@ -198,6 +203,14 @@ class Injection:
             for episode in self._running:
                 self._record(episode)
             self._running = []
+
+    def under_new_names(self, labels: list[Label]) -> list[Label]:
+        """Labels of genuine events, under the name that their symbol has by then."""
+        found = []
+        for one in labels:
+            since, name = self._renamed.get(one.symbol, (0, ""))
+            found.append(replace(one, symbol=name) if name and one.onset >= since else one)
+        return found
 
     def _carry_on(self, block: Block, start: int) -> None:
         """Continue the episodes that have begun in earlier blocks, and end those that are over."""
@@ -302,7 +315,7 @@ class Injection:
                 events, channels, series, start, stop
             ):
                 continue
-            name = self._spare if fault.name in ("unknown_symbol", "genuine_listing") and self._spare < len(self.names) else -1
+            name = self._spare if fault.name in NEW_NAMES and self._spare < len(self.names) else -1
             seed, size = int(rng.integers(1 << 62)), self.faults.size(fault, rng)
             episode = Episode(fault, len(self.episodes) + 1, channels, series, start, stop, size, seed, name)
             if fault.stage == "sequence":
@@ -313,6 +326,9 @@ class Injection:
                 continue
             assert episode.span is not None
             self._spare += name >= 0
+            if fault.name == RENAME:
+                old = self.names[int(self.universe.series["symbol_code"][series[0]])]
+                self._renamed[old] = start, self.names[name]
             lasts = fault.lasts_s is not None
             self._room.take(fault, channels, series, (start, stop) if lasts else (episode.span.onset, episode.span.end))
             if lasts and stop > self._bounds[1] - NS_PER_SECOND:
@@ -378,14 +394,9 @@ class Injection:
         )
 
 
-def is_channel_event(event: Event) -> bool:
-    """Whether a genuine event's place is a channel."""
-    return event.is_channel
-
-
 def _is_near(event: Event, channels: tuple[int, ...], symbol: int, start: int, stop: int) -> bool:
     """Whether a genuine event touches a window, or a second around it, of channels (symbol −1) or of a symbol."""
-    is_of_channel = is_channel_event(event)
+    is_of_channel = event.is_channel
     # News on one name is no reason to keep a channel whole.
     of_symbol = event.place < 0 or event.place == symbol >= 0
     is_meant = symbol < 0 and event.place in channels if is_of_channel else of_symbol

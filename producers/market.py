@@ -73,6 +73,9 @@ class Market:
         Genuine events of channels.
     news_move : float
         Typical size of single-name news, as a fraction of the price.
+    aggregated_venues : int
+        How many of the venues, the last ones, are feeds of several sources whose quotes cross and lock: `producers.aggregation`.
+        The others are the same without them.
     """
 
     seed: int = 1
@@ -98,12 +101,15 @@ class Market:
     latency_bursts_per_minute: float = 0.5
     resets_per_minute: float = 0.25
     news_move: float = 0.025
+    aggregated_venues: int = 0
 
     def __post_init__(self) -> None:
         for name, (low, high) in LIMITS.items():
             value = getattr(self, name)
             if not low <= value <= high:
                 raise SettingsError(f"market: {name} is {value}, expected {low:g} to {high:g}")
+        if self.aggregated_venues > self.venues:
+            raise SettingsError(f"market: aggregated_venues is {self.aggregated_venues}, expected at most venues, {self.venues}")
         if self.profile not in PROFILES:
             raise SettingsError(f"market: profile is {self.profile!r}, expected one of {', '.join(PROFILES)}")
         if not self.sessions:
@@ -199,6 +205,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "latency_bursts_per_minute": (0.0, 20.0),
     "resets_per_minute": (0.0, 10.0),
     "news_move": (0.001, 0.2),
+    "aggregated_venues": (0, 8),
 }
 """What a parameter may be."""
 

@@ -10,8 +10,8 @@ from producers.market import Market
 from producers.universe import build
 from tickproof.label import Label
 
-LISTING = "genuine_listing"
-"""The kind of a symbol that is new and announced."""
+NEW_NAMES = ("genuine_listing", "genuine_rename")
+"""Kinds of a symbol that is new and announced."""
 
 
 def reference(market: Market, labels: Iterable[Label] = ()) -> dict[str, Any]:
@@ -21,12 +21,12 @@ def reference(market: Market, labels: Iterable[Label] = ()) -> dict[str, Any]:
     ----------
     market : Market
     labels : iterable of Label
-        Of its stream: where the splits and the listings are found.
+        Of its stream: where the splits, the listings and the new names are found.
     """
     world, labels = build(market), list(labels)
     lines = len(world.channels)
     sequence = "contiguous" if market.character.has_sequence else "none"
-    table = zip(world.instruments["tick"].tolist(), world.instruments["lot"].tolist(), strict=True)
+    table = list(zip(world.instruments["tick"].tolist(), world.instruments["lot"].tolist(), strict=True))
     sessions = [[max(one.start, market.start_ns), min(one.end, market.end_ns)] for one in market.sessions]
     return {
         "channels": {name: {"sequence": sequence} for name in world.names[:lines]},
@@ -35,7 +35,12 @@ def reference(market: Market, labels: Iterable[Label] = ()) -> dict[str, Any]:
                 {"symbol": world.symbol(place), "tick": tick, "lot": lot, "may_cross": False}
                 for place, (tick, lot) in enumerate(table)
             ),
-            *({"symbol": one.symbol} for one in labels if one.kind == LISTING),
+            *({"symbol": one.symbol} for one in labels if one.kind in NEW_NAMES),
+            *(
+                {"symbol": world.symbol(place), "venue": world.names[lines + venue], "tick": tick, "lot": lot, "may_cross": True}
+                for venue in range(world.venues - world.aggregated, world.venues)
+                for place, (tick, lot) in enumerate(table)
+            ),
         ],
         "sessions": dict.fromkeys(world.names[lines : lines + world.venues], sessions),
         "actions": [

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from producers import genuine, trading, universe
+from producers.aggregation import Aggregation
 from producers.block import Block
 from producers.capture import Capture
 from producers.faults import Faults
@@ -63,7 +64,7 @@ class Simulation:
         market, world = self._market, universe.build(self._market)
         capture = Capture(market, world)
         injection = Injection(market, world, self._faults) if self._faults is not None else None
-        quiet = Quiet(world)
+        quiet, aggregation = Quiet(world), Aggregation(market, world)
         self._labels, self._missing = [], {}
         names = world.names
         if injection is not None:
@@ -71,7 +72,9 @@ class Simulation:
         for block in trading.trade(market, world):
             rows = block.rows
             capture.receive(rows, block.number, block.events)
-            self._labels += quiet.step(rows, is_last=block.is_last)
+            aggregation.step(rows, block.number)
+            own = quiet.step(rows, is_last=block.is_last)
+            own += genuine.labels([event for event in block.events if event.onset >= block.start], world, market.end_ns)
             if injection is None:
                 capture.number(rows)
                 outcome = np.arange(len(rows)), rows[:0]
@@ -83,12 +86,14 @@ class Simulation:
                 injection.edit_sequence(edited, block.number, capture)
                 outcome = edited.outcome()
                 self._labels += injection.labels
+                own = injection.under_new_names(own)
                 injection.labels.clear()
                 self._missing = injection.missing()
-            self._labels += genuine.labels([event for event in block.events if event.onset >= block.start], world, market.end_ns)
+            self._labels += own
             edges = np.append(np.arange(block.start + BATCH_NS, block.end, BATCH_NS), block.end)
             for part in capture.merge(rows, outcome, edges, last=block.is_last):
                 yield Ticks(part, names)
+        self._labels += aggregation.labels()
 
 
 def simulate(market: Market, faults: Faults | None = None) -> Simulation:

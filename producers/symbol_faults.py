@@ -119,7 +119,12 @@ def _off_grid(block: Block, target: Target, run: Array, rng: Random) -> Span:
 
 
 def crossed(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """One to three quotes in a row with the bid above the ask, by what their spread is or an odd multiple of it."""
+    """One to three quotes in a row with the bid above the ask, by what their spread is or an odd multiple of it.
+
+    A venue whose quotes cross anyway has no such fault.
+    """
+    if block.universe.is_aggregated(target.series[0]):
+        return None
     run = _short_run(block.quotes(target.where), rng, 3)
     if not len(run):
         return None

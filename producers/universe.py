@@ -79,6 +79,8 @@ class Universe:
     instruments, series, channels : arrays of INSTRUMENT, SERIES and CHANNEL
     shares : array, shape (venues,)
         How much of a symbol's trading a venue has.
+    aggregated : int
+        How many venues, the last ones, put the prices of several sources together, so that their quotes cross.
     """
 
     names: tuple[str, ...]
@@ -86,6 +88,7 @@ class Universe:
     series: Array
     channels: Array
     shares: Array
+    aggregated: int = 0
 
     @property
     def symbols(self) -> int:
@@ -106,6 +109,11 @@ class Universe:
         channels, venues = len(self.channels), self.venues
         series = (rows["venue"] - channels) * self.symbols + rows["symbol"] - channels - venues
         return np.where(rows["symbol"] < 0, -1, series)
+
+    def is_aggregated(self, series: Array | int) -> Array:
+        """Whether the venue of each series puts the prices of several sources together."""
+        found: Array = np.asarray(series) >= (self.venues - self.aggregated) * self.symbols
+        return found
 
     def ticks_of(self, rows: Array) -> Array:
         """The price step of each row's instrument in units of 1e-9; 1 for rows without a symbol."""
@@ -133,7 +141,7 @@ def build(market: Market) -> Universe:
     channels["wander"] = 0.2 * bound
     shares = np.array([1.0, 0.8, 0.6, 0.45, 0.35, 0.3, 0.25, 0.2])[: market.venues]
     names = (*(f"{market.character.venues[venue]}.{line}" for venue, line in lines), *venues, *listing.names)
-    return Universe(names, instruments, _series(market, instruments, shares, rng), channels, shares)
+    return Universe(names, instruments, _series(market, instruments, shares, rng), channels, shares, market.aggregated_venues)
 
 
 def _instruments(market: Market, listing: Listing, rng: np.random.Generator) -> Array:

@@ -54,6 +54,7 @@ def test_binance(tmp_path: Path) -> None:
     assert second["ts_event"] == 1_600_000_000_123 * 10**6
     assert second["ts_recv"] == 1_600_000_001_250_000_000
     assert dict(tally.notes) == {"depth chain verified": 1, "depth chain broken: ABCUSD": 1}
+    assert tally.without_ticks["depthUpdate before its snapshot"] == 3
     channels = known([tmp_path]).channels
     assert {name: channel.sequence for name, channel in channels.items()} == {
         "BINANCE.ABCUSD.QUOTE": "increasing",
@@ -106,14 +107,30 @@ def test_coinbase(tmp_path: Path) -> None:
             "time": "2020-09-13T12:26:44Z",
         },
         {"type": "match", "trade_id": 3, "product_id": "A-B"},
+        *(
+            {
+                "type": "ticker",
+                "sequence": number,
+                "product_id": "A-B",
+                "best_bid": "1.0",
+                "best_ask": "1.2",
+                "time": "2020-09-13T12:26:44Z",
+            }
+            for number in (5, 9)
+        ),
     )
-    whole, changed, before, match = ticks.rows
+    whole, changed, before, match, first, ticker = ticks.rows
     assert (whole["bid_px"], whole["ask_px"], whole["flags"]) == (10**9, 1_100_000_000, Flag.SNAPSHOT)
     assert (changed["ask_px"], changed["ask_sz"]) == (1_200_000_000, 3 * 10**9)
     assert changed["ts_event"] == 1_600_000_002_123_456_000
     assert before["flags"] == Flag.SNAPSHOT
     assert before["present"] == Present.PRICE | Present.SIZE | Present.TRADE_ID
     assert (match["sequence"], match["trade_id"]) == (9, 2)
+    prices = Present.BID_PX | Present.ASK_PX
+    assert (first["flags"], first["present"]) == (Flag.SNAPSHOT, prices)
+    assert (ticker["flags"], ticker["present"]) == (0, prices | Present.SEQUENCE | Present.TS_EVENT)
+    assert (ticker["sequence"], ticker["bid_px"], ticker["ask_px"]) == (9, 10**9, 1_200_000_000)
+    assert ticks.name(ticker["channel"]) == "COINBASE.A-B.TICKER"
     assert dict(tally.undecoded) == {"COINBASE message: fields missing or of another form": 1}
     assert tally.without_ticks["l2update before its snapshot"] == 1
     assert tally.without_ticks["l2update below the top of the book"] == 1
@@ -177,12 +194,17 @@ def test_bitmex(tmp_path: Path) -> None:
         {"table": "quote", "action": "insert", "data": [quote, quote]},
         {"table": "trade", "action": "insert", "data": [trade]},
         {"table": "orderBookL2", "action": "update", "data": []},
+        {"table": "orderBook10", "action": "update", "data": []},
     )
     assert ticks.rows["flags"].tolist() == [Flag.SNAPSHOT, 0, 0, 0]
     assert ticks.rows["bid_px"][0] == 18_140
     assert ticks.rows["present"][0] == Present.BID_PX | Present.BID_SZ | Present.ASK_SZ
     assert (ticks.rows["price"][3], ticks.rows["trade_id"][3]) == (20, hashed("abc"))
-    assert dict(tally.without_ticks) == {"connection opened": 1, "orderBookL2 update": 1}
+    assert dict(tally.without_ticks) == {
+        "connection opened": 1,
+        "orderBookL2 update without rows": 1,
+        "orderBook10 update": 1,
+    }
 
 
 @pytest.mark.parametrize(
@@ -311,6 +333,15 @@ def test_the_shared_sessions(data: Path) -> None:
         "KRAKEN.ws.50.0": 4_323,
     }
     assert counted["COINBASE.ws.28.0"].by_kind["trade"] == 97 + 10
+    # What holds a top of book has a tick wherever that top changed.
+    for name, bare in (("BINANCE", {"kline"}), ("BITMEX", {"info"}), ("COINBASE", {"subscriptions"}), ("KRAKEN", set())):
+        (one,) = (contents for path, contents in counted.items() if path.startswith(f"{name}.ws."))
+        left = set(one.without_ticks) - {"connection opened", "message sent", "subscription confirmed", "subscriptionStatus"}
+        assert {word for word in left if not word.endswith(("below the top", "below the top of the book"))} - {
+            "depthUpdate before its snapshot",
+            "depthUpdate that the snapshot covers",
+        } == bare
+    assert counted["BINANCE.ws.1.0"].without_ticks["depthUpdate before its snapshot"] == 4
     assert counted["BINANCE.http.0.0"].by_kind == {"quote": 4}
     assert set(counted["BITMEX.ws.1.0"].notes) == {ROUNDED}
 
@@ -319,7 +350,7 @@ def test_coinbase_books_agree_with_its_tickers(data: Path) -> None:
     """A ticker tells the best bid and ask at a trade: the book that was built has these prices around that moment."""
     path = data / "cryptofeed" / "COINBASE.ws.28.0"
     ticks = concat(list(BY_NAME["cryptofeed"].read(path, Tally())))
-    quotes = ticks.rows[ticks.rows["kind"] == Kind.QUOTE]
+    quotes = ticks.rows[ticks.rows["channel"] == ticks.names.index("COINBASE.LEVEL2")]
     seen = {(ticks.name(row["symbol"]), int(row["bid_px"]), int(row["ask_px"])) for row in quotes}
     tickers = [json.loads(line.partition(": ")[2]) for line in path.read_text().splitlines() if '"type":"ticker"' in line]
     assert len(tickers) == 107

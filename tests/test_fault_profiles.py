@@ -104,7 +104,7 @@ def test_episodes_change_ticks_in_their_windows_and_nowhere_else(profile: str, n
         inside = within(ticks, found), within(before, found)
         assert not equal(ticks.rows[inside[0]], before.rows[inside[1]], columns)
         # A tick under another's name is missing where it belongs.
-        wide = replace(found, symbol="") if name == "symbol_swap" else found
+        wide = replace(found, symbol="") if name in ("symbol_swap", "genuine_rename") else found
         for mask, one in zip(outside, (ticks, before), strict=True):
             mask &= ~within(one, wide)
     assert equal(ticks.rows[outside[0]], before.rows[outside[1]], CONTENT)

@@ -46,6 +46,7 @@ CONTENT = [
 PLACE = ["channel", "venue", "symbol"]
 PRICED = ("bid_px", "ask_px", "price")
 OFF_GRID = [name for name, fault in FAULTS.items() if fault.is_format or name == "genuine_average_price"]
+UNDER_OTHER_NAMES = ("symbol_swap", "genuine_rename")
 ADDS_OR_TAKES = ("out_of_session", "silent", "stale_book_mute", "burst", "unknown_symbol", "symbol_swap")
 
 
@@ -115,14 +116,15 @@ def test_as_many_episodes_as_wanted_are_placed_and_labelled(name: str) -> None:
         if found.channel:
             assert found.venue == found.channel.split(".")[0]
         assert MARKET.start_ns < found.onset <= found.end < found.effect_end
-        assert found.end <= MARKET.end_ns
+        # What lasts to the last message lasts until that is captured.
+        assert found.end <= MARKET.end_ns + (name == "genuine_rename") * NS_PER_SECOND
 
 
 @pytest.mark.parametrize("name", OPEN)
 def test_every_change_lies_in_a_window_and_every_window_holds_one(name: str) -> None:
     ticks, labels = faulted(name)
     # A tick under another's name is missing where it belongs.
-    is_wide = name == "symbol_swap"
+    is_wide = name in UNDER_OTHER_NAMES
     found, wanted = (outside(one, labels, whole_channel=is_wide) for one in (ticks, clean()))
     assert len(found) == len(wanted)
     for column in CONTENT + PLACE:
@@ -587,6 +589,13 @@ def genuine_listing(rows: Any, before: Any, found: Label) -> None:
         assert np.all(mine["kind"][1:] <= Kind.TRADE)
 
 
+def genuine_rename(rows: Any, before: Any, found: Label) -> None:
+    """More of it in `test_twins`."""
+    assert len(before) == 0
+    for venue in np.unique(rows["venue"]):
+        assert rows["kind"][rows["venue"] == venue][0] == Kind.STATUS
+
+
 def genuine_conflation(rows: Any, before: Any, found: Label) -> None:
     late = rows["ts_recv"] - before["ts_recv"]
     assert np.all((late >= 0) & (late <= found.magnitude * NS_PER_SECOND + 1))
@@ -851,7 +860,9 @@ def test_marks_are_the_numbers_of_episodes() -> None:
     assert ticks.rows["row"].max() <= len(simulation.episodes)
     for number in np.unique(ticks.rows["row"])[1:].tolist():
         found = by_id[simulation.episodes[number - 1]]
-        marked = ticks.rows["row"] == number
+        # A symbol's last message under its old name is told of by the label of the new one.
+        is_farewell = (ticks.rows["kind"] == Kind.STATUS) & (found.kind == "genuine_rename")
+        marked = (ticks.rows["row"] == number) & ~is_farewell
         assert np.all(scope_of(ticks, found)[marked] & within(ticks.rows, found)[marked])
 
 

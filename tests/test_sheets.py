@@ -149,7 +149,9 @@ def test_binance_depth_verifies_its_chain(tmp_path: Path) -> None:
     path = text(tmp_path, "t.csv", header, "A,1600000000000,1,1,b,snap,99,1,-1", "A,1600000000000,1,1,a,snap,101,1,-1", *lines)
     tally = Tally()
     rows = read(path, "binance-depth", tally).rows
+    # The second break changes nothing that was not told: the book was in doubt already.
     assert rows["bid_px"].tolist() == [99 * 10**9, 100 * 10**9]
+    assert rows["flags"].tolist() == [Flag.SNAPSHOT, Flag.MAYBE_BAD_BOOK]
     assert dict(tally.notes) == {"depth chain broken: A": 2, "depth chain verified": 1}
 
 

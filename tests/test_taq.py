@@ -46,7 +46,8 @@ def test_corrections_are_what_the_tape_says(tmp_path: Path) -> None:
     assert set(CORRECTIONS) == set(codes)
 
 
-def test_a_side_without_price_and_size_is_empty(tmp_path: Path) -> None:
+def test_a_side_of_zeros_stays_one(tmp_path: Path) -> None:
+    """The tape says so, and a rule is there to find it: what is taken out here, nobody would see."""
     rows = read(
         tmp_path,
         QUOTES,
@@ -54,8 +55,9 @@ def test_a_side_without_price_and_size_is_empty(tmp_path: Path) -> None:
         "2018-01-02 14:30:00,N,0,3,1,1,XXX",
         "2018-01-02 14:30:01,N,,,,,XXX",
     ).rows
-    sizes = Present.BID_SZ | Present.ASK_SZ
-    assert rows["present"].tolist() == [sizes | Present.ASK_PX, sizes | Present.ASK_PX | Present.BID_PX, 0]
+    both = Present.BID_PX | Present.BID_SZ | Present.ASK_PX | Present.ASK_SZ
+    assert rows["present"].tolist() == [both, both, 0]
+    assert rows[["bid_px", "bid_sz"]].tolist() == [(0, 0), (0, 3_000_000_000), (0, 0)]
     assert rows["ask_px"][0] == 158_850_000_000
 
 

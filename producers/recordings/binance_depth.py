@@ -1,8 +1,8 @@
 """Binance's historical depth of futures: `symbol,timestamp,first_update_id,last_update_id,side,update_type,price,qty,pu`.
 
 Snapshots (`snap`) and changes (`set`) of a book by level, ms, one clock: `ts_recv`. Channel `BINANCE.DEPTH`, no numbers
-on ticks: that each message's `pu` is the last id of the message before it is verified and counted. Changes alone
-do not tell the top.
+on ticks: that each message's `pu` is the last id of the message before it is verified and counted, and where it is not, quotes
+carry the flag MAYBE_BAD_BOOK until another snapshot. Changes alone do not tell the top.
 """
 
 from __future__ import annotations

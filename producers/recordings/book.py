@@ -54,15 +54,15 @@ class Levels(Generic[Level]):
 class Book(Generic[Level]):
     """Both sides of one instrument."""
 
-    __slots__ = ("asks", "bids", "suspicious", "top")
+    __slots__ = ("asks", "bids", "suspicious", "told")
 
     def __init__(self) -> None:
         self.bids: Levels[Level] = Levels(highest_first=True)
         self.asks: Levels[Level] = Levels(highest_first=False)
         self.suspicious = False
         """Something about it was found wrong since it was last told whole."""
-        self.top: dict[str, int | None] | None = None
-        """The top as it was last told on; None: never."""
+        self.told: tuple[dict[str, int | None], bool] | None = None
+        """The top as it was last told on, and whether it was in doubt then; None: never."""
 
     def best(self) -> dict[str, int | None]:
         """The best prices as fields of a quote; an empty side has a size of 0 and no price."""
@@ -74,11 +74,11 @@ class Book(Generic[Level]):
         return values
 
     def changed(self) -> dict[str, int | None] | None:
-        """The top, if it is another one than was last told on; and remember it as told."""
+        """The top, if it is another one than was last told on, or newly in doubt or beyond it; and remember it as told."""
         top = self.best()
-        if top == self.top:
+        if self.told == (top, self.suspicious):
             return None
-        self.top = top
+        self.told = top, self.suspicious
         return top
 
 

@@ -7,14 +7,18 @@
     configuration: {…}                   what was asked for
 
 `.ws.` files hold a websocket session, `.http.` files answers (order books of Binance), and files that end in `.0` alone the list
-of instruments at the beginning. `ts_recv` is the time of the line. What the messages mean is in one module an exchange; lines and
-messages without ticks are counted by type.
+of instruments at the beginning. A session learns from the answers that came after it began and stand in the same folder, each at
+its time. `ts_recv` is the time of the line. What the messages mean is in one module an exchange; lines and messages without ticks
+are counted by type.
 """
 
 from __future__ import annotations
 
+import glob
+import heapq
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,6 +34,7 @@ from producers.recordings.cryptofeed_kraken import Kraken
 from producers.recordings.delimited import blocks
 from producers.recordings.known import merged
 from producers.recordings.tally import Tally
+from tickproof.errors import TickproofError
 from tickproof.reference import NOTHING, Instrument, Reference
 from tickproof.tick import NS_PER_SECOND, Ticks
 
@@ -58,6 +63,9 @@ class Exchange(Protocol):
 
     def answered(self, url: str, message: Any) -> str | None:
         """Take an answer over HTTP; its type if no tick came of it."""
+
+    def overheard(self, url: str, message: Any) -> None:
+        """Learn from an answer that came while the session went on and stands in another file; no tick comes of it."""
 
     @staticmethod
     def reference(url: str, sent: list[Any]) -> Reference:
@@ -133,10 +141,14 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
     """The ticks of one file."""
     exchange: Exchange | None = None
     builder = Builder("")
+    beside = _Beside(iter(()))
     for number, line in enumerate(_lines(path, tally)):
         if exchange is None and (kind := _exchange(line)) is not None:
             builder = Builder(kind.venue, tally.notes)
             exchange = kind(builder, tally)
+            beside = _Beside(_answers(path, _time(line)))
+        if exchange is not None and beside.has_more:
+            beside.tell(exchange, _time(line))
         builder.row = number
         if line.strip():
             tally.messages += 1
@@ -145,6 +157,56 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
             yield builder.take()
     if len(builder):
         yield builder.take()
+
+
+class _Beside:
+    """Answers in other files, told to a session as it reaches their times."""
+
+    __slots__ = ("_answers", "_next")
+
+    def __init__(self, answers: Iterator[tuple[int, str, bytes]]) -> None:
+        self._answers = answers
+        self._next = next(answers, None)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there are answers that were not told yet."""
+        return self._next is not None
+
+    def tell(self, exchange: Exchange, time: int | None) -> None:
+        """Tell all up to a time."""
+        while self._next is not None and time is not None and self._next[0] <= time:
+            # Reading their own file counts what is none.
+            with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError, *_UNEXPECTED):
+                exchange.overheard(self._next[1], _decode(self._next[2]))
+            self._next = next(self._answers, None)
+
+
+def _answers(path: Path, start: int | None) -> Iterator[tuple[int, str, bytes]]:
+    """(time, address, JSON) of the answers from `start` on that stand beside a session, by time."""
+    name, is_session, _ = path.name.partition(".ws.")
+    files = sorted(path.parent.glob(f"{glob.escape(name)}.http.*")) if is_session and start is not None else []
+    for time, url, message in heapq.merge(*map(_answers_of, files)):
+        if time >= (start or 0):
+            yield time, url, message
+
+
+def _answers_of(path: Path) -> Iterator[tuple[int, str, bytes]]:
+    with suppress(TickproofError, OSError):
+        for line in _lines(path, Tally()):
+            found = _LINE.fullmatch(line)
+            if found is not None and found["way"] == b"->" and found["json"]:
+                yield _nanoseconds(found["time"]), found["url"].decode("ascii", "replace"), found["json"]
+
+
+def _time(line: bytes) -> int | None:
+    found = _LINE.fullmatch(line)
+    return None if found is None else _nanoseconds(found["time"])
+
+
+def _nanoseconds(time: bytes) -> int:
+    whole, _, fraction = time.decode().partition(".")
+    return int(whole) * NS_PER_SECOND + int(fraction.ljust(9, "0"))
 
 
 def _take(line: bytes, exchange: Exchange | None, builder: Builder, tally: Tally) -> None:
@@ -162,8 +224,7 @@ def _take(line: bytes, exchange: Exchange | None, builder: Builder, tally: Tally
     if exchange is None:
         tally.undecoded["exchange: not known"] += 1
         return
-    whole, _, fraction = found["time"].decode().partition(".")
-    builder.ts_recv = int(whole) * NS_PER_SECOND + int(fraction.ljust(9, "0"))
+    builder.ts_recv = _nanoseconds(found["time"])
     try:
         message = _decode(found["json"] or b"")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -3,8 +3,8 @@
 - `bookTicker` is the best bid and ask: a quote on `BINANCE.<SYMBOL>.QUOTE`, numbered by the book's update id, which skips what
   did not change the top: `increasing`. Spot gives no venue time.
 - `aggTrade` is a trade on `BINANCE.<SYMBOL>.TRADE`, numbered by the aggregate id without holes: `contiguous`.
-- `depthUpdate` is no tick. Its first number must be the last one's end plus one: that chain is verified and counted.
-- An order book over HTTP gives one quote with the flag SNAPSHOT, on `BINANCE.<SYMBOL>.BOOK`.
+- `depthUpdate` changes the book by level, which begins with an order book that came over HTTP: `cryptofeed_binance_depth`.
+- An order book over HTTP gives one quote with the flag SNAPSHOT, on `BINANCE.<SYMBOL>.BOOK`, where its file is read.
 """
 
 from __future__ import annotations
@@ -14,11 +14,17 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from producers.recordings.builder import Builder, units
+from producers.recordings.cryptofeed_binance_depth import Depths
 from producers.recordings.tally import Tally
 from tickproof.reference import Channel, Reference
 from tickproof.tick import NS_PER_MS, Flag, Kind
 
-_SEQUENCES = {"bookticker": ("QUOTE", "increasing"), "aggtrade": ("TRADE", "contiguous"), "trade": ("TRADE", "contiguous")}
+_SEQUENCES = {
+    "bookticker": ("QUOTE", "increasing"),
+    "aggtrade": ("TRADE", "contiguous"),
+    "trade": ("TRADE", "contiguous"),
+    "depth": ("DEPTH", "contiguous"),
+}
 
 
 class Binance:
@@ -28,8 +34,7 @@ class Binance:
 
     def __init__(self, builder: Builder, tally: Tally) -> None:
         self._builder = builder
-        self._tally = tally
-        self._updates: dict[str, int] = {}
+        self._depths = Depths(builder, tally)
 
     def received(self, message: Any) -> str | None:
         """Take a message of the session; its type if no tick came of it."""
@@ -42,12 +47,7 @@ class Binance:
             self._trade(data)
             return None
         if kind == "depthUpdate":
-            first, last, symbol = int(data["U"]), int(data["u"]), data["s"]
-            expected = self._updates.get(symbol)
-            self._updates[symbol] = last
-            if expected is not None:
-                holds = first == expected + 1
-                self._tally.notes["depth chain verified" if holds else f"depth chain broken: {symbol}"] += 1
+            return self._depths.change(data)
         return str(kind)
 
     def _quote(self, data: dict[str, Any]) -> None:
@@ -88,6 +88,11 @@ class Binance:
         self._builder.add(Kind.QUOTE, f"BINANCE.{symbol}.BOOK", symbol, values, Flag.SNAPSHOT)
         return None
 
+    def overheard(self, url: str, message: Any) -> None:
+        """Learn from an answer that stands in a file beside."""
+        if urlsplit(url).path.rpartition("/")[2] == "depth":
+            self._depths.begin(parse_qs(urlsplit(url).query)["symbol"][0], message)
+
     @staticmethod
     def steps(message: Any) -> Iterator[tuple[str, str, str]]:
         """Symbols with the steps of their prices and sizes."""
@@ -102,7 +107,7 @@ class Binance:
         channels = {}
         for stream in streams:
             symbol, _, kind = stream.partition("@")
-            known = _SEQUENCES.get(kind.lower())
+            known = _SEQUENCES.get(kind.lower().partition("@")[0])
             if known is not None:
                 name = f"BINANCE.{symbol.upper()}.{known[0]}"
                 channels[name] = Channel.model_validate({"sequence": known[1], "feed": "BINANCE"})

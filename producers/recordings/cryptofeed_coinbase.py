@@ -3,7 +3,8 @@
 - `snapshot` and `l2update` are the book by level: a quote on `COINBASE.LEVEL2` where its top changes. They have no numbers.
 - `match` is a trade on `COINBASE.<PRODUCT>.MATCH`. Its `sequence` counts all messages of the product; matches are a part of them:
   `increasing`. `last_match`, sent at the beginning, is the trade before: a snapshot, whose time and number say nothing of now.
-- `ticker` repeats both, without sizes of the quotes: no tick.
+- `ticker` tells the best prices at a match, without their sizes: a quote on `COINBASE.<PRODUCT>.TICKER` with the match's number,
+  `increasing`. The first of a product is that of the match before: a snapshot.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ class Coinbase:
     def __init__(self, builder: Builder, tally: Tally) -> None:
         self._builder = builder
         self._books: dict[str, Book[int]] = {}
+        self._tickers: set[str] = set()
 
     def received(self, message: Any) -> str | None:
         """Take a message of the session; its type if no tick came of it."""
@@ -43,6 +45,9 @@ class Coinbase:
                 raise
         if kind in ("match", "last_match"):
             self._match(message, kind == "last_match")
+            return None
+        if kind == "ticker":
+            self._ticker(message)
             return None
         if kind != "snapshot":
             return kind
@@ -74,6 +79,18 @@ class Coinbase:
         self._builder.add(Kind.QUOTE, LEVEL2, product, {**top, "ts_event": time}, flags)
         return None
 
+    def _ticker(self, message: dict[str, Any]) -> None:
+        product = message["product_id"]
+        is_old = product not in self._tickers
+        self._tickers.add(product)
+        values = {
+            "bid_px": self._builder.units(message["best_bid"]),
+            "ask_px": self._builder.units(message["best_ask"]),
+            "sequence": None if is_old else int(message["sequence"]),
+            "ts_event": None if is_old else nanoseconds(message["time"]),
+        }
+        self._builder.add(Kind.QUOTE, f"COINBASE.{product}.TICKER", product, values, Flag.SNAPSHOT if is_old else 0)
+
     def _match(self, message: dict[str, Any], is_old: bool) -> None:
         product = message["product_id"]
         values = {
@@ -89,6 +106,9 @@ class Coinbase:
         """Answers hold no ticks."""
         return f"HTTP {url.rpartition('/')[2]}"
 
+    def overheard(self, url: str, message: Any) -> None:
+        """Answers tell nothing that a session needs."""
+
     @staticmethod
     def steps(message: Any) -> Iterator[tuple[str, str, str]]:
         """Symbols with the steps of their prices and sizes."""
@@ -101,5 +121,6 @@ class Coinbase:
         channels = {LEVEL2: Channel(sequence="none")}
         for message in sent:
             for product in message.get("product_ids", []) if isinstance(message, dict) else []:
-                channels[f"COINBASE.{product}.MATCH"] = Channel(sequence="increasing", feed="COINBASE")
+                for what in ("MATCH", "TICKER"):
+                    channels[f"COINBASE.{product}.{what}"] = Channel(sequence="increasing", feed="COINBASE")
         return Reference(channels=channels)

@@ -91,6 +91,9 @@ class Kraken:
         """Answers hold no ticks."""
         return f"HTTP {url.rpartition('/')[2]}"
 
+    def overheard(self, url: str, message: Any) -> None:
+        """Answers tell nothing that a session needs."""
+
     @staticmethod
     def steps(message: Any) -> Iterator[tuple[str, Decimal, Decimal]]:
         """Symbols with the steps of their prices and sizes; dark pools have no name in a session."""

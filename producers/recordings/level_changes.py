@@ -39,7 +39,8 @@ class Changes:
     channel, venue : callable
         Names of a row.
     numbers : (str, str), optional
-        Columns of a message's last number and of the last number of the message before it: a chain that is verified.
+        Columns of a message's last number and of the last number of the message before it: a chain that is verified; where it
+        breaks, quotes carry the flag MAYBE_BAD_BOOK until another snapshot.
     """
 
     columns: Columns
@@ -127,8 +128,9 @@ class _Reading:
         rows, self._rows = self._rows, []
         symbol, is_snapshot = self._message[:2]
         last = rows[-1][0]
-        self._chain(last, is_snapshot)
         book = self._books.get(symbol)
+        if not self._follows(last, is_snapshot) and book is not None:
+            book.suspicious = True
         if is_snapshot and (book is None or self._last != f"snapshot {symbol}"):
             book = self._books[symbol] = Book()
         self._last = f"snapshot {symbol}" if is_snapshot else None
@@ -147,24 +149,28 @@ class _Reading:
             self._tally.without_ticks["book change below the top"] += len(rows)
             return
         self._tally.without_ticks["book change told with others"] += len(rows) - 1
-        self._tell(last, rows[-1][1], top, is_snapshot)
+        flags = (Flag.SNAPSHOT if is_snapshot else 0) | (Flag.MAYBE_BAD_BOOK if book.suspicious else 0)
+        self._tell(last, rows[-1][1], top, flags)
 
-    def _tell(self, row: Row, number: int, top: dict[str, int | None], is_snapshot: bool) -> None:
+    def _tell(self, row: Row, number: int, top: dict[str, int | None], flags: int) -> None:
         kind = self._kind
         self.builder.ts_recv, self.builder.row = row[kind.time] * kind.unit_ns, number
-        event = None if is_snapshot or kind.event is None or row[kind.event] is None else row[kind.event] * kind.unit_ns
+        is_old = bool(flags & Flag.SNAPSHOT)
+        event = None if is_old or kind.event is None or row[kind.event] is None else row[kind.event] * kind.unit_ns
         try:
-            flags = Flag.SNAPSHOT if is_snapshot else 0
             self.builder.add(Kind.QUOTE, kind.channel(row), row["symbol"], {**top, "ts_event": event}, flags)
         except ValueError:
             self._tally.undecoded["value: beyond 64 bits"] += 1
 
-    def _chain(self, row: Row, is_snapshot: bool) -> None:
-        """Does this message follow the last one of its symbol?"""
+    def _follows(self, row: Row, is_snapshot: bool) -> bool:
+        """Does this message follow the last one of its symbol, as far as anybody can tell?"""
         if self._kind.numbers is None:
-            return
+            return True
         own, before = (row[name] for name in self._kind.numbers)
         expected = None if is_snapshot else self._numbers.get(row["symbol"])
-        if expected is not None:
-            self._tally.notes["depth chain verified" if before == expected else f"depth chain broken: {row['symbol']}"] += 1
         self._numbers[row["symbol"]] = own
+        if expected is None:
+            return True
+        holds = bool(before == expected)
+        self._tally.notes["depth chain verified" if holds else f"depth chain broken: {row['symbol']}"] += 1
+        return holds

@@ -5,7 +5,8 @@ What the files do not say themselves, and how it is filled in:
 - **Clock.** `DT` is UTC: the exchange's time is five hours less in winter. It is one clock, the tape's: it is `ts_recv`, to the
   nanosecond as it stands there, and `ts_event` is null.
 - **Channel.** `TAQ.TRADE` and `TAQ.QUOTE`: the consolidated tape has a line for each. No numbers, no trade ids.
-- **Quotes** carry both sides. A side whose price and size are both 0 is empty. Sizes are round lots, and stay as they are.
+- **Quotes** carry both sides. A side with a price of 0 stays what the tape says, a price of 0: cleaners throw such rows out (P2),
+  and rules find them. Sizes are round lots, and stay as they are.
 - **Corrections** are by the Daily TAQ specification: a trade that was later corrected or cancelled (1, 7, 8) stands where it
   was first reported and is a trade, flagged as suspicious by its source where it was cancelled or wrong; 10 and 11 are the
   venue's cancel, 12 its correction.
@@ -28,7 +29,7 @@ from producers.recordings.tally import Tally
 from producers.recordings.taq_codes import CORRECTIONS, conditions
 from tickproof.errors import InputError
 from tickproof.reference import Reference
-from tickproof.tick import Flag, Kind, Present, Ticks
+from tickproof.tick import Flag, Kind, Ticks
 
 TRADES, QUOTES = "TAQ.TRADE", "TAQ.QUOTE"
 _TIME = pa.timestamp("ns")
@@ -58,8 +59,6 @@ def _quotes(block: sheets.Block) -> None:
     for price, size, column, lots in (("bid_px", "bid_sz", "BID", "BIDSIZ"), ("ask_px", "ask_sz", "OFR", "OFRSIZ")):
         block.units(column, price)
         block.units(lots, size)
-        sized = (block.rows["present"] & Present[size.upper()]) != 0
-        block.drop(price, sized & (block.rows[price] == 0) & (block.rows[size] == 0))
 
 
 def _source(block: sheets.Block) -> None:
