@@ -109,6 +109,8 @@ class Injection:
     _queue: list[Fault] = field(init=False, default_factory=list)
     """What comes next when a prevalence is wanted."""
 
+    _is_tied: list[bool] = field(init=False)
+    """Whether the instrument of each series is in a relation."""
     _channel_of: list[int] = field(init=False)
     """The channel of each series."""
     _last_ns: int = field(init=False)
@@ -118,6 +120,8 @@ class Injection:
 
     def __post_init__(self) -> None:
         self._channel_of = self.universe.series["channel"].tolist()
+        tied = [bool(self.universe.relation(place)) for place in range(self.universe.symbols)]
+        self._is_tied = [tied[place] for place in self.universe.series["instrument"].tolist()]
         self._last_ns = self.market.end_ns - EDGE_NS
         character = self.market.character
         lacks = {
@@ -126,6 +130,7 @@ class Injection:
                 ("sequence", character.has_sequence),
                 ("sizes", character.has_sizes),
                 ("trades", character.trades * self.market.trade_share > 0),
+                ("relation", bool(self.universe.ties)),
             )
             if not has
         }
@@ -318,7 +323,13 @@ class Injection:
 
     def _series(self, fault: Fault) -> list[int]:
         """The series that a symbol's fault may befall."""
-        return self._spoken if fault.when_shut else self._lively
+        found = self._spoken if fault.when_shut else self._lively
+        if "relation" in fault.needs:
+            return [one for one in found if self._is_tied[one]]
+        if fault.is_genuine and fault.reach == "all":
+            # A leg that moves alone, and all its venues with it, is no genuine move but a relation that breaks.
+            return [one for one in found if not self._is_tied[one]]
+        return found
 
     def _concerned(self, fault: Fault, place: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """The channels and series of an episode at a place: a channel, or one of the series that say enough."""
@@ -338,7 +349,11 @@ class Injection:
     def _is_genuine(self, events: list[Event], channels: tuple[int, ...], series: tuple[int, ...], start: int, stop: int) -> bool:
         """Whether a genuine event of these channels or this symbol, or one of all symbols, is near."""
         symbol = int(self.universe.series["instrument"][series[0]]) if series else -1
-        return not self.faults.inside_genuine and any(_is_near(event, channels, symbol, start, stop) for event in events)
+        # What moves a cross, or a leg of it, moves others, too.
+        near = (symbol,) if symbol < 0 else {symbol, *(place for place, _ in self.universe.moved_by(symbol))}
+        return not self.faults.inside_genuine and any(
+            _is_near(event, channels, one, start, stop) for event in events for one in near
+        )
 
     def _name(self, episode: Episode) -> str:
         """The id of an episode's label; a new one if it has none yet."""
