@@ -295,7 +295,8 @@ class Injection:
         places = len(self.universe.channels) if fault.scope == "channel" else len(self._series(fault))
         for place, start, stop in self._draw(fault, places, rng):
             channels, series = self._concerned(fault, place)
-            if not self._room.is_free(fault, channels, series, (start, stop)) or self._is_genuine(
+            kept = self._kept(fault, series)
+            if not self._room.is_free(fault, channels, kept, (start, stop)) or self._is_genuine(
                 events, channels, series, start, stop
             ):
                 continue
@@ -311,7 +312,7 @@ class Injection:
             assert episode.span is not None
             self._spare += name >= 0
             lasts = fault.lasts_s is not None
-            self._room.take(fault, channels, series, (start, stop) if lasts else (episode.span.onset, episode.span.end))
+            self._room.take(fault, channels, kept, (start, stop) if lasts else (episode.span.onset, episode.span.end))
             if lasts and stop > self._bounds[1] - NS_PER_SECOND:
                 # Its number is taken now; its label comes when it is over.
                 self._name(episode)
@@ -345,6 +346,14 @@ class Injection:
             return (place,), ()
         venues = self.universe.channels["venue"]
         return tuple(range(len(venues)) if fault.reach == "all" else np.flatnonzero(venues == venues[place]).tolist()), ()
+
+    def _kept(self, fault: Fault, series: tuple[int, ...]) -> tuple[int, ...]:
+        """The series that no other episode may have: of a relation all legs, or nothing would tell which of them left."""
+        if "relation" not in fault.needs:
+            return series
+        table = self.universe.series["instrument"]
+        legs = [place for place, _ in self.universe.relation(int(table[series[0]]))]
+        return tuple(np.flatnonzero(np.isin(table, legs)).tolist())
 
     def _is_genuine(self, events: list[Event], channels: tuple[int, ...], series: tuple[int, ...], start: int, stop: int) -> bool:
         """Whether a genuine event of these channels or this symbol, or one of all symbols, is near."""

@@ -125,8 +125,8 @@ class Prices:
             if event.place < 0:
                 moves += step[:, None] * self.universe.instruments["beta"]
             else:
-                base, factor = self.universe.moved_by(event.place)[0]
-                moves[:, base] += factor * step
+                base, as_far = self.universe.moved_by(event.place)[0]
+                moves[:, base] += as_far * step
         path = np.vstack([self.tail, self.tail[-1] + np.cumsum(moves, axis=0)])
         self._tie(path)
         self.tail = path[-(HISTORY + 2) :].copy()

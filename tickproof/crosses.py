@@ -4,16 +4,16 @@ A relation says that the sum of power × log price over its legs is constant (`r
 held against the marks of the other legs (`marking`). The residual has a usual level (the constant, or learnt) and a usual
 deviation, both learnt in event time, and is known only while every other leg has spoken lately, by its own usual gap.
 
-A residual is off beyond 8 usual deviations, three quarters of the legs' spreads together, and the tolerance. What is off for a
+A residual is off beyond 10 usual deviations, the legs' spreads together, and the tolerance. What is off for a
 moment says nothing: in fast news one leg is quoted before the other. So it is a break only after five quotes and a second, with
 every other leg requoted since at another price; held against venues that spoke since it must still be off. The leg that left is
 the one that had moved when it began, since all were last together, twice as far as the others together; unless the venues of
 another leg disagree as far, or more of the symbol's other relations deny it. A leg that repeats one price is no witness while its
 market goes on: who moved away from it may be right.
 
-A break that all venues of the leg share is a genuine dislocation, a market event, if the spread is wide and the pace or the
-volume high against what they were before. Where all share it and nothing else is unusual, it is told as a break: nobody keeps one
-leg far from the others without taking a risk that shows in the spread.
+A break that all venues of the leg share is a genuine dislocation, a market event, if the spread is wide against what it was
+before, and the pace no lower or the volume high. Where all share it and the spread is as before, it is told as a break: nobody
+quotes one leg far from the others without a risk that shows in the spread.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ MEMBER = np.dtype(
         ("anchor_gap_ns", "<f8"),
         ("anchor_volume", "<f8"),
         ("asked", "<f8"),
+        ("spreads", "<f8"),
         ("anchor_time", "<i8"),
         ("first_time", "<i8"),
         ("last_time", "<i8"),
@@ -59,14 +60,19 @@ MEMBER = np.dtype(
 )
 """One venue's price of one leg: the usual level and deviation of the relation's residual as this venue sees it; how far that was
 `away` at the last tick (NaN: not known) and may be; the leg's own part, the others' part, spread, gap and volume when all were
-last together; since when it is off, on which `side`, for how many quotes, and whether it was this leg that had `left`, `asked`
-when the residual was so far off. `next` is the next member of the instrument, −1 none; `leads` is 1 in the first of a mark."""
+last together; since when it is off, on which `side`, for how many quotes, with which sum of log `spreads`, and whether it was
+this leg that had `left`, `asked` when the residual was so far off. `next` is the instrument's next member, −1 none; `leads` is 1
+in the first of a mark."""
 
-SCALES = 8.0
-SPREADS = 0.75
+SCALES = 10.0
+SPREADS = 1.0
+"""A residual may be so many median absolute deviations off (7 standard ones of a normal variable), and so many times the spreads
+of all legs together; what nobody can make money of is half of them."""
 TOGETHER = 0.5
 """Within this share of what is allowed the legs are together."""
 HOLD_TICKS, HOLD_NS = 5, 1_000_000_000
+KEPT_NS = 10_000_000_000
+"""What was off is forgotten when the other legs have said nothing for so long."""
 MOVED = 2.0
 """The leg that left moved so many times as far as the others together."""
 ASKED_AGAIN = 1.5
@@ -74,11 +80,12 @@ ASKED_AGAIN = 1.5
 AGREES = 0.5
 NEEDED, NEEDED_NS = 100, 10_000_000_000
 """Residuals, and time, before a relation is known."""
-LEARNT, LEVEL_NS, LONGEST_NS = 1_000, 120.0e9, 1_000_000_000
-"""The mean so far of so many, then one that forgets with time; a gap counts for a second at most."""
-CLIP_LEVEL, CLIP_SCALE, BROKEN_WEIGHT = 2.0, 4.0, 0.1
-WIDE, FASTER = 1.5, 0.5
-"""Times the spread before; and share of the gap, or of the volume now, that was usual before."""
+LEVEL_NS, LONGEST_NS = 30.0e9, 1_000_000_000
+"""Level and scale go towards their medians by one scale, and by a factor of e, in so long, at first by 1/n with the n-th
+residual; a gap counts for a second at most. What is off for seconds does not become usual, however far it is."""
+WIDE, FASTER, MORE = 1.5, 1.0, 0.5
+"""A dislocation's spread in those before; its mean gap, at most, in those before; the share of its volume that was usual."""
+LEAST = 1.0e-8
 NOTHING, BREAK, DISLOCATION = 0, 1, 2
 
 _BREAK, _GENUINE = BY_NAME["cross_break"].bit, BY_NAME["genuine_move"].bit
@@ -175,8 +182,9 @@ def _hold(member, now, said, state, crossing):  # type: ignore[no-untyped-def]
             width += abs(legs[j].power) * mark.width
     if not known or state.halted == 1:
         member.away = np.nan
-        member.count = 0
-        member.broken = NOTHING
+        if now - member.last_time > KEPT_NS:
+            member.count = 0
+            member.broken = NOTHING
         return
     own = member.power * (x - marks[member.mark].shift)
     if member.residuals == 0:
@@ -189,28 +197,27 @@ def _hold(member, now, said, state, crossing):  # type: ignore[no-untyped-def]
     is_known = member.residuals >= NEEDED and now - member.first_time >= NEEDED_NS
     member.away = deviation if is_known else np.nan
     if speaks:
-        _learn(member, now, deviation, is_known, math.isnan(relation.constant))
+        _learn(member, now, deviation, math.isnan(relation.constant))
         if is_known:
             _count(member, now, (own, rest), state)
 
 
 @nb.njit(cache=True, nogil=True)
-def _learn(member, now, deviation, is_known, is_learnt):  # type: ignore[no-untyped-def]
+def _learn(member, now, deviation, is_learnt):  # type: ignore[no-untyped-def]
     """Move the usual level, where it `is_learnt`, and the usual deviation from it."""
     member.residuals = min(member.residuals + 1, rolling.MOST)
-    weight = float(min(max(now - member.last_time, 0), LONGEST_NS)) / LEVEL_NS
+    passed = float(min(max(now - member.last_time, 0), LONGEST_NS)) / LEVEL_NS
     member.last_time = now
-    if member.residuals <= LEARNT:
-        weight = max(weight, 1.0 / member.residuals)
-    distance, moved = abs(deviation), deviation
-    if is_known:
-        # What is off teaches little, and no more than what is just too far.
-        weight *= BROKEN_WEIGHT if distance > member.limit else 1.0
-        moved = min(max(deviation, -CLIP_LEVEL * member.scale), CLIP_LEVEL * member.scale)
-        distance = min(distance, CLIP_SCALE * member.scale)
+    step = max(passed, 1.0 / member.residuals)
+    wider = passed
     if is_learnt:
-        member.level += weight * moved
-    member.scale = max(member.scale + weight * (distance - member.scale), 1e-9)
+        member.level += math.copysign(step * member.scale, deviation)
+        # The first residuals may be far from the level.
+        wider = step
+    elif member.broken != NOTHING:
+        # Where the constant is known, what breaks it never becomes usual.
+        return
+    member.scale = max(member.scale * math.exp(wider if abs(deviation) > member.scale else -step), LEAST)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -222,20 +229,24 @@ def _count(member, now, parts, state):  # type: ignore[no-untyped-def]
         member.anchor_own, member.anchor_rest = parts
         member.anchor_time = now
         member.anchor_spread = math.exp(state.spread_log) if state.spreads > 0 else 0.0
-        member.anchor_gap_ns, member.anchor_volume = state.gap_slow_ns, state.volume_slow
+        # Of the pace lately and the pace so far, the slower: a lull and a burst are both usual.
+        usual = float(state.last_clock - state.first_clock) / max(state.ticks, 1)
+        member.anchor_gap_ns, member.anchor_volume = max(state.gap_slow_ns, usual), state.volume_slow
     if distance <= member.limit:
         member.count = 0
         return
     side = 1 if member.away > 0.0 else 2
     if member.count == 0 or member.side != side:
         member.since, member.count, member.side = now, 0, side
-        member.left, member.asked = 0, 0.0
+        member.left, member.asked, member.spreads = 0, 0.0, 0.0
     if member.left == 0 and distance >= ASKED_AGAIN * member.asked:
         # Asked at once: later the market has moved the legs, too, and an innocent one may have gone as far as the guilty one.
         moved, others = parts[0] - member.anchor_own, parts[1] - member.anchor_rest
         member.left = member.anchor_time > 0 and moved * member.away > 0.0 and abs(moved) >= MOVED * abs(others)
         member.asked = distance
     member.count = min(member.count + 1, rolling.MOST)
+    if 0 < state.bid < state.ask:
+        member.spreads += math.log(float(state.ask - state.bid) / float(state.bid))
 
 
 @nb.njit(cache=True, nogil=True)
@@ -260,7 +271,13 @@ def _judge(member, at, state, shared_state, crossing):  # type: ignore[no-untype
     instruments, heads, _, scratch = shared_state
     middle, sources, _, _ = rolling.others(instruments, heads[state.symbol], member.instrument, member.since + 1, scratch)
     shared = sources == 0 or abs(x - middle) <= AGREES * abs(away / member.power)
-    member.broken = DISLOCATION if shared and _is_lively(member, state) else BREAK
+    # What one venue has shown to be the market's is so on those that share it, too.
+    mine = marks[member.mark]
+    if shared and (_is_lively(member, now, state) or mine.dislocated >= member.since):
+        member.broken = DISLOCATION
+        mine.dislocated = now
+    else:
+        member.broken = BREAK
 
 
 @nb.njit(cache=True, nogil=True)
@@ -280,10 +297,8 @@ def _is_denied(member, first, members):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def _is_lively(member, state):  # type: ignore[no-untyped-def]
-    """Is the spread wider, and the pace or the volume higher, than when the legs were last together?"""
-    if not 0 < state.bid < state.ask:
-        return False
-    wide = float(state.ask - state.bid) / float(state.bid) >= WIDE * member.anchor_spread
-    faster = state.gap_fast_ns <= FASTER * member.anchor_gap_ns
-    return wide and (faster or FASTER * state.volume_fast > member.anchor_volume)
+def _is_lively(member, now, state):  # type: ignore[no-untyped-def]
+    """Since the leg left, were spreads wider than when all were last together, at no lower pace or at twice the volume?"""
+    wide = member.anchor_spread > 0.0 and math.exp(member.spreads / member.count) >= WIDE * member.anchor_spread
+    faster = float(now - member.since) <= FASTER * member.anchor_gap_ns * float(member.count)
+    return wide and (faster or MORE * state.volume_fast > member.anchor_volume)

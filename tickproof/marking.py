@@ -18,6 +18,7 @@ MARK = np.dtype(
         ("time", "<i8"),
         ("changed", "<i8"),
         ("updates", "<i8"),
+        ("dislocated", "<i8"),
         ("symbol", "<i4"),
         ("alone", "<i4"),
         ("action", "<i4"),
@@ -25,8 +26,9 @@ MARK = np.dtype(
     ]
 )
 """The median of the venues' log prices, in units of 1e-9 and as before any split; their mean spread, relative; what splits have
-moved; the mean time between updates, when the last was, and when the price last was another one. `symbol` is counted from 1, 0 is
-nobody yet; `alone` is the instrument, counted from 1, where the leg is of one venue; `action` is the symbol's next split."""
+moved; the mean time between updates, when the last was, and when the price last was another one; when a venue last proved to have
+left the other legs with the market. `symbol` is counted from 1, 0 is nobody yet; `alone` is the instrument, counted from 1, where
+the leg is of one venue; `action` is the symbol's next split."""
 
 FRESH_GAPS, FRESH_FLOOR_NS = 5.0, 1.0e9
 """A source's last word is fresh for so many of its usual gaps, at least for a second and at most for `rolling.FRESH_NS`."""

@@ -51,7 +51,7 @@ RULES: tuple[Rule, ...] = (
     Rule("burst", "many times the busiest second so far on one venue alone, and prices stand still"),
     Rule(
         "cross_break",
-        "a leg of a relation leaves the others, beyond spreads and 8 scales of the residual, and does not come back",
+        "a leg of a relation leaves the others, beyond spreads and 10 scales of the residual, and does not come back",
     ),
     Rule("genuine_move", "12 scales and 25 bp from the level, shared by other venues"),
 )
