@@ -12,7 +12,7 @@ from producers.burst_faults import insert_at_their_times
 from producers.level_faults import priced, slide
 from producers.rows import gathered
 from producers.universe import Array
-from tickproof.tick import NS_PER_SECOND
+from tickproof.tick import NS_PER_MS, NS_PER_SECOND
 
 SLIDES_NS = NS_PER_SECOND
 """A leg that does not step off slides off within up to this time."""
@@ -24,6 +24,8 @@ MOST = 0.02
 """Fraction of the price that no leg leaves by."""
 PACE = 3
 """Messages of a dislocation, in those of the calm market."""
+AT_ONCE, AT_ONCE_NS = 8, 200 * NS_PER_MS
+"""Quotes of each venue, on top, within the first fifth of a second."""
 
 
 def cross_break(block: Block, target: Target, size: float, rng: Random) -> Span | None:
@@ -55,9 +57,11 @@ def genuine_dislocation(block: Block, target: Target, size: float, rng: Random) 
         quotes = block.quotes(mine)
         if len(quotes) < 2:
             continue
-        times = np.sort(rng.integers(target.start + 1, target.stop, (PACE - 1) * len(mine)))
-        base = np.searchsorted(block.rows["ts_recv"][quotes], times, side="right") - 1
-        times, base = times[base >= 0], base[base >= 0]
+        # Every venue is quoted anew at once: a move that only some of them quote is none.
+        at_once = target.start + rng.integers(NS_PER_MS, AT_ONCE_NS, AT_ONCE)
+        times = np.sort(np.append(at_once, rng.integers(target.start + 1, target.stop, (PACE - 1) * len(mine))))
+        # Before its first quote in the window a venue has that one's sides.
+        base = np.maximum(np.searchsorted(block.rows["ts_recv"][quotes], times, side="right") - 1, 0)
         copies = gathered(block.rows, quotes[base])
         latency = copies["ts_recv"] - copies["ts_event"]
         copies["ts_recv"], copies["ts_event"] = times, times - latency

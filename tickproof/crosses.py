@@ -78,7 +78,7 @@ MOVED = 2.0
 ASKED_AGAIN = 1.5
 """Who left is asked again when a residual that nobody caused alone is so many times as far off."""
 AGREES = 0.5
-NEEDED, NEEDED_NS = 100, 10_000_000_000
+NEEDED, NEEDED_NS = 50, 10_000_000_000
 """Residuals, and time, before a relation is known."""
 LEVEL_NS, LONGEST_NS = 30.0e9, 1_000_000_000
 """Level and scale go towards their medians by one scale, and by a factor of e, in so long, at first by 1/n with the n-th
