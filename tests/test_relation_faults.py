@@ -81,10 +81,11 @@ def residuals(ticks: Ticks, cross: str, venue: str = "XCUR") -> Any:
 
 @pytest.mark.parametrize("cross", CROSSES)
 def test_crosses_cost_what_their_legs_say(cross: str) -> None:
-    away = residuals(simulate_all(CALM)[0], cross)
-    assert len(away) > 20
-    # Spreads of half a basis point, each venue with its noise and lag.
-    assert abs(np.median(away)) < 0.3
+    ticks, _ = simulate_all(CALM)
+    away = np.concatenate([residuals(ticks, cross, venue) for venue in ("XCUR", "YCUR", "ZCUR", "WCUR")])
+    assert len(away) > 50
+    # Spreads of half a basis point and more a leg, each venue with its noise and lag, and quotes that stand for a while.
+    assert abs(np.median(away)) < 0.5
     assert np.percentile(np.abs(away), 90) < 2.0
 
 
