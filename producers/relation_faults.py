@@ -70,6 +70,7 @@ def genuine_dislocation(block: Block, target: Target, size: float, rng: Random) 
         moved = _leave(block, priced(block, mine), signed, tick, rng)
         insert_at_their_times(block, int(block.universe.series["channel"][series]), copies)
         spans += [moved] if moved else []
+        spans.append(Span(int(copies["ts_recv"][0]), int(copies["ts_recv"][-1]), signed))
     if not spans:
         return None
     return Span(min(span.onset for span in spans), max(span.end for span in spans), signed)
