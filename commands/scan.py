@@ -42,7 +42,9 @@ LINE_EVERY_TICKS = 1_000_000
     "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write to; made if needed."
 )
 @click.option("--model", metavar="ALIAS|PATH|none", help="Model; none: rules only. By default the setting `model`.")
-@click.option("--reference", type=click.Path(dir_okay=False, path_type=Path), metavar="F", help="Reference data, JSON or TOML.")
+@click.option(
+    "--reference", type=click.Path(dir_okay=False, path_type=Path), metavar="F", help="Reference data, JSON or TOML; see below."
+)
 @click.option("--symbol", "symbols", multiple=True, help="Only this symbol; may be repeated.")
 @click.option("--no-report", is_flag=True, help="Leave report.html out.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
@@ -62,6 +64,15 @@ def command(
     (do numbers count without holes) is known without --reference, whose entries win. In DIR stand afterwards
     scored.parquet (the input's rows in the input's order, verdict columns added; capture heartbeats among them keep a verdict of
     zeros), findings.jsonl (the last revision of each), statistics.parquet, scan.json (this summary) and report.html.
+
+    Reference data are a JSON or TOML file of `channels`, `instruments`, `sessions`, `actions` and `relations`, all of them
+    optional. A relation ties prices to each other, such as a cross to its legs; a leg that leaves the others is a `cross_break`:
+
+    \b
+      [[relations]]
+      name = "EURJPY by its legs"    # EURUSD x USDJPY / EURJPY = 1; without constant it is learnt
+      constant = 1.0
+      legs = [{symbol = "EURUSD"}, {symbol = "USDJPY"}, {symbol = "EURJPY", power = -1}]
 
     \b
     Examples:

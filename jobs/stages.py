@@ -85,7 +85,7 @@ def process_channel(
         state = moved
         out += [outputs.dead_tick(ticks, row, settings.topic, error) for row, error in failures]
         for result in results:
-            routed += route(result.ticks, settings.shards, settings.reference.groups())
+            routed += route(result.ticks, settings.shards, settings.reference.shard_groups)
             out += outputs.findings(result.findings)
             out += outputs.statistics(channel_rows(result.seconds, channel))
     return state, ChannelOutput(routed, out)

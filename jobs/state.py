@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from jobs.hop import pack, unpack
-from tickproof import measures, measures_market, rolling, rules, shard_kernel, share, silence
+from tickproof import crosses, marking, measures, measures_market, rolling, rules, shard_kernel, share, silence
 from tickproof.features import NAMES
 from tickproof.ordering import Waiting
 from tickproof.reference import NOTHING, Reference
@@ -37,6 +37,9 @@ _ARRAYS: dict[str, np.dtype[Any]] = {
     "shard": shard_kernel.SHARD,
     "accumulators": ACCUMULATOR,
     "minutes": share.MINUTE,
+    "member_of": np.dtype(np.int64),
+    "marks": marking.MARK,
+    "members": crosses.MEMBER,
     "measures": measures.MEASURE,
     "symbols": measures_market.SYMBOL,
     "groups": measures_market.GROUP,

@@ -14,7 +14,7 @@ from tickproof.label import GENUINE_PREFIX
 Inject = Callable[[Block, Target, float, np.random.Generator], Span | None]
 """(block, target, size, random) -> what was done, or None and an unchanged block."""
 Reach = Literal["one", "venue", "all"]
-Need = Literal["sequence", "sizes", "trades"]
+Need = Literal["sequence", "sizes", "trades", "relation"]
 """What not every feed has."""
 Aspect = Literal["presence", "price", "spread", "size", "time", "sequence", "latency"]
 """What a tick's format shows: the audit's groups of features (`models.format_features`)."""

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from producers import burst_faults, channel_faults, field_faults, level_faults, renaming, sequence_faults, symbol_faults, twins
+from producers import (
+    burst_faults,
+    channel_faults,
+    field_faults,
+    level_faults,
+    relation_faults,
+    renaming,
+    sequence_faults,
+    symbol_faults,
+    twins,
+)
 from producers.fault import Fault, Inject, Need
 from producers.market import Family
 from tickproof.errors import SettingsError
@@ -16,6 +26,8 @@ _FRACTION = "fraction of the price"
 _NUMBERS: tuple[Need, ...] = ("sequence",)
 _TRADES: tuple[Need, ...] = ("trades",)
 _SIZES: tuple[Need, ...] = ("sizes",)
+_RELATION: tuple[Need, ...] = ("relation",)
+_LEGS = "spreads of the legs together"
 
 
 def _symbol(name: str, inject: Inject, window_s: float, sizes: tuple[float, float], magnitude: str, **more: object) -> Fault:
@@ -104,6 +116,10 @@ _LEVELS = (
         "lots_change", _L.lots_change, 45.0, _ANY, "factor on the size", kind="unit_change", lasts_s=(4.0, 45.0), is_format=True,
         twin="genuine_split", ticks=150, needs=_SIZES,
     ),
+    _symbol("cross_break", relation_faults.cross_break, 9.0, (2.5, 12.0), _LEGS, ticks=60, needs=_RELATION,
+            twin="genuine_dislocation"),
+    _symbol("cross_break_shared", relation_faults.cross_break, 9.0, (2.5, 12.0), _LEGS, kind="cross_break", reach="all",
+            ticks=150, needs=_RELATION, twin="genuine_dislocation"),
     _symbol("out_of_session", _B.out_of_session, 20.0, _ANY, "seconds since the close", ticks=20, when_shut=True,
             twin="recordings: extended hours"),
     _symbol("burst", _B.burst, 3.0, (300.0, 3000.0), "messages", effect_s=5.0, twin="genuine_news", ticks=1170),
@@ -147,6 +163,7 @@ _TWINS = (
     _symbol("genuine_jump", twins.genuine_jump, 25.0, (0.003, 0.03), _FRACTION, reach="all", lasts_s=(8.0, 25.0)),
     _symbol("genuine_trend", twins.genuine_trend, 60.0, (0.003, 0.03), _FRACTION, reach="all", lasts_s=(8.0, 60.0)),
     _symbol("genuine_pinned", twins.genuine_pinned, 5.0, _ANY, "seconds", reach="all"),
+    _symbol("genuine_dislocation", relation_faults.genuine_dislocation, 9.0, (2.5, 12.0), _LEGS, reach="all", needs=_RELATION),
     _symbol("genuine_one_sided", twins.genuine_one_sided, 4.0, _ANY, "quotes"),
     _symbol("genuine_average_price", twins.genuine_average_price, 5.0, _ANY, "trades", needs=_TRADES),
     _symbol("genuine_late_print", twins.genuine_late_print, 5.0, (0.005, 0.05), _FRACTION, needs=_TRADES),
@@ -177,7 +194,6 @@ ELSEWHERE: dict[str, str] = {
     "cancelled": "genuine_cancel: information, and no fault",
     "corrected": "genuine_correction: information, and no fault",
     "late_tick": "information, and no fault: a capture that goes back in time is no stream in capture order",
-    "cross_break": "needs a market with pairs",
     "genuine_move": "the market, genuine_excursion, genuine_jump and genuine_trend",
 }
 """Codes of the taxonomy that no entry injects, and why."""

@@ -141,7 +141,7 @@ def delay(event: Event, times: Array) -> Array:
 
 
 def labels(events: list[Event], universe: Universe, end_ns: int) -> list[Label]:
-    """Labels of some events. What befalls all symbols gives one label a symbol, all with one stem, since a label names one."""
+    """Labels of some events. What befalls several symbols gives one label a symbol, all with one stem: a label names one."""
     found = []
     for event in events:
         onset, end, effect_end = (min(time, end_ns) for time in (event.onset, event.end, event.effect_end))
@@ -152,9 +152,10 @@ def labels(events: list[Event], universe: Universe, end_ns: int) -> list[Label]:
             magnitude = round(event.size / NS_PER_SECOND, 6)
             found.append(Label(f"{stem}-{channel}", event.kind, "channel", channel, venue, "", onset, end, effect_end, magnitude))
             continue
-        for place in range(universe.symbols) if event.place < 0 else (event.place,):
-            beta = float(universe.instruments["beta"][place]) if event.place < 0 else 1.0
+        betas = enumerate(universe.instruments["beta"].tolist())
+        # A split moves no price that another follows.
+        for place, factor in betas if event.place < 0 else universe.moved_by(event.place):
             symbol = universe.symbol(place)
-            size = round(event.size * beta, 6)
+            size = round(event.size * factor, 6)
             found.append(Label(f"{stem}-{symbol}", event.kind, "symbol", "", "", symbol, onset, end, effect_end, size))
     return found

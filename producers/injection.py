@@ -114,6 +114,8 @@ class Injection:
     _queue: list[Fault] = field(init=False, default_factory=list)
     """What comes next when a prevalence is wanted."""
 
+    _is_tied: list[bool] = field(init=False)
+    """Whether the instrument of each series is in a relation."""
     _channel_of: list[int] = field(init=False)
     """The channel of each series."""
     _last_ns: int = field(init=False)
@@ -125,6 +127,8 @@ class Injection:
 
     def __post_init__(self) -> None:
         self._channel_of = self.universe.series["channel"].tolist()
+        tied = [bool(self.universe.relation(place)) for place in range(self.universe.symbols)]
+        self._is_tied = [tied[place] for place in self.universe.series["instrument"].tolist()]
         self._last_ns = self.market.end_ns - EDGE_NS
         self._shuts = any(map(self._is_shut_after, range(len(self.market.blocks))))
         character = self.market.character
@@ -134,6 +138,7 @@ class Injection:
                 ("sequence", character.has_sequence),
                 ("sizes", character.has_sizes),
                 ("trades", character.trades * self.market.trade_share > 0),
+                ("relation", bool(self.universe.ties)),
             )
             if not has
         }
@@ -311,7 +316,8 @@ class Injection:
         places = len(self.universe.channels) if fault.scope == "channel" else len(self._series(fault))
         for place, start, stop in self._draw(fault, places, rng):
             channels, series = self._concerned(fault, place)
-            if not self._room.is_free(fault, channels, series, (start, stop)) or self._is_genuine(
+            kept = self._kept(fault, series)
+            if not self._room.is_free(fault, channels, kept, (start, stop)) or self._is_genuine(
                 events, channels, series, start, stop
             ):
                 continue
@@ -330,7 +336,7 @@ class Injection:
                 old = self.names[int(self.universe.series["symbol_code"][series[0]])]
                 self._renamed[old] = start, self.names[name]
             lasts = fault.lasts_s is not None
-            self._room.take(fault, channels, series, (start, stop) if lasts else (episode.span.onset, episode.span.end))
+            self._room.take(fault, channels, kept, (start, stop) if lasts else (episode.span.onset, episode.span.end))
             if lasts and stop > self._bounds[1] - NS_PER_SECOND:
                 # Its number is taken now; its label comes when it is over.
                 self._name(episode)
@@ -342,7 +348,13 @@ class Injection:
 
     def _series(self, fault: Fault) -> list[int]:
         """The series that a symbol's fault may befall."""
-        return self._spoken if fault.when_shut else self._lively
+        found = self._spoken if fault.when_shut else self._lively
+        if "relation" in fault.needs:
+            return [one for one in found if self._is_tied[one]]
+        if fault.is_genuine and fault.reach == "all":
+            # A leg that moves alone, and all its venues with it, is no genuine move but a relation that breaks.
+            return [one for one in found if not self._is_tied[one]]
+        return found
 
     def _concerned(self, fault: Fault, place: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """The channels and series of an episode at a place: a channel, or one of the series that say enough."""
@@ -359,10 +371,22 @@ class Injection:
         venues = self.universe.channels["venue"]
         return tuple(range(len(venues)) if fault.reach == "all" else np.flatnonzero(venues == venues[place]).tolist()), ()
 
+    def _kept(self, fault: Fault, series: tuple[int, ...]) -> tuple[int, ...]:
+        """The series that no other episode may have: of a relation all legs, or nothing would tell which of them left."""
+        if "relation" not in fault.needs:
+            return series
+        table = self.universe.series["instrument"]
+        legs = [place for place, _ in self.universe.relation(int(table[series[0]]))]
+        return tuple(np.flatnonzero(np.isin(table, legs)).tolist())
+
     def _is_genuine(self, events: list[Event], channels: tuple[int, ...], series: tuple[int, ...], start: int, stop: int) -> bool:
         """Whether a genuine event of these channels or this symbol, or one of all symbols, is near."""
         symbol = int(self.universe.series["instrument"][series[0]]) if series else -1
-        return not self.faults.inside_genuine and any(_is_near(event, channels, symbol, start, stop) for event in events)
+        # What moves a cross, or a leg of it, moves others, too.
+        near = (symbol,) if symbol < 0 else {symbol, *(place for place, _ in self.universe.moved_by(symbol))}
+        return not self.faults.inside_genuine and any(
+            _is_near(event, channels, one, start, stop) for event in events for one in near
+        )
 
     def _name(self, episode: Episode) -> str:
         """The id of an episode's label; a new one if it has none yet."""

@@ -12,6 +12,13 @@ from tickproof.tick import UNITS_PER_ONE
 Array = npt.NDArray[Any]
 
 
+class Tie(NamedTuple):
+    """A price that follows from others: at `place` it is the product of price^power over `legs`, each (place, power)."""
+
+    place: int
+    legs: tuple[tuple[int, float], ...]
+
+
 class Listing(NamedTuple):
     """Columns of some symbols, shape (n,).
 
@@ -24,6 +31,8 @@ class Listing(NamedTuple):
         Price step and round lot in units of 1e-9.
     odd : array
         Share of trades below a lot.
+    ties : tuple of Tie
+        Symbols whose price follows from others'.
     """
 
     names: list[str]
@@ -31,6 +40,7 @@ class Listing(NamedTuple):
     tick: Array
     lot: Array
     odd: Array
+    ties: tuple[Tie, ...] = ()
 
 
 def _log_even(count: int, low: float, high: float, rng: np.random.Generator) -> Array:
@@ -84,17 +94,41 @@ DOLLARS: dict[str, float] = {
 """What a unit of a currency was worth at the beginning of 2024, about; in the order in which currencies are quoted."""
 
 
+FIRST = ("EURUSD", "USDJPY", "EURJPY", "GBPUSD", "EURGBP", "AUDUSD", "USDCHF", "EURCHF")
+"""The pairs that even a small market has: three of them are crosses, whose legs come before them."""
+
+
 def pairs(count: int, _rng: np.random.Generator) -> Listing:
-    """Currency pairs, the dollar's first. Steps are a tenth of a pip: 0.00001, and 0.001 where one costs more than twenty."""
+    """Currency pairs, FIRST and the dollar's first; what a cross costs follows from the dollar prices of its currencies.
+
+    Steps are a tenth of a pip: 0.00001, and 0.001 where one costs more than twenty.
+    """
     names = list(DOLLARS)
     crosses = [(one, other) for place, one in enumerate(names) for other in names[place + 1 :]]
-    crosses.sort(key=lambda pair: "USD" not in pair)
+    order = {name: place for place, name in enumerate(FIRST)}
+    crosses.sort(key=lambda pair: order.get("".join(pair), len(order) + ("USD" not in pair)))
     # Beyond all pairs there are terms: the same pair for a later day.
     wanted = [(crosses[k % len(crosses)], k // len(crosses)) for k in range(count)]
     price = np.array([DOLLARS[one] / DOLLARS[other] for (one, other), _ in wanted])
     tick = np.where(price > 20.0, UNITS_PER_ONE // 1000, UNITS_PER_ONE // 100_000)
     lot = np.full(count, 100_000 * UNITS_PER_ONE)
-    return Listing([f"{a}{b}{f'.{term}W' if term else ''}" for (a, b), term in wanted], price, tick, lot, np.zeros(count))
+    listed = [f"{a}{b}{f'.{term}W' if term else ''}" for (a, b), term in wanted]
+    return Listing(listed, price, tick, lot, np.zeros(count), _triangles(wanted))
+
+
+def _triangles(wanted: list[tuple[tuple[str, str], int]]) -> tuple[Tie, ...]:
+    """The crosses among some pairs, each with its term, whose dollar pairs of that term are among them, too."""
+    places = {key: place for place, key in enumerate(wanted)}
+    ties = []
+    for place, (pair, term) in enumerate(wanted):
+        legs = []
+        for name, power in zip(pair, (1.0, -1.0), strict=True):
+            for dollar, sign in (((name, "USD"), power), (("USD", name), -power)):
+                if (dollar, term) in places:
+                    legs.append((places[dollar, term], sign))
+        if "USD" not in pair and len(legs) == len(pair):
+            ties.append(Tie(place, tuple(legs)))
+    return tuple(ties)
 
 
 def coins(count: int, rng: np.random.Generator) -> Listing:

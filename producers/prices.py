@@ -3,7 +3,7 @@
 Log price = beta × market + sector + own, Gaussian at 10 ms given a volatility that clusters, with small jumps. The logarithm of
 volatility is a sum of Ornstein-Uhlenbeck processes from seconds to hours, whose autocorrelation decays as slowly as volatility's
 (the multifractal random walk of Bacry, Delour and Muzy, Physical Review E 64 (2001) 026103, cut to five scales). One part is the
-symbol's, one the market's. Volatility drives activity and spreads; genuine events come on top.
+symbol's, one the market's. Volatility drives activity and spreads; genuine events come on top. A cross costs what its legs say.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from producers.genuine import NATURES, Event
 from producers.hours import HOUR_NS, Session
 from producers.market import Market
 from producers.universe import SECTORS, Array, Universe
-from tickproof.tick import NS_PER_MS, NS_PER_SECOND
+from tickproof.tick import NS_PER_MS, NS_PER_SECOND, UNITS_PER_ONE
 
 STEP_NS = 10 * NS_PER_MS
 """Spacing of the price path."""
@@ -125,8 +125,10 @@ class Prices:
             if event.place < 0:
                 moves += step[:, None] * self.universe.instruments["beta"]
             else:
-                moves[:, event.place] += step
+                base, as_far = self.universe.moved_by(event.place)[0]
+                moves[:, base] += as_far * step
         path = np.vstack([self.tail, self.tail[-1] + np.cumsum(moves, axis=0)])
+        self._tie(path)
         self.tail = path[-(HISTORY + 2) :].copy()
         path_start = start - (HISTORY + 2) * STEP_NS
         return Climate(
@@ -138,6 +140,12 @@ class Prices:
             width=usual * (0.7 + 0.3 * factor) * width,
         )
 
+    def _tie(self, path: Array) -> None:
+        """Make the log prices of crosses, in their price steps, what those of their legs say."""
+        step = np.log(self.universe.instruments["tick"] / UNITS_PER_ONE)
+        for tie in self.universe.ties:
+            path[:, tie.place] = sum(power * (path[:, leg] + step[leg]) for leg, power in tie.legs) - step[tie.place]
+
     def _excited(self, times: Array, events: list[Event]) -> tuple[Array, Array, Array, Array]:
         """What events do: factors on volatility, activity and width, and extra ticks a second, each of shape (times, symbols)."""
         shape = len(times), self.universe.symbols
@@ -146,7 +154,7 @@ class Prices:
             if event.is_channel:
                 continue
             nature = NATURES[event.kind]
-            column = slice(None) if event.place < 0 else slice(event.place, event.place + 1)
+            column = slice(None) if event.place < 0 else [place for place, _ in self.universe.moved_by(event.place)]
             strength = genuine.excitement(event, times)[:, None]
             for table, most in ((volatility, nature.volatility), (activity, nature.activity), (width, nature.width)):
                 table[:, column] = np.maximum(table[:, column], 1.0 + most * strength)

@@ -48,4 +48,12 @@ def reference(market: Market, labels: Iterable[Label] = ()) -> dict[str, Any]:
             for one in labels
             if one.kind == SPLIT
         ],
+        "relations": [
+            {
+                "name": f"{world.symbol(tie.place)} by its legs",
+                "constant": 1.0,
+                "legs": [{"symbol": world.symbol(place), "power": power} for place, power in (*tie.legs, (tie.place, -1.0))],
+            }
+            for tie in world.ties
+        ],
     }

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from producers.listings import Listing
+from producers.listings import Listing, Tie
 from producers.market import Market
 from producers.profiles import DEFAULT, PROFILES
 from tickproof.tick import UNITS_PER_ONE
@@ -81,6 +81,8 @@ class Universe:
         How much of a symbol's trading a venue has.
     aggregated : int
         How many venues, the last ones, put the prices of several sources together, so that their quotes cross.
+    ties : tuple of Tie
+        Instruments whose price follows from others'.
     """
 
     names: tuple[str, ...]
@@ -89,6 +91,7 @@ class Universe:
     channels: Array
     shares: Array
     aggregated: int = 0
+    ties: tuple[Tie, ...] = ()
 
     @property
     def symbols(self) -> int:
@@ -103,6 +106,24 @@ class Universe:
     def symbol(self, place: int) -> str:
         """The name of an instrument."""
         return self.names[len(self.channels) + self.venues + place]
+
+    def relation(self, place: int) -> tuple[tuple[int, float], ...]:
+        """The legs, with their powers, of the first relation that an instrument is in, it and the cross included; or none."""
+        for tie in self.ties:
+            legs = (*tie.legs, (tie.place, -1.0))
+            if any(leg == place for leg, _ in legs):
+                return legs
+        return ()
+
+    def moved_by(self, place: int) -> tuple[tuple[int, float], ...]:
+        """What moves with an instrument, and how many times as far: a leg's crosses, and with a cross its first leg."""
+        base, factor = place, 1.0
+        for tie in self.ties:
+            if tie.place == place:
+                base, power = tie.legs[0]
+                factor = 1.0 / power
+        crosses = ((tie.place, power * factor) for tie in self.ties for leg, power in tie.legs if leg == base)
+        return ((base, factor), *crosses)
 
     def series_of(self, rows: Array) -> Array:
         """The series of each row, −1 for rows without a symbol."""
@@ -141,7 +162,8 @@ def build(market: Market) -> Universe:
     channels["wander"] = 0.2 * bound
     shares = np.array([1.0, 0.8, 0.6, 0.45, 0.35, 0.3, 0.25, 0.2])[: market.venues]
     names = (*(f"{market.character.venues[venue]}.{line}" for venue, line in lines), *venues, *listing.names)
-    return Universe(names, instruments, _series(market, instruments, shares, rng), channels, shares, market.aggregated_venues)
+    series = _series(market, instruments, shares, rng)
+    return Universe(names, instruments, series, channels, shares, market.aggregated_venues, listing.ties)
 
 
 def _instruments(market: Market, listing: Listing, rng: np.random.Generator) -> Array:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pytest
 from rule_streams import of_two_symbols, on_grid, outside_again, rescaled, sliding, stuffed, taken_back, traded
 from streams import VENUES, Market, Scored, Scripted, Tape, at, check, level_that_holds, quoting, score, spike, trading, units
+from tied_streams import left, shown
 
 from jobs.local import Engine, EngineSettings
 from tickproof import rules
@@ -160,6 +161,7 @@ SHOWN: dict[str, tuple[Callable[[], Scored], Callable[[], Scored]]] = {
     "latency_spike": (lambda: lagging(200), lambda: lagging(20)),
     "out_of_session": (lambda: out_of_hours(25), lambda: out_of_hours(15)),
     "unknown_symbol": (lambda: listed("QQQ"), lambda: listed("ABC")),
+    "cross_break": (lambda: shown(left("EURUSD", ("V",))), lambda: shown(left("EURUSD", ("V",), end=30.5))),
     "silent": (lambda: paused(beats=False), lambda: trading_all_along()),
 }
 """Code -> a stream in which it stands, and a twin in which it must not."""

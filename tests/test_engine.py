@@ -298,7 +298,7 @@ def test_a_step_writes_to_nothing_that_it_was_given(small: Ticks) -> None:
     state = scoring.step(ShardState.new(), first, half, ShardSettings()).state
     names = (
         "instruments", "measures", "heads", "venues", "clocks", "channel_of", "shard", "accumulators", "symbols", "groups",
-        "market", "counted", "context", "features", "scores",
+        "market", "counted", "context", "features", "scores", "member_of", "marks", "members",
     )  # fmt: skip
     before = {name: getattr(state, name).tobytes() for name in names}
     packed, rows, block = state.tracker.pack(), second.rows.tobytes(), state.block.rows.tobytes()

@@ -43,7 +43,7 @@ CASES = [(profile, name) for profile in PROFILES for name, fault in FAULTS.items
 def lacks(profile: str) -> set[str]:
     """What the feeds of a profile have not."""
     market = PROFILES[profile]
-    has = {"sequence": market.has_sequence, "sizes": market.has_sizes, "trades": market.trades > 0}
+    has = {"sequence": market.has_sequence, "sizes": market.has_sizes, "trades": market.trades > 0, "relation": profile == "fx"}
     return {need for need in has if not has[need]}
 
 
@@ -54,6 +54,11 @@ def fits(profile: str, fault: Fault) -> bool:
 @cache
 def clean(profile: str) -> Ticks:
     return simulate_all(MARKETS[profile])[0]
+
+
+def symbols(ticks: Ticks) -> Any:
+    """The codes of the symbols that ticks are of."""
+    return np.unique(ticks.rows["symbol"][ticks.rows["symbol"] >= 0])
 
 
 def within(ticks: Ticks, found: Label) -> Any:
@@ -78,9 +83,10 @@ def test_what_a_profile_lacks_is_what_its_ticks_lack() -> None:
         kinds = np.unique(clean(profile).rows["kind"])
         found = {"sequence": bool(present & Present.SEQUENCE), "sizes": bool(present & (Present.BID_SZ | Present.ASK_SZ))}
         found["trades"] = Kind.TRADE in kinds
+        found["relation"] = {"EURUSD", "USDJPY", "EURJPY"} <= {clean(profile).names[code] for code in symbols(clean(profile))}
         assert {need for need in found if not found[need]} == lacks(profile)
     assert lacks("fx") == {"sequence", "sizes", "trades"}
-    assert not lacks("us-equity") | lacks("crypto")
+    assert lacks("us-equity") == lacks("crypto") == {"relation"}
 
 
 @pytest.mark.parametrize(("profile", "name"), CASES)

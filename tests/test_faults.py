@@ -25,8 +25,8 @@ from tickproof.tick import NS_PER_SECOND, Kind, Present, Ticks, concat
 # Short and busy; few genuine events, so that there is room. Two blocks, one of them full.
 MARKET = Market(seed=21, minutes=0.5, symbols=40, news_per_minute=2, market_news_per_minute=0, illiquid_share=0.05)
 PER_KIND = 4
-OPEN = [name for name, fault in FAULTS.items() if not fault.when_shut]
-"""Entries for a market that is always open, as this one is."""
+OPEN = [name for name, fault in FAULTS.items() if not fault.when_shut and "relation" not in fault.needs]
+"""Entries for a market that is always open, and whose prices are not tied to each other, as this one's are."""
 WORLD = universe.build(MARKET)
 # All that a tick says, apart from the numbers that later faults of a channel may shift.
 CONTENT = [

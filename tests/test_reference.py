@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from jobs.local import Engine, EngineSettings
 from jobs.reference_file import load
+from producers.recordings.known import merged
 from tickproof.errors import SettingsError
 from tickproof.finding import names_of
 from tickproof.reference import NOTHING, Reference, parse
@@ -131,3 +133,78 @@ def test_sides_merge_where_it_is_said() -> None:
 
 def test_settings_hold_a_reference() -> None:
     assert dataclasses.replace(EngineSettings(), reference=NOTHING) == EngineSettings()
+
+
+TRIANGLE = [{"symbol": "EURUSD"}, {"symbol": "USDJPY"}, {"symbol": "EURJPY", "power": -1}]
+
+
+def test_relations_are_read_as_json_and_as_toml(tmp_path: Path) -> None:
+    (tmp_path / "r.json").write_text(json.dumps({"relations": [{"name": "t", "constant": 1, "legs": TRIANGLE}]}))
+    (tmp_path / "r.toml").write_text(
+        '[[relations]]\nname = "t"\nconstant = 1.0\n'
+        'legs = [{symbol = "EURUSD"}, {symbol = "USDJPY"}, {symbol = "EURJPY", power = -1}]\n'
+    )
+    assert load(tmp_path / "r.json") == load(tmp_path / "r.toml")
+    (relation,) = load(tmp_path / "r.json").relations
+    assert (relation.constant, relation.tolerance_bp) == (1.0, 0.0)
+    assert [(leg.symbol, leg.venue, leg.power) for leg in relation.legs] == [
+        ("EURUSD", None, 1.0), ("USDJPY", None, 1.0), ("EURJPY", None, -1.0),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("relation", "place"),
+    [
+        ({"name": "t", "legs": TRIANGLE[:1]}, "relations.0.legs"),
+        ({"name": "", "legs": TRIANGLE}, "relations.0.name"),
+        ({"name": "t", "legs": TRIANGLE, "constant": 0}, "relations.0.constant"),
+        ({"name": "t", "legs": TRIANGLE, "constant": float("inf")}, "relations.0.constant"),
+        ({"name": "t", "legs": TRIANGLE, "tolerance_bp": -1}, "relations.0.tolerance_bp"),
+        ({"name": "t", "legs": [*TRIANGLE, {"power": 1}]}, "relations.0.legs.3.symbol"),
+        ({"name": "t", "legs": TRIANGLE, "tolerance": 1}, "relations.0.tolerance"),
+    ],
+)
+def test_a_relation_that_is_none_is_said_to_be(relation: dict[str, object], place: str) -> None:
+    with pytest.raises(SettingsError, match=f"r.toml: {place}: "):
+        parse({"relations": [relation]}, "r.toml")
+
+
+def test_everything_wrong_with_relations_is_listed_at_once() -> None:
+    listed = [{"symbol": f"S{k}"} for k in range(10)]
+    twice = [{"symbol": "S1"}, {"symbol": "S1", "venue": "V"}, {"symbol": "S2", "power": 0}]
+    wrong = {
+        "instruments": listed,
+        "sessions": {"V": "NONE"},
+        "relations": [{"name": "t", "legs": TRIANGLE}, {"name": "t", "legs": twice}],
+    }
+    with pytest.raises(SettingsError) as error:
+        parse(wrong, "r.toml")
+    said = str(error.value)
+    for found in (
+        "calendar NONE",
+        "2 are named t",
+        "relations.0 (t): found symbol EURUSD",
+        "relations.0 (t): found symbol USDJPY",
+        "relations.1 (t): found S1 in 2 legs",
+        "relations.1 (t): found power 0",
+    ):
+        assert found in said
+    assert "\n" not in said
+    # Legs of one symbol on different venues are a relation, and symbols need no list.
+    parse(
+        {"relations": [{"name": "t", "legs": [{"symbol": "S1", "venue": "V"}, {"symbol": "S1", "venue": "W", "power": -1}]}]}, "r"
+    )
+
+
+def test_legs_of_a_relation_share_a_shard_with_each_other_and_with_their_peers() -> None:
+    data = {"relations": [{"name": "t", "legs": TRIANGLE}], "instruments": [{"symbol": "USDJPY", "peers": ["USDCHF"]}]}
+    reference = parse(data, "r")
+    assert reference.groups() == dict.fromkeys(("EURJPY", "EURUSD", "USDCHF", "USDJPY"), "EURJPY")
+    # They do not move alike: the legs of a relation are not peers.
+    assert reference.peer_groups == {"USDCHF": "USDCHF", "USDJPY": "USDCHF"}
+
+
+def test_relations_of_two_sources_are_kept(tmp_path: Path) -> None:
+    one, other = ({"relations": [{"name": name, "legs": TRIANGLE}]} for name in ("t", "u"))
+    both = merged(parse(one | {"relations": [*one["relations"], *other["relations"]]}, "r"), parse(other, "r"))
+    assert [relation.name for relation in both.relations] == ["t", "u"]

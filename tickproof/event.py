@@ -71,6 +71,7 @@ UNITS: dict[int, str] = {
         "burst": "messages",
         "out_of_session": "",
         "unknown_symbol": "",
+        "cross_break": "price",
         "late_tick": "ns",
     }.items()
 }

@@ -12,6 +12,7 @@ from tickproof.event import ANNOUNCED, MOMENT, OPENS
 from tickproof.evidence import of_tick, verbatim
 from tickproof.features import INDEX, NAMES
 from tickproof.finding import CODES, RULE_SCORE, Contribution, Finding, Quality, fact_score
+from tickproof.reference import Relation
 from tickproof.sessions import is_shut
 from tickproof.shard import ShardState
 from tickproof.tick import UNITS_PER_ONE, Array, Ticks
@@ -117,7 +118,8 @@ def observe_verdicts(
                 member,
                 lambda row=row: _evidence(block, row, settings.lookahead_ns),  # type: ignore[misc]
                 lambda row=row, score=float(verdict["final_score"]): Why(  # type: ignore[misc]
-                    _contributions(settings, score, features[row]), _corroboration(context[row], features[row])
+                    _contributions(settings, score, features[row]),
+                    _corroboration(context[row], features[row], state.reference.relations),
                 ),
             )
     return findings
@@ -157,9 +159,13 @@ def _contributions(settings: ShardSettings, score: float, features: Array) -> tu
     return tuple(Contribution(NAMES[k], round(float(features[k]), 6), round(float(parts[k]) / whole, 4)) for k in first)
 
 
-def _corroboration(context: Array, features: Array) -> tuple[str, ...]:
-    """What other sources, or the venue's own later ticks, say of a price."""
+def _corroboration(context: Array, features: Array, relations: tuple[Relation, ...]) -> tuple[str, ...]:
+    """What other sources, the venue's own later ticks, or the other legs of a relation, say of a price."""
     said = []
+    if context["relation"]:
+        relation = relations[context["relation"] - 1]
+        legs = " ".join(f"{leg.symbol}{f'@{leg.venue}' if leg.venue else ''}^{leg.power:g}" for leg in relation.legs)
+        said.append(f"the other legs of {relation.name} ({legs}) disagree")
     others, count = float(context["others"]), features[INDEX["sources"]]
     if context["watch"] and math.isfinite(others) and count > 0:
         stand = "agrees" if context["supported"] == _SHARED else "disagrees"

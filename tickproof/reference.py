@@ -1,8 +1,28 @@
-"""Reference data: what a person knows of channels and instruments, and tickproof then need not learn. Optional everywhere."""
+"""Reference data: what a person knows of channels and instruments, and tickproof then need not learn. Optional everywhere.
+
+A file is JSON or TOML with any of these tables:
+
+- `channels`: name -> `sequence`, `sides`, `feed`, `line`, `sentinels` (see `Channel`);
+- `instruments`: a list of `symbol`, `venue`, `channel`, `tick`, `lot`, `may_cross`, `may_be_negative`, `peers`
+  (see `Instrument`);
+- `sessions`: venue -> a calendar's code, or pairs (open, close) in ns;
+- `actions`: a list of `symbol`, `ts`, `kind`, `ratio` (see `Action`);
+- `relations`: a list of `name`, `legs`, `constant`, `tolerance_bp` (see `Relation`): prices that are tied to each other. In TOML:
+
+      [[relations]]
+      name = "EURJPY"                      # EURUSD x USDJPY / EURJPY = 1
+      constant = 1.0
+      legs = [{symbol = "EURUSD"}, {symbol = "USDJPY"}, {symbol = "EURJPY", power = -1}]
+
+      [[relations]]
+      name = "SPY over ES"                 # a ratio that is learnt
+      legs = [{symbol = "SPY", venue = "ARCX"}, {symbol = "ESZ4", power = -1}]
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -19,6 +39,7 @@ class _Strict(BaseModel):
 
 _Positive = Annotated[int, Field(gt=0, lt=2**63)]
 _Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+_Power = Annotated[float, Field(ge=-100, le=100, allow_inf_nan=False)]
 
 
 class Channel(_Strict):
@@ -59,6 +80,28 @@ class Action(_Strict):
     ratio: float = Field(gt=0)
 
 
+class Leg(_Strict):
+    """One side of a relation: a symbol on one venue, or (without `venue`) on each, held against what its venues agree on."""
+
+    symbol: str
+    venue: str | None = None
+    power: _Power = 1.0
+
+
+class Relation(_Strict):
+    """Prices that are tied to each other: the product of price^power over the legs is `constant`; None: it is learnt.
+
+    A triangle of currencies (EURUSD^1 USDJPY^1 EURJPY^-1 = 1), a pair and its inverse (both powers 1), a fund against its basket
+    or a future (1 and -1, learnt), a cross-listed share against its home price and the currency. Prices are those before any of
+    the `actions`. Off by `tolerance_bp` basis points is no break, whatever the spreads are.
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    legs: Annotated[tuple[Leg, ...], Field(min_length=2)]
+    constant: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    tolerance_bp: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+
+
 LISTED_FROM = 10
 """Symbols that name no channel and are a listing all the same; fewer are instruments about which there is something to say."""
 
@@ -70,6 +113,7 @@ class Reference(_Strict):
     instruments: tuple[Instrument, ...] = ()
     sessions: dict[str, str | tuple[tuple[int, int], ...]] = Field(default_factory=dict)
     actions: tuple[Action, ...] = ()
+    relations: tuple[Relation, ...] = ()
 
     def feeds(self) -> dict[str, str]:
         """Feed by channel, of the channels that name one."""
@@ -110,23 +154,35 @@ class Reference(_Strict):
 
     @cached_property
     def peer_groups(self) -> dict[str, str]:
+        """Symbol -> the first of the names of its peers, direct or not: they move alike."""
+        return _joined((one.symbol, *one.peers) for one in self.instruments if one.peers)
+
+    @cached_property
+    def shard_groups(self) -> dict[str, str]:
         """What `groups` gives, computed once."""
         return self.groups()
 
     def groups(self) -> dict[str, str]:
-        """Symbol -> the name that its shard goes by: symbols that are peers, directly or not, share the first of their names."""
-        parent: dict[str, str] = {}
+        """Symbol -> the name that its shard goes by: peers and legs of one relation, directly or not, share the first name."""
+        peers = ((one.symbol, *one.peers) for one in self.instruments if one.peers)
+        return _joined((*peers, *(tuple(leg.symbol for leg in one.legs) for one in self.relations)))
 
-        def root(name: str) -> str:
-            while parent.setdefault(name, name) != name:
-                name = parent[name]
-            return name
 
-        for one in self.instruments:
-            for peer in one.peers:
-                low, high = sorted((root(one.symbol), root(peer)))
-                parent[high] = low
-        return {name: root(name) for name in sorted(parent)}
+def _joined(together: Iterable[tuple[str, ...]]) -> dict[str, str]:
+    """Name -> the first, by the alphabet, of all names that are directly or indirectly together with it."""
+    parent: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while parent.setdefault(name, name) != name:
+            parent[name] = parent[parent[name]]
+            name = parent[name]
+        return name
+
+    for first, *others in together:
+        for other in others:
+            low, high = sorted((root(first), root(other)))
+            parent[high] = low
+    return {name: root(name) for name in sorted(parent)}
 
 
 def parse(data: Mapping[str, Any], source: str) -> Reference:
@@ -143,11 +199,35 @@ def parse(data: Mapping[str, Any], source: str) -> Reference:
         wrong = [f"{'.'.join(map(str, one['loc'])) or 'top level'}: {one['msg']}" for one in error.errors()]
         raise SettingsError(f"{source}: {'; '.join(wrong)}") from error
     unknown = unknown_codes(reference.sessions)
+    problems = _of_relations(reference)
     if unknown:
-        raise SettingsError(
-            f"{source}: sessions: found calendar {', '.join(unknown)}, expected a code such as XNYS, or [[open, close], …] in ns"
-        )
+        found = ", ".join(unknown)
+        problems.insert(0, f"sessions: found calendar {found}, expected a code such as XNYS, or [[open, close], …] in ns")
+    if problems:
+        raise SettingsError(f"{source}: {'; '.join(problems)}")
     return reference
+
+
+def _of_relations(reference: Reference) -> list[str]:
+    """What is wrong with relations that are well formed, each by itself."""
+    problems = []
+    named = Counter(one.name for one in reference.relations)
+    problems += [f"relations: {count} are named {name}, give each its own name" for name, count in named.items() if count > 1]
+    is_listing = bool(reference.listings or reference.anywhere)
+    listed = {one.symbol for one in reference.instruments}
+    for place, relation in enumerate(reference.relations):
+        where = f"relations.{place} ({relation.name})"
+        venues: dict[str, list[str | None]] = {}
+        for leg in relation.legs:
+            venues.setdefault(leg.symbol, []).append(leg.venue)
+        for symbol, names in venues.items():
+            if len(names) > 1 and (None in names or len(set(names)) < len(names)):
+                problems.append(f"{where}: found {symbol} in {len(names)} legs, expected one, or legs of different venues")
+            if is_listing and symbol not in listed:
+                problems.append(f"{where}: found symbol {symbol}, expected one of instruments; list it there or take the leg out")
+        if any(leg.power == 0 for leg in relation.legs):
+            problems.append(f"{where}: found power 0, expected another; take the leg out")
+    return problems
 
 
 NOTHING = Reference()

@@ -1,10 +1,11 @@
-"""Reference data as arrays for the kernels: placeholders by channel, tick sizes by price, splits.
+"""Reference data as arrays for the kernels: placeholders by channel, tick sizes by price, splits, relations of prices.
 
 An instrument refers to its rows by number, row 0 being what holds where the reference says nothing.
 """
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -33,6 +34,10 @@ BAND = np.dtype([("above", "<i8"), ("tick", "<i8")])
 """From the price `above` on, prices are multiples of `tick`; both in 1e-9."""
 ACTION = np.dtype([("ts", "<i8"), ("shift", "<f8")])
 """From event time `ts` on, log prices are `shift` more."""
+RELATION = np.dtype([("first", "<i4"), ("count", "<i4"), ("constant", "<f8"), ("tolerance", "<f8")])
+"""Where a relation's legs are; its constant (NaN: to be learnt) and tolerance, logarithms, of prices in units of 1e-9."""
+LEG = np.dtype([("relation", "<i4"), ("mark", "<i4"), ("power", "<f8")])
+"""One leg: `mark` is the number of the price that its symbol has, on the leg's venue or on all, see `marking.MARK`."""
 
 
 def usual_placeholders() -> tuple[npt.NDArray[np.int64], tuple[int, int, int]]:
@@ -53,20 +58,28 @@ class Tables(NamedTuple):
         Tick sizes, the bands of one instrument together, from the highest price down.
     actions : array of ACTION
         By symbol and time; row 0 and the row behind a symbol's last one are at the end of time.
+    relations, legs : arrays of RELATION and LEG
+        The legs of one relation together.
     """
 
     placeholders: npt.NDArray[np.int64]
     lists: npt.NDArray[np.int64]
     bands: Array
     actions: Array
+    relations: Array
+    legs: Array
 
 
 class Index(NamedTuple):
-    """Where an instrument's rows are: its channel's list of placeholders, (first, number) of its bands, its first action."""
+    """Where an instrument's rows are: its channel's list of placeholders, (first, number) of its bands, its first action.
+
+    `marks` are the (symbol, venue) whose prices are legs of relations, by number; venue None: all venues.
+    """
 
     lists: dict[str, int]
     bands: dict[Instrument, tuple[int, int]]
     actions: dict[str, int]
+    marks: dict[tuple[str, str | None], int]
 
 
 def build(reference: Reference) -> tuple[Tables, Index]:
@@ -96,10 +109,26 @@ def build(reference: Reference) -> tuple[Tables, Index]:
             if one.symbol == symbol
         ]
         actions.append((I64_MAX, 0.0))
+    relations, legs, marks = _relations(reference)
     tables = Tables(
         np.array(values, np.int64),
         np.column_stack([np.array(starts, np.int64), np.array([*floors, I64_MAX], np.int64)]),
         np.array(bands, BAND),
         np.array(actions, ACTION),
+        relations,
+        legs,
     )
-    return tables, Index(lists, of_instrument, of_symbol)
+    return tables, Index(lists, of_instrument, of_symbol, marks)
+
+
+def _relations(reference: Reference) -> tuple[Array, Array, dict[tuple[str, str | None], int]]:
+    marks: dict[tuple[str, str | None], int] = {}
+    relations: list[tuple[int, int, float, float]] = []
+    legs: list[tuple[int, int, float]] = []
+    for number, one in enumerate(reference.relations):
+        # Prices are integers of 1e-9.
+        unit = sum(leg.power for leg in one.legs) * math.log(UNITS_PER_ONE)
+        constant = math.nan if one.constant is None else math.log(one.constant) + unit
+        relations.append((len(legs), len(one.legs), constant, one.tolerance_bp * 1e-4))
+        legs += [(number, marks.setdefault((leg.symbol, leg.venue), len(marks)), leg.power) for leg in one.legs]
+    return np.array(relations, RELATION), np.array(legs, LEG), marks

@@ -52,6 +52,10 @@ RULES: tuple[Rule, ...] = (
     Rule("frozen", "quotes go on and repeat a price that the other venues have left, against the venue's habit of following"),
     Rule("stale_book", "trade after trade prints outside a quote that stands still, against the venue's habit"),
     Rule("burst", "many times the busiest second so far on one venue alone, and prices stand still"),
+    Rule(
+        "cross_break",
+        "a leg of a relation leaves the others, beyond spreads and 10 scales of the residual, and does not come back",
+    ),
     Rule("genuine_move", "12 scales and 25 bp from the level, shared by other venues"),
 )
 
@@ -147,6 +151,7 @@ CONTEXT = np.dtype(
         ("final_bits", "<u8"),
         ("instrument", "<i4"),
         ("run", "<i4"),
+        ("relation", "<i4"),
         ("rule", "u1"),
         ("base", "u1"),
         ("final_rule", "u1"),
@@ -162,7 +167,7 @@ CONTEXT = np.dtype(
 """What is remembered of a tick until it is final: its log price `x`, the `level` and `limit` it was held against, the median of
 the `others`, the spread `ratio`, how many ticks its instrument had `accepted`, and the quality that rules give: `base` by those
 that do not judge the price, `rule` and `final_rule` by all. `noted` are bits of codes, one on, whose `values` (measured,
-threshold, reference) are not those of the price; see `note`."""
+threshold, reference) are not those of the price; see `note`. `relation` is the number of the relation that is broken, one on."""
 
 UNREFUTED = 3
 """In `supported` of CONTEXT: nobody else has spoken since, and the price did not snap back."""

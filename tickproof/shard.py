@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tickproof import measures, measures_market, rolling, rules, shard_kernel, share, silence
+from tickproof import crosses, marking, measures, measures_market, rolling, rules, shard_kernel, share, silence
 from tickproof.features import NAMES
 from tickproof.records import copied
 from tickproof.reference import NOTHING, Reference
@@ -68,7 +68,9 @@ def _table(name: str) -> property:
     return property(get, put)
 
 
-EMPTY = dict.fromkeys(("instruments", "measures", "accumulators", "channel_of", "symbols", "groups"), 0) | {"heads": -1}
+EMPTY = dict.fromkeys(("instruments", "measures", "accumulators", "channel_of", "member_of", "symbols", "groups"), 0) | {
+    "heads": -1
+}
 """Tables that grow, and what their integers hold that nobody has written to."""
 
 
@@ -89,6 +91,8 @@ class ShardState:
     shard: Array
     market: Array
     minutes: Array
+    marks: Array
+    members: Array
     tracker: Tracker
     block: Ticks
     context: Array
@@ -105,6 +109,7 @@ class ShardState:
     measures = _table("measures")
     accumulators = _table("accumulators")
     channel_of = _table("channel_of")
+    member_of = _table("member_of")
     heads = _table("heads")
     symbols = _table("symbols")
     groups = _table("groups")
@@ -118,6 +123,7 @@ class ShardState:
             "measures": np.zeros(1, measures.MEASURE),
             "accumulators": np.zeros(1, ACCUMULATOR),
             "channel_of": np.zeros(1, np.int64),
+            "member_of": np.zeros(1, np.int64),
             "heads": np.full(1, -1, np.int64),
             "symbols": np.zeros(1, measures_market.SYMBOL),
             "groups": np.zeros(1, measures_market.GROUP),
@@ -130,6 +136,8 @@ class ShardState:
             shard=np.zeros(1, shard_kernel.SHARD),
             market=np.zeros(1, measures_market.MARKET),
             minutes=np.zeros(1, share.MINUTE),
+            marks=np.zeros(len(index.marks), marking.MARK),
+            members=np.zeros(0, crosses.MEMBER),
             tracker=Tracker(rules.VERSION, model_version, reference.feeds()),
             block=empty(),
             context=np.zeros(0, rules.CONTEXT),
@@ -170,6 +178,8 @@ class ShardState:
             copied(self.shard),
             copied(self.market),
             copied(self.minutes),
+            copied(self.marks),
+            copied(self.members),
             self.tracker.copy(),
             self.block,
             self.context,
@@ -188,7 +198,9 @@ class ShardState:
         known = max(self.count, 1)
         scratch = np.empty(rolling.MAX_OTHERS)
         measured = self.measures, self.symbols, self.groups, self.market
-        return self.instruments[:known], self.heads, self.venues, self.clocks, self.shard, scratch, measured, self.switches
+        crossing = self.members, self.marks, self.switches.legs, self.switches.relations, self.switches.actions
+        tied = self.member_of, crossing
+        return self.instruments[:known], self.heads, self.venues, self.clocks, self.shard, scratch, measured, self.switches, tied
 
 
 def begin(state: ShardState, block: Ticks, before_ns: int) -> tuple[ShardState, tuple[Array, Array, Array, Array]]:
@@ -234,6 +246,8 @@ def begin(state: ShardState, block: Ticks, before_ns: int) -> tuple[ShardState, 
     new = (known >= 0) & (work.instruments["known"][known] == 0)
     for k in np.flatnonzero(new).tolist():
         _register(work, int(known[k]), int(symbols[k]), int(channel_table[channels[first[k]]]))
+    if work.index.marks:
+        _tie(work, known[new], symbols[new])
     work.clocks = _grown(work.clocks, len(registry.channels))
     work.minutes = _grown(work.minutes, work.count)
     instrument_of, channel_of_row = np.full(len(block), -1, np.int64), np.zeros(len(block), np.int64)
@@ -303,6 +317,21 @@ def _register(state: ShardState, index: int, symbol: int, channel: int) -> None:
     channel_known = reference.channels.get(registry.channels[channel])
     one["merges"] = channel_known is not None and channel_known.sides == "merge"
     state.heads[symbol] = index
+
+
+def _tie(state: ShardState, instruments: npt.NDArray[np.int64], symbols: npt.NDArray[np.int64]) -> None:
+    """Make new instruments members of the relations that they are legs of."""
+    marks, actions = state.index.marks, state.index.actions
+    newcomers = []
+    for instrument, symbol in zip(instruments.tolist(), symbols.tolist(), strict=True):
+        venue_name, symbol_name = state.registry.instruments[instrument]
+        for venue in (None, venue_name):
+            if (symbol_name, venue) in marks:
+                mark = state.marks[marks[symbol_name, venue]]
+                mark["symbol"], mark["action"] = symbol + 1, actions.get(symbol_name, 0)
+                mark["alone"] = 0 if venue is None else instrument + 1
+                newcomers.append((instrument, marks[symbol_name, venue]))
+    state.members = crosses.enlisted(state.members, state.member_of, state.switches.legs, newcomers)
 
 
 def _grown(array: Array, size: int) -> Array:

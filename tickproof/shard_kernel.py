@@ -7,7 +7,20 @@ import math
 import numba as nb
 import numpy as np
 
-from tickproof import corrections, grid, measures, message_rules, price_rules, priced, rolling, rules, silence, sizes, still
+from tickproof import (
+    corrections,
+    crosses,
+    grid,
+    measures,
+    message_rules,
+    price_rules,
+    priced,
+    rolling,
+    rules,
+    silence,
+    sizes,
+    still,
+)
 from tickproof.event import ANNOUNCED
 from tickproof.features import INDEX
 from tickproof.finding import BY_NAME
@@ -181,7 +194,7 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
     tags : (instrument of each row or -1, channel of each row, 1 where a row only shows life; channel by instrument)
     context, features : arrays of CONTEXT, shape (n,), and float64, shape (n, features)
     state : (INSTRUMENT by instrument, first instrument by symbol, VENUE by venue, CLOCK by channel, one SHARD, scratch,
-        (MEASURE, SYMBOL, GROUP, one MARKET), Tables)
+        (MEASURE, SYMBOL, GROUP, one MARKET), Tables, (first member by instrument, what `crosses.follow` takes))
     times : array of TIMES of one
     events : array of EVENT
 
@@ -190,8 +203,9 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
     (first row that is not final, number of events)
     """
     instrument_of, row_channel, life, channel_of = tags
-    instruments, heads, venues, clocks, shards, scratch, (measured, symbols, groups, markets), switches = state
-    placeholders, lists, bands, actions = switches
+    instruments, heads, venues, clocks, shards, scratch, (measured, symbols, groups, markets), switches, tied = state
+    placeholders, lists, bands, actions, _, _ = switches
+    member_of, crossing = tied
     shared_state = (instruments, heads, venues, scratch)
     shard, market = shards[0], markets[0]
     lookahead, horizon, final = times[0].lookahead, times[0].horizon, times[0].final
@@ -260,6 +274,8 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
             else:
                 priced.judge(row, now, late, mine, features[i], one, shared_state)
             measures.learn(row, seen, one, measured[k], factors, before)
+            if member_of[k] > 0:
+                crosses.follow(row, now, mine, one, (member_of[k] - 1, late), (shared_state, crossing))
             venue = venues[one.venue]
             if venue.told != 7:
                 n = _habits(i, k, now, venue, one.level, (events, n))
