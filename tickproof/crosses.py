@@ -269,7 +269,7 @@ def _judge(member, at, state, shared_state, crossing):  # type: ignore[no-untype
     if away * member.away <= 0.0 or abs(away) <= member.limit or _is_denied(member, first, members):
         return
     instruments, heads, _, scratch = shared_state
-    middle, sources, _, _ = rolling.others(instruments, heads[state.symbol], member.instrument, member.since + 1, scratch)
+    middle, sources, _, _ = rolling.others(instruments, heads[state.symbol], member.instrument, member.since + 1, x, scratch)
     shared = sources == 0 or abs(x - middle) <= AGREES * abs(away / member.power)
     # What one venue has shown to be the market's is so on those that share it, too.
     mine = marks[member.mark]
