@@ -85,7 +85,7 @@ def test_faults_of_crossed_sides_keep_away_from_a_venue_that_aggregates() -> Non
 def test_what_is_known_beforehand_says_which_venue_may_cross() -> None:
     known = Reference.model_validate(reference(FX))
     symbol = universe.build(FX).symbol(0)
-    for venue, expected in (("XCUR", None), ("WCUR", True)):
+    for venue, expected in (("XCUR", False), ("WCUR", True)):
         one = known.instrument(venue, symbol)
         assert one is not None
         assert one.may_cross is expected
