@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
 
 from tickproof import measures_market, rules
 from tickproof.features import INDEX
+from tickproof.kernel import kernel
 from tickproof.measures_market import season_of
 from tickproof.rolling import SIZE_FLOOR, WARM, effective_scale
 from tickproof.tick import Kind, Present
@@ -114,7 +114,7 @@ _MARKET, _MARKET_RESIDUAL = INDEX["market_move"], INDEX["market_residual"]
 _PEERS, _PEER_RESIDUAL = INDEX["peer_move"], INDEX["peer_residual"]
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def look(row, seen, one, mine, factors, features):  # type: ignore[no-untyped-def]
     """Write the features of a tick, and learn when it came.
 
@@ -170,7 +170,7 @@ def look(row, seen, one, mine, factors, features):  # type: ignore[no-untyped-de
     )
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _arrive(seen, one, mine, features):  # type: ignore[no-untyped-def]
     """Rates over time, and the time since the last tick as a self-exciting process sees it; moves the windows on.
 
@@ -219,7 +219,7 @@ def _arrive(seen, one, mine, features):  # type: ignore[no-untyped-def]
     mine.arrivals = min(mine.arrivals + 1, FULL)
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _pass(mine, part, count):  # type: ignore[no-untyped-def]
     """Empty the parts of the slow windows that time has passed over."""
     for k in range(count):
@@ -228,7 +228,7 @@ def _pass(mine, part, count):  # type: ignore[no-untyped-def]
         mine.sums[place] = mine.squares[place] = 0.0
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _anchor(mine, anchor):  # type: ignore[no-untyped-def]
     """Count offsets from another price, so that they stay small."""
     shift = anchor - mine.anchor
@@ -246,7 +246,7 @@ def _anchor(mine, anchor):  # type: ignore[no-untyped-def]
         mine.sums[k] = total - n * shift
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _prices(seen, one, scale, mine, market, features):  # type: ignore[no-untyped-def]
     """The price against windows over counts and over time, decaying means, its own steps and its own runs."""
     _, x, i = seen
@@ -288,7 +288,7 @@ def _prices(seen, one, scale, mine, market, features):  # type: ignore[no-untype
         features[i, _EXPECTED] = (market.changes - mine.mark) / max(mine.market_gap, 1.0)
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _against_steps(step, mine):  # type: ignore[no-untyped-def]
     """A step against the instrument's own: the share of steps in its bin and above, and its ratio to their 95 % quantile."""
     own = step_bin(math.frexp(step)[1])
@@ -304,7 +304,7 @@ def _against_steps(step, mine):  # type: ignore[no-untyped-def]
     return tail / total, step / BIN_MIDDLES[k]
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _market(seen, one, scale, factors, features):  # type: ignore[no-untyped-def]
     """Moves of the shard's other symbols and of peers, and the symbol's own over them."""
     second, x, i = seen
@@ -319,7 +319,7 @@ def _market(seen, one, scale, factors, features):  # type: ignore[no-untyped-def
         features[i, _PEER_RESIDUAL] = own - peers
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _sides(row, seen, one, mine, features):  # type: ignore[no-untyped-def]
     """A quote's spread against that of the last minute; a trade's place within fresh quotes of earlier stamps."""
     now, _, i = seen
@@ -333,12 +333,12 @@ def _sides(row, seen, one, mine, features):  # type: ignore[no-untyped-def]
         features[i, _POSITION] = min(max(position, -100.0), 100.0)
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@kernel(error_model="numpy", inline="always")
 def _spread(bid, ask):  # type: ignore[no-untyped-def]
     return 2.0 * (float(ask) - float(bid)) / (float(ask) + float(bid))
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _log_size(row):  # type: ignore[no-untyped-def]
     """Log size of a trade or of a quote's larger side, at least 0; NaN where there is none."""
     if row.kind == _TRADE:
@@ -351,7 +351,7 @@ def _log_size(row):  # type: ignore[no-untyped-def]
     return math.log(max(float(largest), 1.0)) if largest >= 0 else np.nan
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def learn(row, seen, one, mine, factors, before):  # type: ignore[no-untyped-def]
     """Move the references by a tick that the rules accepted; `before` is what `look` gave, the others as there."""
     now, x, _ = seen
@@ -388,7 +388,7 @@ def learn(row, seen, one, mine, factors, before):  # type: ignore[no-untyped-def
         _learn_lag(1e-6 * float(row.ts_recv - row.ts_event), mine)
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _restart(mine, price):  # type: ignore[no-untyped-def]
     """Begin with a level: nothing is known of prices but this one."""
     mine.anchor = price
@@ -402,7 +402,7 @@ def _restart(mine, price):  # type: ignore[no-untyped-def]
     mine.last_return = 0.0
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _step(step, mine, market):  # type: ignore[no-untyped-def]
     """Learn a return: variances, and if the price changed, steps, their autocorrelation and what a run is."""
     if abs(step) < STILL:
@@ -428,7 +428,7 @@ def _step(step, mine, market):  # type: ignore[no-untyped-def]
     mine.run = 1
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _remember(y, part, mine):  # type: ignore[no-untyped-def]
     """Put a price into the windows over counts and over time."""
     value = np.float32(y)
@@ -446,7 +446,7 @@ def _remember(y, part, mine):  # type: ignore[no-untyped-def]
         mine.squares[part] += y * y
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _learn_size(kind, size, slot, mine, market):  # type: ignore[no-untyped-def]
     """Learn a log size, and what its time of day has to do with it."""
     if mine.sizes[kind] >= WARM:
@@ -456,7 +456,7 @@ def _learn_size(kind, size, slot, mine, market):  # type: ignore[no-untyped-def]
     mine.size[kind] += (1.0 / count if count < SIZE_MEMORY else 1.0 / SIZE_MEMORY) * (size - mine.size[kind])
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _learn_lag(lag_ms, mine):  # type: ignore[no-untyped-def]
     """Learn how late a message came: mean and mean absolute deviation, of which one message moves little."""
     away = lag_ms - mine.lag_ms

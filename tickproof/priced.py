@@ -10,6 +10,7 @@ import numpy as np
 from tickproof import apart, corrections, feature_kernel, grid, message_rules, naming, price_rules, rolling, rules, sizes, still
 from tickproof.features import INDEX
 from tickproof.finding import BY_NAME
+from tickproof.kernel import kernel
 from tickproof.rolling import accept, effective_scale, learn_spread, others, see, settle, share_shift
 
 STUB_RATIO = 2
@@ -29,7 +30,7 @@ _WIDE, _ELSEWHERE = BY_NAME["wide_spread"].bit, rules.CROSSED | rules.COPY | rul
 """What must not be learnt from: the price is wrong, or the message is."""
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def judge(row, now, late, context, features, state, shared_state):  # type: ignore[no-untyped-def]
     """Judge a tick that has a price, then learn from it: features use only what came before."""
     instruments, heads, venues, scratch = shared_state
@@ -135,7 +136,7 @@ def _judge_trade(row, now, view, context, features, state):  # type: ignore[no-u
     still.check_trade(row, now, context, state)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _judge_off(row, now, seen, context, state, instruments):  # type: ignore[no-untyped-def]
     """A price off its level; `seen` is (scale, do others share it, how many they are, did one side move alone)."""
     scale, shared, sources, alone = seen
@@ -168,7 +169,7 @@ def _slack(state, spread):  # type: ignore[no-untyped-def]
     return 0.5 * usual
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _shared(context, state, seen, shared_state):  # type: ignore[no-untyped-def]
     """Do other venues share the move? All that spoke lately, or those that spoke since this one's level: they know more."""
     scale, middle, sources = seen

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import msgspec
-import numba as nb
 import numpy as np
 
+from tickproof.kernel import kernel
 from tickproof.tick import Array
 
 SECOND_NS = 1_000_000_000
@@ -75,7 +75,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     age: int | None = None
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _close(a, k, out, n):  # type: ignore[no-untyped-def]
     row = out[n]
     row.ts = a.second * SECOND_NS
@@ -95,7 +95,7 @@ def _close(a, k, out, n):  # type: ignore[no-untyped-def]
     return n + 1
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def count(rows, instrument_of, quality, accumulators, out):  # type: ignore[no-untyped-def]
     """Count final ticks in the shard's order; returns how many SYMBOL_SECOND records were written to `out`."""
     n = 0
@@ -127,7 +127,7 @@ def count(rows, instrument_of, quality, accumulators, out):  # type: ignore[no-u
     return n
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def flush(accumulators, which, before_ns, out):  # type: ignore[no-untyped-def]
     """Close the seconds of the instruments `which` that ended before `before_ns`; returns how many records went to `out`."""
     n = 0
