@@ -117,10 +117,11 @@ class Feed:
             row[name] = value
         x = math.log(row["price"])
         features = np.full((1, len(INDEX)), np.nan)
-        before = measures.look(row, (now, x, 0), self.one, self.mine, self.factors, features)
+        seen = now, x, 0, rolling.effective_scale(self.one, now)
+        before = measures.look(row, seen, self.one, self.mine, self.factors, features)
         if accepted:
             rolling.accept(self.one, x, now, False)
-        measures.learn(row, (now, x, 0), self.one, self.mine, self.factors, before)
+        measures.learn(row, seen, self.one, self.mine, self.factors, before)
         return {name: float(features[0, k]) for name, k in INDEX.items()}
 
 

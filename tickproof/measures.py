@@ -18,7 +18,7 @@ from tickproof import measures_market, rules
 from tickproof.features import INDEX
 from tickproof.kernel import kernel
 from tickproof.measures_market import season_of
-from tickproof.rolling import SIZE_FLOOR, WARM, effective_scale
+from tickproof.rolling import SIZE_FLOOR, WARM
 from tickproof.tick import Kind, Present
 from tickproof.windows import (
     FAST_PART_NS,
@@ -122,8 +122,8 @@ def look(row, seen, one, mine, factors, features):  # type: ignore[no-untyped-de
     ----------
     row : record of ROW
         A quote or trade of which no price is missing or refused.
-    seen : (int, float, int)
-        Event time, the tick's log price, NaN where it has none, and its row in `features`.
+    seen : (int, float, int, float)
+        Event time, the tick's log price, NaN where it has none, its row in `features`, and the scale at that time.
     one : record of INSTRUMENT
         As it was before the tick's price.
     mine : record of MEASURE
@@ -134,9 +134,9 @@ def look(row, seen, one, mine, factors, features):  # type: ignore[no-untyped-de
     Returns
     -------
     what `learn` wants to know: (accepted prices, the last of them and its time, that of the last quote among them, the level of a
-    second ago, the scale, the decay over 512 s since the last tick and its time, (log size, its season, fast part))
+    second ago, the decay over 512 s since the last tick and its time, (log size, its season, fast part))
     """
-    now, x, i = seen
+    now, x, i, scale = seen
     previous = mine.last_time if mine.arrivals > 0 else now
     decay = math.exp(-float(max(now - previous, 0)) / LONG_NS)
     part = part_of(now, FAST_PART_NS)
@@ -144,10 +144,9 @@ def look(row, seen, one, mine, factors, features):  # type: ignore[no-untyped-de
     if (row.present & _TS_EVENT) != 0 and mine.lags >= WARM:
         lag_ms = 1e-6 * float(row.ts_recv - row.ts_event)
         features[i, _LATENCY] = (lag_ms - mine.lag_ms) / max(mine.lag_scale_ms, LAG_FLOOR_MS)
-    scale = effective_scale(one, now)
     size, slot = np.nan, 0
     if not math.isnan(x):
-        _market((coarser(part, SECOND_BITS), x, i), one, scale, factors, features)
+        _market((coarser(part, SECOND_BITS), x, i, scale), one, factors, features)
         _sides(row, seen, one, mine, features)
         kind = 1 if row.kind == _TRADE else 0
         slot = season_of(now, kind)
@@ -156,14 +155,13 @@ def look(row, seen, one, mine, factors, features):  # type: ignore[no-untyped-de
         if mine.sizes[kind] >= WARM and market.season_count[slot] >= measures_market.SEASON_NEEDED:
             features[i, _SEASON] = (size - mine.size[kind] - market.season_level[slot]) / SIZE_FLOOR
         if mine.known >= WARM:
-            _prices(seen, one, scale, mine, market, features)
+            _prices(seen, one, mine, market, features)
     return (
         one.accepted,
         one.last_accepted,
         one.level_time,
         one.quoted_time,
         one.slow_level,
-        scale,
         decay,
         previous,
         (size, slot, part),
@@ -247,9 +245,9 @@ def _anchor(mine, anchor):  # type: ignore[no-untyped-def]
 
 
 @kernel(error_model="numpy")
-def _prices(seen, one, scale, mine, market, features):  # type: ignore[no-untyped-def]
+def _prices(seen, one, mine, market, features):  # type: ignore[no-untyped-def]
     """The price against windows over counts and over time, decaying means, its own steps and its own runs."""
-    _, x, i = seen
+    _, x, i, scale = seen
     y = x - mine.anchor
     per_scale = 1.0 / scale
     total, squares = 0.0, 0.0
@@ -305,9 +303,9 @@ def _against_steps(step, mine):  # type: ignore[no-untyped-def]
 
 
 @kernel(error_model="numpy")
-def _market(seen, one, scale, factors, features):  # type: ignore[no-untyped-def]
+def _market(seen, one, factors, features):  # type: ignore[no-untyped-def]
     """Moves of the shard's other symbols and of peers, and the symbol's own over them."""
-    second, x, i = seen
+    second, x, i, scale = seen
     symbol, group, market = factors
     move = measures_market.market_move(symbol, second, market)
     own = (x - one.slow_level) / scale if one.accepted >= WARM else np.nan
@@ -322,7 +320,7 @@ def _market(seen, one, scale, factors, features):  # type: ignore[no-untyped-def
 @kernel(error_model="numpy")
 def _sides(row, seen, one, mine, features):  # type: ignore[no-untyped-def]
     """A quote's spread against that of the last minute; a trade's place within fresh quotes of earlier stamps."""
-    now, _, i = seen
+    now, _, i, _ = seen
     if row.kind == _QUOTE:
         if mine.spread > 0.0:
             features[i, _SPREAD] = _spread(row.bid_px, row.ask_px) / mine.spread
@@ -354,8 +352,8 @@ def _log_size(row):  # type: ignore[no-untyped-def]
 @kernel(error_model="numpy")
 def learn(row, seen, one, mine, factors, before):  # type: ignore[no-untyped-def]
     """Move the references by a tick that the rules accepted; `before` is what `look` gave, the others as there."""
-    now, x, _ = seen
-    accepted, last, last_time, quoted_time, slow_level, scale, decay, previous, (size, slot, part) = before
+    now, x, _, scale = seen
+    accepted, last, last_time, quoted_time, slow_level, decay, previous, (size, slot, part) = before
     symbol, group, market = factors
     if one.accepted == accepted:
         return

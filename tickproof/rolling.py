@@ -153,11 +153,10 @@ its next step of one tick an outlier, and where only trades are known nothing el
 @kernel(inline="always")
 def effective_scale(state, now):  # type: ignore[no-untyped-def]
     """The scale that deviations are measured in at `now`: never below `FLOOR` and `STEP_SHARE`, and wider for an old level."""
-    floor = FLOOR
-    if state.spreads > 0:
-        floor = max(floor, STEP_SHARE * math.exp(state.spread_log))
+    wider = state.spread_log if state.spreads > 0 else -np.inf
     if state.steps >= WARM:
-        floor = max(floor, STEP_SHARE * math.exp(state.step_log))
+        wider = max(wider, state.step_log)
+    floor = max(FLOOR, STEP_SHARE * math.exp(wider))
     unseen = float(max(now - state.level_time - FRESH_NS, 0))
     return max(state.scale, floor) + WANDER * math.sqrt(1e-9 * unseen)
 
@@ -238,8 +237,7 @@ def learn_lag(state, lag):  # type: ignore[no-untyped-def]
 
     Twice the usual lag and 5 ms are no lateness. A clock that is off is usual.
     """
-    usual = math.exp(state.lag_log) if state.lags > 0 else 0.0
-    late = state.lags >= WARM and lag > 2.0 * usual + LAG_FLOOR_NS
+    late = state.lags >= WARM and lag > LAG_FLOOR_NS and lag > 2.0 * math.exp(state.lag_log) + LAG_FLOOR_NS
     state.lags = min(state.lags + 1, MOST)
     state.lag_log = _median(state.lag_log, math.log(max(lag, 1e3)), state.lags)
     return late

@@ -245,7 +245,8 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
         if judged:
             grid.check(row, mine, one, bands)
             mine.x = _price(row)
-            seen = (now, mine.x, i)
+            scale = rolling.effective_scale(one, now)
+            seen = (now, mine.x, i, scale)
             symbol = symbols[one.symbol]
             factors = (symbol, groups[max(symbol.group - 1, 0)], market)
             before = measures.look(row, seen, one, measured[k], factors, features)
@@ -253,7 +254,7 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
                 one.quotes = min(one.quotes + 1, rolling.MOST)
                 _one_sided(row, now, late, mine, one, venues[one.venue])
             else:
-                priced.judge(row, now, late, mine, features[i], one, shared_state)
+                priced.judge(row, (now, late, scale), mine, features[i], one, shared_state)
             measures.learn(row, seen, one, measured[k], factors, before)
             venue = venues[one.venue]
             if venue.told != 7:

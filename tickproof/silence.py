@@ -106,7 +106,10 @@ def _event(events, n, at, mode, state):  # type: ignore[no-untyped-def]
 def _is_missed(instruments, heads, k, quiet_ns):  # type: ignore[no-untyped-def]
     """Has instrument `k` been quiet for its threshold, while other venues went on as usual?"""
     state = instruments[k]
-    if state.silent == 1 or state.halted == 1 or state.ticks < WARM_UP or quiet_ns < _threshold(state):
+    if state.silent == 1 or state.halted == 1 or state.ticks < WARM_UP:
+        return False
+    # Asked of every tick: what is below the floor need not be held against two logarithms.
+    if quiet_ns < FLOOR_NS or quiet_ns < _threshold(state):
         return False
     theirs = ticks_of_others(instruments, heads[state.symbol], k)
     return theirs == 0 or (theirs - state.others_ticks) * float(state.ticks) >= EXPECTED * theirs
