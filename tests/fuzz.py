@@ -18,10 +18,24 @@ import numpy as np
 import numpy.typing as npt
 
 from jobs.local import Engine, EngineSettings, Output
+from jobs.tabular import finding_table, statistics_table
 from tickproof.errors import WireError
 from tickproof.features import NAMES
-from tickproof.finding import VERDICT, encode
-from tickproof.tick import NS_PER_SECOND, NULLABLE, ROW, UNITS_PER_ONE, Array, Flag, Kind, Present, Ticks, concat, is_scored
+from tickproof.finding import VERDICT, encode, verdict_columns
+from tickproof.tick import (
+    NS_PER_SECOND,
+    NULLABLE,
+    ROW,
+    UNITS_PER_ONE,
+    Array,
+    Flag,
+    Kind,
+    Present,
+    Ticks,
+    concat,
+    is_scored,
+    to_arrow,
+)
 from tickproof.wire import Payload, decode_frame, decode_json, encode_frame, encode_json
 
 START_NS = 1_700_000_000 * NS_PER_SECOND
@@ -323,8 +337,12 @@ class Run:
                 self.kept[suffix].append(
                     (rows["ts_recv"], rows["sequence"], result.verdicts[mine], _digest(result.features[mine]))
                 )
+            to_arrow(result.final, verdict_columns(result.verdicts))
         for finding in output.findings:
             encode(finding)
+        # As they are written down: nothing may be too large for its column.
+        finding_table(output.findings)
+        statistics_table(output.statistics)
         self.findings += len(output.findings)
         self.overtaken += sum(len(behind) for behind, _ in output.overtaken)
 
@@ -453,8 +471,9 @@ def _unsound(array: Array, path: str) -> Iterator[str]:
 
 # --- what must hold -----------------------------------------------------------------------------------------------------------
 
-RECOVERED = 8 * BLOCK
-"""Ticks of a feed, 48 s, after which a model has forgotten what was done to it. Rules forget at once."""
+RENUMBERED, RECOVERED = BLOCK, 8 * BLOCK
+"""Ticks of a feed, 6 s, after which a channel's numbers are believed again, and 48 s, after which a model has forgotten all that
+was done to it."""
 SUSPECT_BY_MODEL = 1e-3
 """So many clean ticks may score 3, and are suspect until they are final."""
 
@@ -473,8 +492,8 @@ def faults_of(made: Run, wanted: Run, plan: Plan) -> list[str]:
     """What is wrong with a run of mutated ticks, beside the same run without.
 
     Ticks that were not mutated must get the same verdicts as without: those of other channels and symbols from the first on, the
-    mutated feed's own after the mutations. A model's scores may differ, for some features are of the whole shard; its verdicts
-    may not, the mutated feed's once `RECOVERED` has passed.
+    mutated feed's own from `RENUMBERED` after the mutations on. A model's scores may differ, for some features are of the whole
+    shard; its verdicts may not, the mutated feed's from `RECOVERED` on.
     """
     faults = [f"not finite: {path}" for path in not_finite(made.engine)]
     if unaccounted(made) or made.overtaken:
@@ -482,10 +501,10 @@ def faults_of(made: Run, wanted: Run, plan: Plan) -> list[str]:
     learnt = made.settings.shard.detector is not None
     told = [name for name in VERDICT.names or () if not learnt or "score" not in name]
     faults += _differences("the feed beside", made.of(BESIDE), wanted.of(BESIDE), [*told, "features"])
-    after = plan.before + plan.hostile
+    after = plan.before + plan.hostile + (RECOVERED if learnt else RENUMBERED)
+    one, other = made.of("", after), wanted.of("", after)
     if not learnt:
-        return faults + _differences("the mutated feed afterwards", made.of("", after), wanted.of("", after), told)
-    one, other = made.of("", after + RECOVERED), wanted.of("", after + RECOVERED)
+        return faults + _differences("the mutated feed afterwards", one, other, told)
     faults += _differences("the mutated feed afterwards", one, other, ["final_quality", "final_reasons"])
     if not faults:
         quality, expected = one[2]["quality"], other[2]["quality"]

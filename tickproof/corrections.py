@@ -89,6 +89,10 @@ def _shift(one, shift):  # type: ignore[no-untyped-def]
         one.level_before += shift
     if one.last_price != 0.0:
         one.last_price += shift
-    one.bid = np.int64(float(one.bid) * factor)
-    one.ask = np.int64(float(one.ask) * factor)
-    one.run_price = np.int64(min(float(one.run_price) * factor, 9e18))
+    one.bid, one.ask, one.run_price = _scaled(one.bid, factor), _scaled(one.ask, factor), _scaled(one.run_price, factor)
+
+
+@kernel()
+def _scaled(price, factor):  # type: ignore[no-untyped-def]
+    """A price times a factor, within what 64 bits hold."""
+    return np.int64(min(max(float(price) * factor, -9.0e18), 9.0e18))

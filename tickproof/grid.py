@@ -31,8 +31,9 @@ def check(row, context, state, bands):  # type: ignore[no-untyped-def]
     if row.kind == rules.TRADE:
         if state.band_count > 0 and (row.conditions & rules.EXPLAINING) == 0 and row.price > 0:
             step = _tick_at(row.price, state, bands)
+            rest = row.price % step
             # Half a tick is a midpoint.
-            if row.price % step != 0 and (2 * (row.price % step)) != step:
+            if rest != 0 and rest != step - rest:
                 _off(context, row.price, step)
         return
     if (row.present & rules.BID) != 0 and row.bid_px != state.bid:
@@ -87,7 +88,7 @@ def step_of(state):  # type: ignore[no-untyped-def]
 @kernel()
 def _off(context, price, step):  # type: ignore[no-untyped-def]
     nearest = float(price - price % step)
-    if 2 * (price % step) > step:
+    if price % step > step - price % step:
         nearest += float(step)
     rules.note(context, _GRID, 2, (float(price) * 1e-9, float(step) * 1e-9, nearest * 1e-9))
 

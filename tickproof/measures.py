@@ -18,7 +18,7 @@ from tickproof import measures_market, rules
 from tickproof.features import INDEX
 from tickproof.kernel import kernel
 from tickproof.measures_market import season_of
-from tickproof.rolling import SIZE_FLOOR, WARM
+from tickproof.rolling import SIZE_FLOOR, WARM, lag_ns
 from tickproof.tick import Kind, Present
 from tickproof.windows import (
     FAST_PART_NS,
@@ -142,7 +142,7 @@ def look(row, seen, one, mine, factors, features):  # type: ignore[no-untyped-de
     part = part_of(now, FAST_PART_NS)
     _arrive((now, previous, decay, part, i), one, mine, features)
     if (row.present & _TS_EVENT) != 0 and mine.lags >= WARM:
-        lag_ms = 1e-6 * float(row.ts_recv - row.ts_event)
+        lag_ms = 1e-6 * lag_ns(row)
         features[i, _LATENCY] = (lag_ms - mine.lag_ms) / max(mine.lag_scale_ms, LAG_FLOOR_MS)
     size, slot = np.nan, 0
     if not math.isnan(x):
@@ -383,7 +383,7 @@ def learn(row, seen, one, mine, factors, before):  # type: ignore[no-untyped-def
     if not math.isnan(size):
         _learn_size(slot % 2, size, slot, mine, market)
     if (row.present & _TS_EVENT) != 0:
-        _learn_lag(1e-6 * float(row.ts_recv - row.ts_event), mine)
+        _learn_lag(1e-6 * lag_ns(row), mine)
 
 
 @kernel(error_model="numpy")

@@ -135,6 +135,8 @@ SLOW_LEVEL_NS = 1.0e9
 MAX_OTHERS = 32
 FRESH_NS = 30_000_000_000
 LAG_FLOOR_NS = 5e6
+FARTHEST_NS = 9.0e18
+"""Times that are farther apart have a difference that 64 bits do not hold."""
 WARM = 20
 """Accepted ticks before a level means anything."""
 FLOOR = 0.3e-4
@@ -229,6 +231,15 @@ def see(state, x, now, late, quote):  # type: ignore[no-untyped-def]
         state.seen = x
         state.seen_time = now
         state.seen_late = late
+
+
+@kernel()
+def lag_ns(row):  # type: ignore[no-untyped-def]
+    """How long after its venue's stamp a message was captured, ns; at most `FARTHEST_NS`, for a stamp may be anything."""
+    apart = float(row.ts_recv) - float(row.ts_event)
+    if abs(apart) >= FARTHEST_NS:
+        return math.copysign(FARTHEST_NS, apart)
+    return float(row.ts_recv - row.ts_event)
 
 
 @kernel()

@@ -241,7 +241,7 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
             features[i, _F_INTERVAL] = math.log((gap + 1e3) / (one.gap_slow_ns + 1e3))
             features[i, _F_RATE] = math.log((one.gap_slow_ns + 1e3) / (one.gap_fast_ns + 1e3))
         arrive(one, now)
-        late = (row.present & _TS_EVENT) != 0 and rolling.learn_lag(one, float(row.ts_recv - row.ts_event))
+        late = (row.present & _TS_EVENT) != 0 and rolling.learn_lag(one, rolling.lag_ns(row))
         if judged:
             grid.check(row, mine, one, bands)
             mine.x = _price(row)

@@ -9,6 +9,8 @@ from tickproof.kernel import kernel
 from tickproof.tick import Array
 
 SECOND_NS = 1_000_000_000
+MOST = 2**63 - 1
+"""The largest price there is; the middle of two that are nearly so is rounded up in floating point."""
 VARIANCE_WEIGHT = 0.06
 
 ACCUMULATOR = np.dtype(
@@ -146,7 +148,7 @@ def symbol_rows(seconds: Array, instruments: list[tuple[str, str]]) -> list[Row]
         out.append(
             Row(
                 ts=ts, scope=f"{venue}|{symbol}", venue=venue, symbol=symbol, ticks=ticks, quotes=quotes, trades=trades,
-                suspect=suspect, corrupt=corrupt, market_event=market_event, mid=round(mid) if mid > 0 else None,
+                suspect=suspect, corrupt=corrupt, market_event=market_event, mid=min(round(mid), MOST) if mid > 0 else None,
                 spread=round(spread) if mid > 0 else None, volatility=volatility, age=age,
             )
         )  # fmt: skip
