@@ -498,23 +498,25 @@ def faults_of(made: Run, wanted: Run, plan: Plan) -> list[str]:
     faults = [f"not finite: {path}" for path in not_finite(made.engine)]
     if unaccounted(made) or made.overtaken:
         faults.append(f"{unaccounted(made)} ticks lost, {made.overtaken} overtaken")
-    learnt = made.settings.shard.detector is not None
-    told = [name for name in VERDICT.names or () if not learnt or "score" not in name]
-    faults += _differences("the feed beside", made.of(BESIDE), wanted.of(BESIDE), [*told, "features"])
-    after = plan.before + plan.hostile + (RECOVERED if learnt else RENUMBERED)
-    one, other = made.of("", after), wanted.of("", after)
-    if not learnt:
-        return faults + _differences("the mutated feed afterwards", one, other, told)
-    faults += _differences("the mutated feed afterwards", one, other, ["final_quality", "final_reasons"])
-    if not faults:
-        quality, expected = one[2]["quality"], other[2]["quality"]
-        suspect = int((quality != expected).sum())
-        if suspect > SUSPECT_BY_MODEL * len(expected) or (quality > np.maximum(expected, 1)).any():
-            faults.append(f"the mutated feed afterwards: {suspect} of {len(expected)} judged otherwise until final")
+    if made.settings.shard.detector is None:
+        told, renumbered = VERDICT.names or (), plan.before + plan.hostile + RENUMBERED
+        faults += _differences("the feed beside", made.of(BESIDE), wanted.of(BESIDE), (*told, "features"))
+        return faults + _differences("the mutated feed afterwards", made.of("", renumbered), wanted.of("", renumbered), told)
+    told, recovered = ("final_quality", "final_reasons", "reasons"), plan.before + plan.hostile + RECOVERED
+    for what, one, other in (
+        ("the feed beside", made.of(BESIDE), wanted.of(BESIDE)),
+        ("the mutated feed afterwards", made.of("", recovered), wanted.of("", recovered)),
+    ):
+        faults += _differences(what, one, other, told)
+        if not faults:
+            quality, expected = one[2]["quality"], other[2]["quality"]
+            suspect = int((quality != expected).sum())
+            if suspect > SUSPECT_BY_MODEL * len(expected) or (quality > np.maximum(expected, 1)).any():
+                faults.append(f"{what}: {suspect} of {len(expected)} judged otherwise until final")
     return faults
 
 
-def _differences(what: str, one: Kept, other: Kept, names: list[str]) -> list[str]:
+def _differences(what: str, one: Kept, other: Kept, names: tuple[str, ...]) -> list[str]:
     if len(other[0]) < BLOCK or not (np.array_equal(one[0], other[0]) and np.array_equal(one[1], other[1])):
         return [f"{what}: {len(one[0])} ticks, expected those {len(other[0])} without"]
     wrong = {name: int((one[2][name] != other[2][name]).sum()) for name in names if name != "features"}
