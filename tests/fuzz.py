@@ -134,11 +134,12 @@ def _sides(rng: np.random.Generator, rows: Array, where: npt.NDArray[np.intp]) -
 
 
 def _stamps(rng: np.random.Generator, rows: Array, where: npt.NDArray[np.intp]) -> None:
-    """The capture clock, by less than ticks may be late, or by more than is believed, and to its ends.
+    """The capture clock, by a millisecond at most, or by more than is believed, and to its ends.
 
-    What is between is believed: whoever stamps a tick twenty minutes ahead makes all that follow late.
+    What is between is believed, for this clock is the trusted one: a tick stamped twenty minutes ahead makes all that follow
+    late, and one stamped a tenth of a second early says that the venue's clock is off.
     """
-    near, far = rng.integers(3, 9, len(where)), rng.integers(13, 18, len(where))
+    near, far = rng.integers(3, 7, len(where)), rng.integers(13, 18, len(where))
     by = rng.choice([-1, 1], len(where)) * 10 ** np.where(rng.random(len(where)) < 0.7, near, far)
     stamps = rows["ts_recv"][where] + by
     rows["ts_recv"][where] = np.where(rng.random(len(where)) < 0.1, rng.choice(ENDS, len(where)), stamps)
