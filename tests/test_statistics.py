@@ -191,9 +191,9 @@ def test_one_sided_and_crossed_quotes_are_no_mid() -> None:
 
 
 def test_a_price_at_the_end_of_its_type_has_a_middle_within_it() -> None:
-    """Half of 2^63 − 2 and 2^63 − 1 is 2^63 in floating point."""
+    """The middle of 2^63 − 3 and 2^63 − 2 is 2^63 in floating point."""
     tape = Tape()
-    tape.quote(0.5, 1.0, 2.0, bid_px=2**63 - 2, ask_px=2**63 - 1)
+    tape.quote(0.5, 1.0, 2.0, bid_px=2**63 - 3, ask_px=2**63 - 2)
     (row,) = [row for row in score(tape.ticks()).statistics if row.symbol]
     assert row.mid == 2**63 - 1
     assert statistics_table([row]).column("mid").to_pylist() == [2**63 - 1]
