@@ -475,8 +475,9 @@ def _unsound(array: Array, path: str) -> Iterator[str]:
 RENUMBERED, RECOVERED = BLOCK, 8 * BLOCK
 """Ticks of a feed, 6 s, after which a channel's numbers are believed again, and 48 s, after which a model has forgotten all that
 was done to it."""
-SUSPECT_BY_MODEL = 1e-3
-"""So many clean ticks may score 3, and are suspect until they are final."""
+SUSPECT_BY_MODEL = 5e-3
+"""So many clean ticks may score 3, and are suspect until they are final: one in a thousand of a market is calibrated to, and this
+feed is none."""
 
 
 def unharmed(plan: Plan) -> Plan:
