@@ -75,8 +75,8 @@ class Pages(Protocol):
 
 def pack_shard(state: ShardState, waiting: Ticks) -> bytes:
     """The state and the ticks that wait, as bytes."""
-    registry = state.registry
-    arrays = {name: np.ascontiguousarray(getattr(state, name)).tobytes() for name in _ARRAYS}
+    registry, used = state.registry, _rows_used(state)
+    arrays = {name: np.ascontiguousarray(getattr(state, name)[: used.get(name)]).tobytes() for name in _ARRAYS}
     tables = (registry.instruments, registry.symbols, registry.venues, registry.channels, registry.groups)
     snapshot = _Snapshot(VERSION, _layout(), tables, arrays, state.tracker.pack(), pack(state.block), state.final, pack(waiting))
     return msgspec.msgpack.encode(snapshot)
@@ -115,6 +115,19 @@ def unpack_shard(data: bytes, model_version: str, reference: Reference = NOTHING
     state.tracker.unpack(snapshot.tracker)
     state.block, state.final = unpack(snapshot.block), snapshot.final
     return state, unpack(snapshot.waiting)
+
+
+def _rows_used(state: ShardState) -> dict[str, int]:
+    """Rows in use of the tables that grow: they have room for up to twice as many. A table has one row at least."""
+    registry = state.registry
+    known = {
+        **dict.fromkeys(("instruments", "measures", "accumulators", "channel_of", "minutes"), registry.instruments),
+        **dict.fromkeys(("heads", "symbols"), registry.symbols),
+        "groups": registry.groups,
+        "venues": registry.venues,
+        "clocks": registry.channels,
+    }
+    return {name: max(len(names), 1) for name, names in known.items()}
 
 
 def _layout() -> str:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streams import Market, Scored, Tape, score
 
-from tickproof import measures, measures_market, rolling, scoring, share, silence, statistics, windows
+from tickproof import measures, measures_market, measures_prices, rolling, scoring, share, silence, statistics, windows
 from tickproof.features import INDEX
 from tickproof.scoring import ShardSettings
 from tickproof.shard import SWEPT, ShardState
@@ -86,7 +86,7 @@ def test_a_step_lies_in_its_bin(step: float) -> None:
     k = int(windows.step_bin(math.frexp(step)[1]))
     assert k == 0 or step >= 2.0 ** (k - 24)
     assert k == 23 or step < 2.0 ** (k - 23)
-    assert 2.0**-0.5 <= 2.0 ** (k - 23.5) / measures.BIN_MIDDLES[k] <= 2.0**0.5
+    assert 2.0**-0.5 <= 2.0 ** (k - 23.5) / measures_prices.BIN_MIDDLES[k] <= 2.0**0.5
 
 
 def test_a_full_bin_halves_all() -> None:
@@ -117,10 +117,11 @@ class Feed:
             row[name] = value
         x = math.log(row["price"])
         features = np.full((1, len(INDEX)), np.nan)
-        before = measures.look(row, (now, x, 0), self.one, self.mine, self.factors, features)
+        seen = now, x, 0, rolling.effective_scale(self.one, now)
+        before = measures.look(row, seen, self.one, self.mine, self.factors, features)
         if accepted:
             rolling.accept(self.one, x, now, False)
-        measures.learn(row, (now, x, 0), self.one, self.mine, self.factors, before)
+        measures.learn(row, seen, self.one, self.mine, self.factors, before)
         return {name: float(features[0, k]) for name, k in INDEX.items()}
 
 
@@ -154,7 +155,7 @@ def test_counts_beyond_their_types_change_nothing() -> None:
     for k in range(50):
         for feed in (plain, old):
             feed.tick(START + k * S // 10, 100 + 0.01 * (k % 3))
-    old.mine["known"] = measures.KNOWN_MOST - 3 - (measures.KNOWN_MOST - 3 - 50) % windows.LAST
+    old.mine["known"] = measures_prices.KNOWN_MOST - 3 - (measures_prices.KNOWN_MOST - 3 - 50) % windows.LAST
     for k in range(50, 90):
         found, expected = (feed.tick(START + k * S // 10, 100 + 0.01 * (k % 3)) for feed in (old, plain))
         np.testing.assert_equal(found, expected)

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from streams import Scored, Tape, at, check, merged, score, units
 
+from jobs.tabular import statistics_table
 from tickproof import statistics
 from tickproof.statistics import ACCUMULATOR, SYMBOL_SECOND, VARIANCE_WEIGHT, channel_rows
 from tickproof.tick import NS_PER_SECOND, Ticks
@@ -187,6 +188,15 @@ def test_one_sided_and_crossed_quotes_are_no_mid() -> None:
     tape.quote(0.4, 12, 12)
     (row,) = (row for row in score(tape.ticks()).statistics if row.symbol)
     assert (row.mid, row.spread, row.quotes) == (units(11), units(2), 4)
+
+
+def test_a_price_at_the_end_of_its_type_has_a_middle_within_it() -> None:
+    """The middle of 2^63 − 3 and 2^63 − 2 is 2^63 in floating point."""
+    tape = Tape()
+    tape.quote(0.5, 1.0, 2.0, bid_px=2**63 - 3, ask_px=2**63 - 2)
+    (row,) = [row for row in score(tape.ticks()).statistics if row.symbol]
+    assert row.mid == 2**63 - 1
+    assert statistics_table([row]).column("mid").to_pylist() == [2**63 - 1]
 
 
 def test_rows_of_a_channel_have_nulls_where_nothing_is_known() -> None:

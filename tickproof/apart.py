@@ -14,6 +14,7 @@ import numpy as np
 
 from tickproof import grid, rolling, rules
 from tickproof.finding import BY_NAME
+from tickproof.kernel import kernel
 
 TOGETHER, APART = 1.5, 3.0
 """In usual deviations from the basis: the venues are together, apart."""
@@ -55,7 +56,7 @@ _FROZEN = BY_NAME["frozen"].bit
 _DRIFT, _RUN, _UNIT = BY_NAME["drift"].bit, BY_NAME["bad_run"].bit, BY_NAME["unit_change"].bit
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def follow(row, now, context, state, view, shared_state):  # type: ignore[no-untyped-def]
     """Hold a price against what the other venues say; `view` is (scale, their median, how many they are, did this come late)."""
     scale, middle, sources, late = view
@@ -160,7 +161,7 @@ def _judge_frozen(context, state, now, view):  # type: ignore[no-untyped-def]
         rules.note(context, _FROZEN, 1, (rules.price_of(x), rules.price_of(bound), rules.price_of(expected)))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _judge_drift(context, state, now, seen, shared_state):  # type: ignore[no-untyped-def]
     """Corrupt if at least two others spoke in the later half of the time apart, agree, and are as far off as the rest.
 

@@ -33,6 +33,9 @@ SECOND_NS = 1_000_000_000
 JUMP_NS = 3_600 * SECOND_NS
 JUMP_CONFIRMED_BY = 3
 SETTLED = 64
+EARLIEST_NS, LATEST_NS = -(1 << 62), (1 << 62) - (1 << 40)
+"""Event time ends here, the years 1823 and 2116, whatever a stamp says: so a duration between two event times, and a lookahead
+after one, fit into 64 bits, and every tick is final before the end of all times, 2^62."""
 UNBELIEVED_NS = 26 * JUMP_NS
 """A first message captured so long after it was sent has a wrong stamp; what is less may be a clock of another zone."""
 _BACK_ORDINAL = 0x40000000
@@ -43,11 +46,17 @@ FOLLOWS, JUMPS, HEALS = 0, 1, 2
 
 
 @nb.njit(cache=True, nogil=True)
+def bounded(time):  # type: ignore[no-untyped-def]
+    """A time that event time may have."""
+    return min(max(time, EARLIEST_NS), LATEST_NS)
+
+
+@nb.njit(cache=True, nogil=True)
 def _begin(row, a):  # type: ignore[no-untyped-def]
-    level = row.ts_recv
+    level = bounded(row.ts_recv)
     wrong = (row.flags & _BAD) != 0 or since(row.ts_event, row.ts_recv) > UNBELIEVED_NS
     if (row.present & _TS_EVENT) != 0 and row.ts_event > 0 and wrong:
-        level = row.ts_event
+        level = bounded(row.ts_event)
     a.started = 1
     a.event_time = level
     a.last_ts = level
@@ -57,7 +66,7 @@ def _begin(row, a):  # type: ignore[no-untyped-def]
 @nb.njit(cache=True, nogil=True)
 def _is_back(row, a, current):  # type: ignore[no-untyped-def]
     """Is this message, far behind event time, the one that shows event time to be wrong?"""
-    t = row.ts_recv
+    t = bounded(row.ts_recv)
     if since(t, a.event_time) <= JUMP_NS or (row.flags & _BAD) != 0:
         a.back_count = 0
         return False
@@ -77,7 +86,7 @@ def arrive(row, a, current):  # type: ignore[no-untyped-def]
     """
     if a.started == 0:
         _begin(row, a)
-    t = row.ts_recv
+    t = bounded(row.ts_recv)
     capture = row.kind == _HEARTBEAT and (row.flags & _CAPTURE) != 0
     outcome = FOLLOWS
     if since(a.event_time, t) > JUMP_NS or (t > a.event_time and (row.flags & _BAD) != 0):

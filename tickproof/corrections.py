@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
 
 from tickproof import rolling, rules
 from tickproof.finding import BY_NAME
+from tickproof.kernel import kernel
 from tickproof.tick import Kind, Present
 
 _CANCELLED, _CORRECTED = BY_NAME["cancelled"].bit, BY_NAME["corrected"].bit
@@ -23,7 +23,7 @@ LAST_NS = 2**63 - 2
 """The row behind the last action is later than this."""
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def remember(row, state):  # type: ignore[no-untyped-def]
     """Before a trade moves the level."""
     state.level_before = state.level
@@ -33,7 +33,7 @@ def remember(row, state):  # type: ignore[no-untyped-def]
         state.trade_id, state.trade_known = row.price, BY_PRICE
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def take_back(row, now, context, state):  # type: ignore[no-untyped-def]
     """A cancel or correction: says so of the tick, and undoes what the last trade moved if it is that one."""
     has_price = (row.present & _PRICE) != 0 and row.price > 0
@@ -58,7 +58,7 @@ def take_back(row, now, context, state):  # type: ignore[no-untyped-def]
             rolling.see(state, x, now, False, False)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def act(instruments, heads, k, now, actions):  # type: ignore[no-untyped-def]
     """Apply the actions of a symbol that are due, to all its venues at once: who speaks first finds the others there."""
     while actions[instruments[k].action].ts <= min(now, LAST_NS):
@@ -73,7 +73,7 @@ def act(instruments, heads, k, now, actions):  # type: ignore[no-untyped-def]
             j = np.int64(one.next)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _shift(one, shift):  # type: ignore[no-untyped-def]
     factor = math.exp(shift)
     if one.accepted > 0:
@@ -89,6 +89,10 @@ def _shift(one, shift):  # type: ignore[no-untyped-def]
         one.level_before += shift
     if one.last_price != 0.0:
         one.last_price += shift
-    one.bid = np.int64(float(one.bid) * factor)
-    one.ask = np.int64(float(one.ask) * factor)
-    one.run_price = np.int64(min(float(one.run_price) * factor, 9e18))
+    one.bid, one.ask, one.run_price = _scaled(one.bid, factor), _scaled(one.ask, factor), _scaled(one.run_price, factor)
+
+
+@kernel()
+def _scaled(price, factor):  # type: ignore[no-untyped-def]
+    """A price times a factor, within what 64 bits hold."""
+    return np.int64(min(max(float(price) * factor, -9.0e18), 9.0e18))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
 
 from tickproof import rolling, rules
 from tickproof.features import INDEX
+from tickproof.kernel import kernel
 from tickproof.rolling import learn_size
 from tickproof.tick import Present
 
@@ -23,7 +23,7 @@ _F_SIZE, _F_BALANCE, _F_EQUAL, _F_MISSED = INDEX["size"], INDEX["size_balance"],
 _F_VOLUME = INDEX["volume_ratio"]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def quote_features(row, state, x, scale, features):  # type: ignore[no-untyped-def]
     """Features of the sides. Returns (relative spread, does one side move alone)."""
     bid_move = math.log(float(row.bid_px) / float(state.bid)) if state.bid > 0 else 0.0
@@ -41,7 +41,7 @@ def quote_features(row, state, x, scale, features):  # type: ignore[no-untyped-d
     return spread, alone
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def outside(row, state, x, now):  # type: ignore[no-untyped-def]
     """How far a trade lies outside its venue's fresh quotes of earlier stamps, log; NaN where there are none."""
     if state.bid <= 0 or state.ask <= 0 or state.bid > state.ask:
@@ -52,7 +52,7 @@ def outside(row, state, x, now):  # type: ignore[no-untyped-def]
     return max(math.log(float(state.bid)) - x, x - math.log(float(state.ask)), 0.0)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def sizes(row, state, features):  # type: ignore[no-untyped-def]
     """Size features; learns sizes."""
     if row.kind == rules.TRADE:
@@ -79,7 +79,7 @@ def sizes(row, state, features):  # type: ignore[no-untyped-def]
         features[_F_SIZE] = learn_size(state, 0, largest)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def equal_run(row, state, middle, scale, features):  # type: ignore[no-untyped-def]
     """Count how long the price stands still, and what the others did meanwhile."""
     price = row.price if row.kind == rules.TRADE else row.bid_px + row.ask_px

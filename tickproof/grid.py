@@ -6,11 +6,11 @@ third price in a thousand that does not keep it: prices below a threshold may ha
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
 from tickproof import rules
 from tickproof.finding import BY_NAME
+from tickproof.kernel import kernel
 from tickproof.tick import Present
 
 NEEDED = 2_000
@@ -25,14 +25,15 @@ _GRID, _UNIT = BY_NAME["off_tick_grid"].bit, BY_NAME["unit_change"].bit
 _PRICE, _BID_SZ, _ASK_SZ = int(Present.PRICE), int(Present.BID_SZ), int(Present.ASK_SZ)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def check(row, context, state, bands):  # type: ignore[no-untyped-def]
     """Hold the prices of a quote or trade against their grid, and a quote's sizes against the lot."""
     if row.kind == rules.TRADE:
         if state.band_count > 0 and (row.conditions & rules.EXPLAINING) == 0 and row.price > 0:
             step = _tick_at(row.price, state, bands)
+            rest = row.price % step
             # Half a tick is a midpoint.
-            if row.price % step != 0 and (2 * (row.price % step)) != step:
+            if rest != 0 and rest != step - rest:
                 _off(context, row.price, step)
         return
     if (row.present & rules.BID) != 0 and row.bid_px != state.bid:
@@ -43,7 +44,7 @@ def check(row, context, state, bands):  # type: ignore[no-untyped-def]
         _check_lots(row, context, state)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _check_side(price, context, state, bands):  # type: ignore[no-untyped-def]
     if price <= 0:
         return
@@ -70,7 +71,7 @@ def _check_side(price, context, state, bands):  # type: ignore[no-untyped-def]
     state.off_grid = 0
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _tick_at(price, state, bands):  # type: ignore[no-untyped-def]
     for k in range(state.bands, state.bands + state.band_count):
         if price >= bands[k].above:
@@ -78,21 +79,21 @@ def _tick_at(price, state, bands):  # type: ignore[no-untyped-def]
     return np.int64(1)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def step_of(state):  # type: ignore[no-untyped-def]
     """The grid of an instrument's prices that was learnt, 0 where none was."""
     return STEPS[state.grid] if state.on_grid >= NEEDED else np.int64(0)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _off(context, price, step):  # type: ignore[no-untyped-def]
     nearest = float(price - price % step)
-    if 2 * (price % step) > step:
+    if price % step > step - price % step:
         nearest += float(step)
     rules.note(context, _GRID, 2, (float(price) * 1e-9, float(step) * 1e-9, nearest * 1e-9))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _check_lots(row, context, state):  # type: ignore[no-untyped-def]
     """Sizes that were whole lots and are none any more, quote after quote, are told in another unit."""
     both = (row.present & _BID_SZ) != 0 and (row.present & _ASK_SZ) != 0

@@ -8,8 +8,9 @@ grows with the symbols: a symbol takes 32 bytes, a group of peers 40, and the ma
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
+
+from tickproof.kernel import kernel
 
 MOST, BINS_PER_SCALE = 16.0, 4
 BINS = 2 * int(MOST) * BINS_PER_SCALE + 1
@@ -46,7 +47,7 @@ SEASON_NEEDED = 100
 SEASON_CLIP, SEASON_MEMORY = 3.0, 1_000
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def turn(market, second):  # type: ignore[no-untyped-def]
     """Go on to another second: what was now is before, or forgotten where more than a second has passed."""
     if second <= market.second:
@@ -64,7 +65,7 @@ def turn(market, second):  # type: ignore[no-untyped-def]
             market.below += kept
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def move_symbol(symbol, group, market, move, second):  # type: ignore[no-untyped-def]
     """A symbol's accepted price moved by so many scales; its earlier move no longer counts. `group` is its peers', if any."""
     turn(market, second)
@@ -94,7 +95,7 @@ def move_symbol(symbol, group, market, move, second):  # type: ignore[no-untyped
     symbol.second, symbol.move, symbol.bin = second, move, k + 1
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _turn_group(group, second):  # type: ignore[no-untyped-def]
     if second > group.second:
         follows = second == group.second + 1
@@ -105,7 +106,7 @@ def _turn_group(group, second):  # type: ignore[no-untyped-def]
         group.second = second
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def market_move(symbol, second, market):  # type: ignore[no-untyped-def]
     """Median move of the shard's other symbols, in scales; NaN where they are fewer than `SYMBOLS_NEEDED`."""
     turn(market, second)
@@ -135,7 +136,7 @@ def market_move(symbol, second, market):  # type: ignore[no-untyped-def]
     return 0.5 * (first + k - 2 * MIDDLE) / BINS_PER_SCALE
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def peer_move(symbol, group, second):  # type: ignore[no-untyped-def]
     """Mean move of the symbol's peers, in scales; NaN where it has none, or none that was heard lately."""
     if symbol.group == 0:
@@ -148,13 +149,13 @@ def peer_move(symbol, group, second):  # type: ignore[no-untyped-def]
     return total / count if count > 0 else np.nan
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@kernel(error_model="numpy", inline="always")
 def season_of(now, kind):  # type: ignore[no-untyped-def]
     """Where the sizes of this time of day stand in a market's seasons; `kind` 0 quotes, 1 trades."""
     return 2 * ((now // SLOT_NS) % SLOTS) + kind
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def learn_season(market, slot, away):  # type: ignore[no-untyped-def]
     """Learn that a log size lies so far from its instrument's usual: the mean, later one of the last thousand or so."""
     market.season_count[slot] += 1

@@ -6,6 +6,7 @@ import numba as nb
 import numpy as np
 
 from tickproof import rolling, rules
+from tickproof.kernel import kernel
 from tickproof.tick import Present
 
 _SIZES = (int(Present.BID_SZ), int(Present.ASK_SZ), int(Present.SIZE))
@@ -38,7 +39,7 @@ def stateless(row, has_symbol):  # type: ignore[no-untyped-def]
     return bits
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def placeholder(row, values, bounds):  # type: ignore[no-untyped-def]
     """A price or size of the message that stands for nothing, 0 if there is none.
 

@@ -12,6 +12,7 @@ import numba as nb
 import numpy as np
 
 from tickproof import price_rules, rolling, rules
+from tickproof.kernel import kernel
 from tickproof.tick import Present
 
 SWAP_RATIO = math.log(1.1)
@@ -55,7 +56,7 @@ def fields_swapped(row, context, state, scale):  # type: ignore[no-untyped-def]
     return whole and row.bid_sz < row.ask_sz and abs(middle - context.level) <= usual
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def cause(row, now, context, state, view):  # type: ignore[no-untyped-def]
     """The bit of the code that names a price off its level: `spike` where nothing more shows.
 
@@ -105,7 +106,7 @@ def _is_flipped(price, known, width, step):  # type: ignore[no-untyped-def]
     return False
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _is_foreign(now, context, state, instruments):  # type: ignore[no-untyped-def]
     """Is this the level of another symbol that the venue quoted lately? Those first seen next to this one are asked."""
     covered, found = 0.0, False

@@ -47,14 +47,14 @@ def shares(price, context, state, scale):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def is_off(context, state, scale, slack):  # type: ignore[no-untyped-def]
-    """Is a priced tick off its level by more than `slack`, what its spread explains? Sets limit and watch of `context`."""
+def is_far(context, state, scale):  # type: ignore[no-untyped-def]
+    """Is a priced tick off its level, unless its spread explains it? Sets limit and watch of `context`."""
     if math.isnan(context.level):
         return False
     distance = abs(context.x - context.level)
     context.limit = max(rules.DEVIATION_SCALES * scale, rules.DEVIATION_FLOOR) if state.accepted >= rolling.WARM else rules.GROSS
     context.watch = distance > rules.WATCH_SCALES * scale
-    return distance - slack > context.limit
+    return distance > context.limit
 
 
 @nb.njit(cache=True, nogil=True)

@@ -10,7 +10,8 @@ import numpy as np
 from tickproof import apart, corrections, feature_kernel, grid, message_rules, naming, price_rules, rolling, rules, sizes, still
 from tickproof.features import INDEX
 from tickproof.finding import BY_NAME
-from tickproof.rolling import accept, effective_scale, learn_spread, others, see, settle, share_shift
+from tickproof.kernel import kernel
+from tickproof.rolling import accept, learn_spread, others, see, settle, share_shift
 
 STUB_RATIO = 2
 """An ask of so many times the bid is no quote: one side stands for nothing."""
@@ -29,13 +30,16 @@ _WIDE, _ELSEWHERE = BY_NAME["wide_spread"].bit, rules.CROSSED | rules.COPY | rul
 """What must not be learnt from: the price is wrong, or the message is."""
 
 
-@nb.njit(cache=True, nogil=True)
-def judge(row, now, late, context, features, state, shared_state):  # type: ignore[no-untyped-def]
-    """Judge a tick that has a price, then learn from it: features use only what came before."""
+@kernel()
+def judge(row, seen, context, features, state, shared_state):  # type: ignore[no-untyped-def]
+    """Judge a tick that has a price, then learn from it: features use only what came before.
+
+    `seen` is (event time, did it come late, the scale at that time).
+    """
+    now, late, scale = seen
     instruments, heads, venues, scratch = shared_state
     x = context.x
     context.base = context.rule
-    scale = effective_scale(state, now)
     since = now - rolling.FRESH_NS
     middle, sources, width, move = others(instruments, heads[state.symbol], context.instrument, since, x, scratch)
     context.others = middle
@@ -72,7 +76,7 @@ def judge(row, now, late, context, features, state, shared_state):  # type: igno
     feature_kernel.equal_run(row, state, middle, scale, features)
     if explained:
         return
-    off = price_rules.is_off(context, state, scale, _slack(state, spread))
+    off = price_rules.is_far(context, state, scale) and abs(x - context.level) - _slack(state, spread) > context.limit
     shared = off and (split or _shared(context, state, (scale, middle, sources), shared_state))
     if off:
         _judge_off(row, now, (scale, shared, sources, alone), context, state, instruments)
@@ -81,7 +85,7 @@ def judge(row, now, late, context, features, state, shared_state):  # type: igno
     if not off or shared:
         apart.follow(row, now, context, state, (scale, middle, sources, late), shared_state)
     state.flagged_run = min(state.flagged_run + 1, rolling.MOST) if off else 0
-    features[_F_FLAGGED] = math.log(1.0 + state.flagged_run)
+    features[_F_FLAGGED] = math.log(1.0 + state.flagged_run) if off else 0.0
     context.run = state.flagged_run
     # What no other venue is there to refuse is looked at again.
     context.watch = context.watch or sources == 0 or (context.bits & np.uint64(rules.OUTSIDE)) != 0
@@ -136,7 +140,7 @@ def _judge_trade(row, now, view, context, features, state):  # type: ignore[no-u
     still.check_trade(row, now, context, state)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _judge_off(row, now, seen, context, state, instruments):  # type: ignore[no-untyped-def]
     """A price off its level; `seen` is (scale, do others share it, how many they are, did one side move alone)."""
     scale, shared, sources, alone = seen
@@ -169,7 +173,7 @@ def _slack(state, spread):  # type: ignore[no-untyped-def]
     return 0.5 * usual
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _shared(context, state, seen, shared_state):  # type: ignore[no-untyped-def]
     """Do other venues share the move? All that spoke lately, or those that spoke since this one's level: they know more."""
     scale, middle, sources = seen

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
+
+from tickproof.kernel import kernel
 
 INSTRUMENT = np.dtype(
     [
@@ -134,6 +135,8 @@ SLOW_LEVEL_NS = 1.0e9
 MAX_OTHERS = 32
 FRESH_NS = 30_000_000_000
 LAG_FLOOR_NS = 5e6
+FARTHEST_NS = 9.0e18
+"""Times that are farther apart have a difference that 64 bits do not hold."""
 WARM = 20
 """Accepted ticks before a level means anything."""
 FLOOR = 0.3e-4
@@ -149,19 +152,18 @@ STEP_SHARE = 0.25
 its next step of one tick an outlier, and where only trades are known nothing else tells how wide a tick is."""
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@kernel(inline="always")
 def effective_scale(state, now):  # type: ignore[no-untyped-def]
     """The scale that deviations are measured in at `now`: never below `FLOOR` and `STEP_SHARE`, and wider for an old level."""
-    floor = FLOOR
-    if state.spreads > 0:
-        floor = max(floor, STEP_SHARE * math.exp(state.spread_log))
+    wider = state.spread_log if state.spreads > 0 else -np.inf
     if state.steps >= WARM:
-        floor = max(floor, STEP_SHARE * math.exp(state.step_log))
+        wider = max(wider, state.step_log)
+    floor = max(FLOOR, STEP_SHARE * math.exp(wider))
     unseen = float(max(now - state.level_time - FRESH_NS, 0))
     return max(state.scale, floor) + WANDER * math.sqrt(1e-9 * unseen)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def others(instruments, head, index, since, x, scratch):  # type: ignore[no-untyped-def]
     """What the symbol's other venues have said from the event time `since` on, accepted or not.
 
@@ -191,7 +193,7 @@ def others(instruments, head, index, since, x, scratch):  # type: ignore[no-unty
     return middle, count, width, move / count
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def ticks_of_others(instruments, head, index):  # type: ignore[no-untyped-def]
     """How many ticks the symbol's other venues have sent so far."""
     count, j = 0, head
@@ -202,7 +204,7 @@ def ticks_of_others(instruments, head, index):  # type: ignore[no-untyped-def]
     return count
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def share_shift(instruments, head, index, now, x, width):  # type: ignore[no-untyped-def]
     """Whether at least half of the symbol's other venues, as fresh as in `others`, went to log price `x` too.
 
@@ -222,7 +224,7 @@ def share_shift(instruments, head, index, now, x, width):  # type: ignore[no-unt
     return count > 0 and 2 * near >= count
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def see(state, x, now, late, quote):  # type: ignore[no-untyped-def]
     """Remember a price for the other venues, and whether it came late. Trades bounce between the sides: they count only where
     quotes do not."""
@@ -232,20 +234,28 @@ def see(state, x, now, late, quote):  # type: ignore[no-untyped-def]
         state.seen_late = late
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
+def lag_ns(row):  # type: ignore[no-untyped-def]
+    """How long after its venue's stamp a message was captured, ns; at most `FARTHEST_NS`, for a stamp may be anything."""
+    apart = float(row.ts_recv) - float(row.ts_event)
+    if abs(apart) >= FARTHEST_NS:
+        return math.copysign(FARTHEST_NS, apart)
+    return float(row.ts_recv - row.ts_event)
+
+
+@kernel()
 def learn_lag(state, lag):  # type: ignore[no-untyped-def]
     """Whether a message was captured later than usual, by its `lag` in ns behind the venue's clock; learns what is usual.
 
     Twice the usual lag and 5 ms are no lateness. A clock that is off is usual.
     """
-    usual = math.exp(state.lag_log) if state.lags > 0 else 0.0
-    late = state.lags >= WARM and lag > 2.0 * usual + LAG_FLOOR_NS
+    late = state.lags >= WARM and lag > LAG_FLOOR_NS and lag > 2.0 * math.exp(state.lag_log) + LAG_FLOOR_NS
     state.lags = min(state.lags + 1, MOST)
     state.lag_log = _median(state.lag_log, math.log(max(lag, 1e3)), state.lags)
     return late
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def accept(state, x, now, quote):  # type: ignore[no-untyped-def]
     """Move level and scale by an accepted log price. Trades move the level only where quotes do not."""
     if state.accepted == 0:
@@ -269,7 +279,7 @@ def accept(state, x, now, quote):  # type: ignore[no-untyped-def]
     state.held_count = 0
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def settle(state, x, now, width, patience):  # type: ignore[no-untyped-def]
     """Count a rejected price towards a new level; True once (ticks, ns) = `patience` of them in a row lay within `width`."""
     if state.held_count > 0 and abs(x - state.held) <= width:
@@ -282,7 +292,7 @@ def settle(state, x, now, width, patience):  # type: ignore[no-untyped-def]
     return state.held_count >= patience[0] and now - state.held_since >= patience[1]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def arrive(state, now):  # type: ignore[no-untyped-def]
     """Inter-arrival statistics: the gap in ns that ends with this tick."""
     gap = float(max(now - state.last_time, 0)) if state.ticks > 0 else 0.0
@@ -296,21 +306,21 @@ def arrive(state, now):  # type: ignore[no-untyped-def]
     return gap
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def learn_spread(state, spread):  # type: ignore[no-untyped-def]
     """Streaming median of the relative spread."""
     state.spreads = min(state.spreads + 1, MOST)
     state.spread_log = _median(state.spread_log, math.log(max(spread, 1e-7)), state.spreads)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def learn_step(state, step):  # type: ignore[no-untyped-def]
     """Streaming median of the steps between different accepted prices."""
     state.steps = min(state.steps + 1, MOST)
     state.step_log = _median(state.step_log, math.log(max(step, 1e-7)), state.steps)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _median(middle, x, count):  # type: ignore[no-untyped-def]
     """The streaming median `middle` after its `count`-th value x: steps of fixed size towards the new value."""
     if count <= MEDIAN_START:
@@ -323,7 +333,7 @@ def _median(middle, x, count):  # type: ignore[no-untyped-def]
     return middle
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def learn_size(state, which, size):  # type: ignore[no-untyped-def]
     """Deviation of the log size from its usual, in mean absolute deviations, before it is learnt; `which` 0 quotes, 1 trades."""
     x = math.log(max(float(size), 1.0))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
 
 from tickproof import (
@@ -24,6 +23,7 @@ from tickproof import (
 from tickproof.event import ANNOUNCED
 from tickproof.features import INDEX
 from tickproof.finding import BY_NAME
+from tickproof.kernel import kernel
 from tickproof.rolling import accept, arrive, learn_spread, others, see, share_shift
 from tickproof.tick import Condition, Kind, Present
 
@@ -45,7 +45,7 @@ NEAR = 0.5
 _F_TRADE, _F_INTERVAL, _F_RATE = INDEX["is_trade"], INDEX["interval"], INDEX["rate_ratio"]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _price(row):  # type: ignore[no-untyped-def]
     """Log price of a trade, log mid of a two-sided quote, NaN otherwise; in units of 1e-9."""
     if row.kind == _TRADE:
@@ -55,7 +55,7 @@ def _price(row):  # type: ignore[no-untyped-def]
     return np.nan
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _one_sided(row, now, late, context, state, venue):  # type: ignore[no-untyped-def]
     """A message with one side moves that side alone; it is judged against the other only where the channel's sides merge."""
     bid, ask = (row.present & rules.BID) != 0, (row.present & rules.ASK) != 0
@@ -86,7 +86,7 @@ def _one_sided(row, now, late, context, state, venue):  # type: ignore[no-untype
             accept(state, x, now, True)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _finish(at, rows, context, view, shared_state):  # type: ignore[no-untyped-def]
     """Make one tick's verdict final; the state holds everything up to its event time + lookahead, and nothing later.
 
@@ -117,7 +117,7 @@ def _finish(at, rows, context, view, shared_state):  # type: ignore[no-untyped-d
         sizes.settle(rows, at, end, mine, (instrument_of, state))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _facts(row, context, state, k, view):  # type: ignore[no-untyped-def]
     """What the message alone tells, with the instrument's switches; `k` is −1 where there is no instrument. Returns whether it
     has prices that can be judged.
@@ -156,7 +156,7 @@ def _facts(row, context, state, k, view):  # type: ignore[no-untyped-def]
     return (context.bits & np.uint64(rules.MISSING | rules.SENTINEL)) == 0 and not not_positive
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _habits(i, k, now, venue, level, at):  # type: ignore[no-untyped-def]
     """Tell once what a venue does by habit; `at` is (events, their number). Returns the number."""
     events, n = at
@@ -173,7 +173,7 @@ def _habits(i, k, now, venue, level, at):  # type: ignore[no-untyped-def]
     return n
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _habit(code, at, counts, events, n):  # type: ignore[no-untyped-def]
     event = events[n]
     event.row, event.subject, event.time, event.measured = at
@@ -183,7 +183,7 @@ def _habit(code, at, counts, events, n):  # type: ignore[no-untyped-def]
     return n + 1
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def walk(rows, tags, context, features, state, times, events):  # type: ignore[no-untyped-def]
     """Walk the rows from `times.start` on and make final what the horizon allows.
 
@@ -260,11 +260,12 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
             features[i, _F_INTERVAL] = math.log((gap + 1e3) / (one.gap_slow_ns + 1e3))
             features[i, _F_RATE] = math.log((one.gap_slow_ns + 1e3) / (one.gap_fast_ns + 1e3))
         arrive(one, now)
-        late = (row.present & _TS_EVENT) != 0 and rolling.learn_lag(one, float(row.ts_recv - row.ts_event))
+        late = (row.present & _TS_EVENT) != 0 and rolling.learn_lag(one, rolling.lag_ns(row))
         if judged:
             grid.check(row, mine, one, bands)
             mine.x = _price(row)
-            seen = (now, mine.x, i)
+            scale = rolling.effective_scale(one, now)
+            seen = (now, mine.x, i, scale)
             symbol = symbols[one.symbol]
             factors = (symbol, groups[max(symbol.group - 1, 0)], market)
             before = measures.look(row, seen, one, measured[k], factors, features)
@@ -272,7 +273,7 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
                 one.quotes = min(one.quotes + 1, rolling.MOST)
                 _one_sided(row, now, late, mine, one, venues[one.venue])
             else:
-                priced.judge(row, now, late, mine, features[i], one, shared_state)
+                priced.judge(row, (now, late, scale), mine, features[i], one, shared_state)
             measures.learn(row, seen, one, measured[k], factors, before)
             if member_of[k] > 0:
                 crosses.follow(row, now, mine, one, (member_of[k] - 1, late), (shared_state, crossing))

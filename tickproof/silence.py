@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
 
 from tickproof.event import CLOSES, OPENS
 from tickproof.finding import BY_NAME
+from tickproof.kernel import kernel
 from tickproof.rolling import ticks_of_others
 
 MUTE = 1 << 62
@@ -39,7 +39,7 @@ _LN2 = math.log(2.0)
 _SILENT = BY_NAME["silent"].bit
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def gaps_of(count):  # type: ignore[no-untyped-def]
     """How many of its longest usual gaps a source may say nothing, when `count` gaps were seen.
 
@@ -49,7 +49,7 @@ def gaps_of(count):  # type: ignore[no-untyped-def]
     return min(max(1.0 + PATIENCE / math.log(float(max(count, 3))), LEAST_GAPS), MOST_GAPS)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def lull(longest_gap_ns):  # type: ignore[no-untyped-def]
     """How much more patience a source with long gaps is owed.
 
@@ -59,13 +59,13 @@ def lull(longest_gap_ns):  # type: ignore[no-untyped-def]
     return 1.0 + math.log10(max(longest_gap_ns / CHANCE_NS, 1.0))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def threshold_ns(longest_gap_ns, mean_gap_ns, count, floor_ns):  # type: ignore[no-untyped-def]
     """The silence from which a source counts as silent."""
     return max(floor_ns, gaps_of(count) * lull(longest_gap_ns) * longest_gap_ns, MEAN_GAPS * mean_gap_ns)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def longest_after(longest_gap_ns, gap_ns):  # type: ignore[no-untyped-def]
     """The longest usual gap after one more; it fades, so that a lively hour is judged as such."""
     passed = gap_ns / HALF_LIFE_NS
@@ -74,7 +74,7 @@ def longest_after(longest_gap_ns, gap_ns):  # type: ignore[no-untyped-def]
     return max(gap_ns, longest_gap_ns * fade)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def tell_time(clock, now):  # type: ignore[no-untyped-def]
     """Move a channel's clock: it stands still where the channel says nothing for longer than a step."""
     if clock.last_time > 0:
@@ -82,13 +82,13 @@ def tell_time(clock, now):  # type: ignore[no-untyped-def]
     clock.last_time = now
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _threshold(state):  # type: ignore[no-untyped-def]
     mean = float(state.last_clock - state.first_clock) / max(state.ticks, 1)
     return threshold_ns(state.longest_gap_ns, mean, state.ticks, FLOOR_NS)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _event(events, n, at, mode, state):  # type: ignore[no-untyped-def]
     """`at` is (row, instrument, time, measured)."""
     event = events[n]
@@ -102,17 +102,20 @@ def _event(events, n, at, mode, state):  # type: ignore[no-untyped-def]
     return n + 1
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _is_missed(instruments, heads, k, quiet_ns):  # type: ignore[no-untyped-def]
     """Has instrument `k` been quiet for its threshold, while other venues went on as usual?"""
     state = instruments[k]
-    if state.silent == 1 or state.halted == 1 or state.ticks < WARM_UP or quiet_ns < _threshold(state):
+    if state.silent == 1 or state.halted == 1 or state.ticks < WARM_UP:
+        return False
+    # Asked of every tick: what is below the floor need not be held against two logarithms.
+    if quiet_ns < FLOOR_NS or quiet_ns < _threshold(state):
         return False
     theirs = ticks_of_others(instruments, heads[state.symbol], k)
     return theirs == 0 or (theirs - state.others_ticks) * float(state.ticks) >= EXPECTED * theirs
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def sweep(instruments, heads, clocks, now, at):  # type: ignore[no-untyped-def]
     """Open a silence for each instrument whose channel lived on for its threshold without it.
 
@@ -129,7 +132,7 @@ def sweep(instruments, heads, clocks, now, at):  # type: ignore[no-untyped-def]
     return n
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def hear(instruments, heads, gap, clock, at):  # type: ignore[no-untyped-def]
     """An instrument speaks after `gap` ns: learn it, close its silence, one that no sweep saw included.
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from tickproof import rules
 from tickproof.finding import BY_NAME
+from tickproof.kernel import kernel
 from tickproof.rolling import SIZE_FLOOR
 from tickproof.tick import Condition, Present
 
@@ -51,7 +52,7 @@ def check(row, context, state):  # type: ignore[no-untyped-def]
             context.size_watch |= side
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def settle(rows, at, end, context, view):  # type: ignore[no-untyped-def]
     """Whether a doubtful displayed size was gone with the side's next message, while its price stayed.
 

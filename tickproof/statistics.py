@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import msgspec
-import numba as nb
 import numpy as np
 
+from tickproof.kernel import kernel
 from tickproof.tick import Array
 
 SECOND_NS = 1_000_000_000
+MOST = 2**63 - 1
+"""The largest price there is; the middle of two that are nearly so is rounded up in floating point."""
 VARIANCE_WEIGHT = 0.06
 
 ACCUMULATOR = np.dtype(
@@ -75,7 +77,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     age: int | None = None
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _close(a, k, out, n):  # type: ignore[no-untyped-def]
     row = out[n]
     row.ts = a.second * SECOND_NS
@@ -95,7 +97,7 @@ def _close(a, k, out, n):  # type: ignore[no-untyped-def]
     return n + 1
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def count(rows, instrument_of, quality, accumulators, out):  # type: ignore[no-untyped-def]
     """Count final ticks in the shard's order; returns how many SYMBOL_SECOND records were written to `out`."""
     n = 0
@@ -127,7 +129,7 @@ def count(rows, instrument_of, quality, accumulators, out):  # type: ignore[no-u
     return n
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def flush(accumulators, which, before_ns, out):  # type: ignore[no-untyped-def]
     """Close the seconds of the instruments `which` that ended before `before_ns`; returns how many records went to `out`."""
     n = 0
@@ -146,7 +148,7 @@ def symbol_rows(seconds: Array, instruments: list[tuple[str, str]]) -> list[Row]
         out.append(
             Row(
                 ts=ts, scope=f"{venue}|{symbol}", venue=venue, symbol=symbol, ticks=ticks, quotes=quotes, trades=trades,
-                suspect=suspect, corrupt=corrupt, market_event=market_event, mid=round(mid) if mid > 0 else None,
+                suspect=suspect, corrupt=corrupt, market_event=market_event, mid=min(round(mid), MOST) if mid > 0 else None,
                 spread=round(spread) if mid > 0 else None, volatility=volatility, age=age,
             )
         )  # fmt: skip

@@ -12,6 +12,7 @@ import numpy as np
 
 from tickproof import rules
 from tickproof.finding import BY_NAME
+from tickproof.kernel import kernel
 from tickproof.tick import Condition
 
 TRADES_NEEDED = 50
@@ -74,7 +75,7 @@ def check_trade(row, now, context, state):  # type: ignore[no-untyped-def]
         rules.note(context, _STALE, 1, (float(row.price) * 1e-9, float(edge) * 1e-9, middle * 1e-9))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def check_rate(now, context, state, instruments, head):  # type: ignore[no-untyped-def]
     """Count the ticks of a second, and how many of them moved a price."""
     second = now // SECOND_NS

@@ -7,7 +7,7 @@ cannot hold every tick, so a window has `PARTS` parts that lie on a grid of w / 
 
 from __future__ import annotations
 
-import numba as nb
+from tickproof.kernel import kernel
 
 PARTS = 4
 """Parts of a window over time."""
@@ -25,25 +25,25 @@ BIN_FULL = 255
 """A bin that reaches this halves them all, so that what came long ago counts less."""
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@kernel(error_model="numpy", inline="always")
 def part_of(time, part_ns):  # type: ignore[no-untyped-def]
     """The number k of the part (k part_ns − part_ns, k part_ns] that a time lies in."""
     return (time + part_ns - 1) // part_ns
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@kernel(error_model="numpy", inline="always")
 def coarser(part, bits):  # type: ignore[no-untyped-def]
     """The number of the part 2^bits times as long that a part lies in: dividing a time again would cost more."""
     return (part + (1 << bits) - 1) >> bits
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@kernel(error_model="numpy", inline="always")
 def passed(before, part):  # type: ignore[no-untyped-def]
     """How many parts to empty when a window moves from part `before` on to `part`."""
     return min(max(part - before, 0), PARTS)
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@kernel(error_model="numpy", inline="always")
 def eighth_power(decay):  # type: ignore[no-untyped-def]
     """The decay over an eighth of the horizon: e^(−8 Δ / τ) of e^(−Δ / τ)."""
     square = decay * decay
@@ -51,7 +51,7 @@ def eighth_power(decay):  # type: ignore[no-untyped-def]
     return fourth * fourth
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def insert(ordered, count, value):  # type: ignore[no-untyped-def]
     """Put a value into the first `count` values, which ascend; there must be room for one more."""
     k = count
@@ -61,7 +61,7 @@ def insert(ordered, count, value):  # type: ignore[no-untyped-def]
     ordered[k] = value
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def exchange(ordered, old, value):  # type: ignore[no-untyped-def]
     """Take `old` out of ascending values and put `value` in."""
     # Counting has no branches, and searching would have one that no processor can foresee.
@@ -79,7 +79,7 @@ def exchange(ordered, old, value):  # type: ignore[no-untyped-def]
         ordered[target] = value
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def absolute_deviation(ordered):  # type: ignore[no-untyped-def]
     """The median of |v − median| over ascending values of odd number: their half nearest the median is a run of them."""
     half = len(ordered) // 2
@@ -98,13 +98,13 @@ def absolute_deviation(ordered):  # type: ignore[no-untyped-def]
     return farthest
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@kernel(error_model="numpy", inline="always")
 def step_bin(exponent):  # type: ignore[no-untyped-def]
     """The bin of a value with this binary exponent (`math.frexp`): 2^(exponent − 1) <= value < 2^exponent."""
     return min(max(exponent + STEP_BINS - 1, 0), STEP_BINS - 1)
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def count_step(bins, k):  # type: ignore[no-untyped-def]
     """Count one value of bin `k`; halves all bins, rounding down, when that one is full."""
     bins[k] += 1

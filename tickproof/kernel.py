@@ -1,0 +1,15 @@
+"""How kernels are compiled: kept between runs, without the interpreter's lock, and without counts of references.
+
+A kernel works on arrays that its caller holds, and allocates nothing. Compiled as usual, each array that is handed on or taken
+out of a tuple is counted by an atomic instruction all the same, which cost a third of the shard's walk; so such a function must
+not make an array, and the compiler refuses one that does.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numba as nb
+
+kernel = partial(nb.njit, cache=True, nogil=True, _nrt=False)
+"""Decorator of a function that is compiled; further options of `numba.njit` go into its brackets."""
