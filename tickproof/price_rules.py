@@ -88,12 +88,12 @@ def _is_followed(context, state):  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True)
 def settle_verdict(context, row, state, view):  # type: ignore[no-untyped-def]
-    """Final verdict of a watched tick; `view` is (others, sources, those who spoke since, how many they are, extended, do others
-    share its power of ten) at the tick's event time + lookahead.
+    """Final verdict of a watched tick; `view` is (others, sources, how far they disagree, those who spoke since, how many they
+    are, extended, do others share its power of ten) at the tick's event time + lookahead.
 
     Only who spoke since the tick can refuse it: a price from before, up to half a minute old, knows nothing of it.
     """
-    middle, sources, newer, newer_sources, extended, split = view
+    middle, sources, width, newer, newer_sources, extended, split = view
     x, level = context.x, context.level
     distance = abs(x - level)
     moved_on = state.accepted > context.accepted
@@ -122,7 +122,9 @@ def settle_verdict(context, row, state, view):  # type: ignore[no-untyped-def]
     else:
         if (context.bits & np.uint64(rules.TEN)) != 0:
             rule = 2
-        rule = rules.worse(rule, _settle_spike(context, state, (returned or refused, held, sources, extended)))
+        lone = row.kind == rules.TRADE and context.run == 1 and not goes_on
+        gross = (sources > 0 and distance > rules.GROSS) or (lone and _stand_against(context, middle, sources, width))
+        rule = rules.worse(rule, _settle_spike(context, state, (returned or refused, held, gross, sources, extended)))
         quoted = min(state.bid_time, state.ask_time) > 0 and max(state.bid_time, state.ask_time) > row.event_time
         rule = rules.worse(rule, _settle_outside(context, state, (quoted, refused, held, sources, extended)))
     # What other rules said of the same tick stands.
@@ -141,8 +143,9 @@ def _settle_slide(context, middle, sources):  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True)
 def _settle_spike(context, state, view):  # type: ignore[no-untyped-def]
-    """The quality that a spike has in the end; `view` is (is it denied, does it hold, sources, extended hours)."""
-    denied, held, sources, extended = view
+    """The quality that a spike has in the end; `view` is (is it denied, does it hold, is it so far off that nobody need deny it,
+    sources, extended hours)."""
+    denied, held, gross, sources, extended = view
     if (context.final_bits & np.uint64(rules.SPIKES)) == 0:
         return 0
     distance = abs(context.x - context.level)
@@ -156,7 +159,14 @@ def _settle_spike(context, state, view):  # type: ignore[no-untyped-def]
             context.final_bits |= np.uint64(rules.GENUINE)
             return 3
         return 0
-    return 2 if sources > 0 and distance > rules.GROSS and not extended else 1
+    return 2 if gross and not extended else 1
+
+
+@nb.njit(cache=True, nogil=True)
+def _stand_against(context, middle, sources, width):  # type: ignore[no-untyped-def]
+    """Do other venues that agree stand far from a lone print, so far that somebody would have spoken by now were it news?"""
+    away = abs(context.x - middle)
+    return sources >= 2 and width <= rules.STAND_WIDTH * away and away > rules.STAND * context.limit
 
 
 @nb.njit(cache=True, nogil=True)

@@ -1,7 +1,7 @@
 """Rolling state of one (venue, symbol), compiled: gated robust level and scale, spread, sizes, rates, runs.
 
 Level and scale are *gated*: a price that is rejected moves neither, and a new level is accepted once it holds (`settle`).
-All averages are exponential, so that the state has a fixed size: 488 bytes an instrument.
+All averages are exponential, so that the state has a fixed size: 592 bytes an instrument.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ INSTRUMENT = np.dtype(
         ("volume_slow", "<f8"),
         # What `apart` remembers: the usual distance to the other venues, and when they were last together.
         ("basis", "<f8"),
-        ("basis_scale", "<f8"),
+        ("basis_scale", "<f4"),
         ("anchor", "<f8"),
         ("anchor_others", "<f8"),
         ("anchor_time", "<i8"),
@@ -115,6 +115,10 @@ INSTRUMENT = np.dtype(
         ("trade_known", "u1"),
         ("grid", "u1"),
         ("band_count", "u1"),
+        # `sides`: regular quotes since the venue opened.
+        ("opened", "u1"),
+        # Copied in words of 8 bytes.
+        ("spare", "u1", (3,)),
     ]
 )
 """Prices `bid`, `ask`, `run_price` in 1e-9; `level`, `held`, `slow_level` natural logarithms of a price; `scale` of a log price;

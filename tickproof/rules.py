@@ -62,6 +62,8 @@ WIDE_RATIO = 15.0
 WIDE_FLOOR = 20.0e-4
 SPREADS_NEEDED = 50
 HABIT_QUOTES = 1_000
+WIDE_NEEDED = 10
+"""So many wide quotes, and more than `HABIT_SHARE` of all, are a venue's habit: it keeps stubs where it has no interest."""
 HABIT_EMPTY = 0.001
 EMPTY_NEEDED = 100
 """A trade of no size is only suspect until 100 trades are known, and of a venue of which more than one in a thousand has none: a
@@ -73,6 +75,9 @@ time by less."""
 TEN_WIDTH = 0.02
 GROSS = 0.10
 """So far off is wrong unless somebody shares it: nobody need contradict it within the lookahead."""
+STAND, STAND_WIDTH = 4.0, 0.25
+"""So many times the limit of a spike away from at least two other venues, which disagree by at most this share of it, a print
+that nobody follows within the lookahead, its own venue included, is wrong: it need not be denied."""
 AGREE = 0.05
 """Other venues within this agree: their median is a level where there is none yet."""
 SHARED = 0.5
@@ -148,7 +153,9 @@ CONTEXT = np.dtype(
         ("supported", "u1"),
         ("watch", "u1"),
         ("size_watch", "u1"),
-        ("is_stub", "u1"),
+        ("expected", "u1"),
+        ("edge", "u1"),
+        ("stub", "u1"),
         ("noted", "u1", (NOTES,)),
         ("values", "<f8", (3 * NOTES,)),
     ],
@@ -157,7 +164,9 @@ CONTEXT = np.dtype(
 """What is remembered of a tick until it is final: its log price `x`, the `level` and `limit` it was held against, the median of
 the `others`, the spread `ratio`, how many ticks its instrument had `accepted`, and the quality that rules give: `base` by those
 that do not judge the price, `rule` and `final_rule` by all. `noted` are bits of codes, one on, whose `values` (measured,
-threshold, reference) are not those of the price; see `note`."""
+threshold, reference) are not those of the price; see `note`. `edge`: a quote of a venue
+that has not opened yet, or has closed (1), and its first one for long (2); `stub`: a quote whose middle is no price; `expected`:
+a wide spread that is one at such times, or its venue's habit."""
 
 UNREFUTED = 3
 """In `supported` of CONTEXT: nobody else was there, and the price did not snap back."""
@@ -168,12 +177,13 @@ VENUE = np.dtype(
         ("crossed", "<i8"),
         ("width", "<f8"),
         ("locked", "<i8"),
+        ("wide", "<i8"),
         ("trades", "<i8"),
         ("empty", "<i8"),
         ("told", "<i8"),
     ]
 )
-"""A venue's habits within the shard: crossing, locking, trades of no size; and which were told of, a bit each."""
+"""A venue's habits within the shard: crossing, locking, wide spreads, trades of no size; and which were told of, a bit each."""
 
 
 @nb.njit(cache=True, nogil=True, inline="always")

@@ -19,6 +19,11 @@ from tickproof.tick import Array, Ticks, concat
 
 STUB_BP = 100.0
 """From this spread on a quote around the level is a stub, whatever its venue's usual spread: no error of its content."""
+AGREES_SCALES = 1.0, 2.0
+"""The price of a quote, and of a trade, that is so near both to its own level and to the other venues has nothing wrong with it.
+Trades stand at either side of a spread."""
+ODD_SIZE = 4.0
+"""From so many deviations on its size may be wrong all the same. A small trade is not: one share is the commonest size of all."""
 SUPPORTED_SCORE = 2.0
 """What a model may still say of a tick that other sources support."""
 DEFAULT_THRESHOLD = 4.0
@@ -161,10 +166,25 @@ def _model_scores(detector: Detector | None, context: Array, features: npt.NDArr
     spread_bp = features[:, INDEX["spread_bp"]]
     # A stub: one side stands far away, and the middle is off by no more than that.
     stub = (spread_bp >= STUB_BP) & ~(np.abs(context["x"] - context["level"]) > 0.55e-4 * spread_bp)
+    # Before a venue opens, and once it has closed, what it says has nothing to be held against.
+    stub |= (context["stub"] > 0) | (context["edge"] > 0)
     judged = np.flatnonzero(~np.isnan(context["x"]) & ((context["bits"] & excluded) == 0) & ~(spread_bp <= 0.0) & ~stub)
     if detector is not None and len(judged):
         scores[judged] = np.maximum(detector.score(np.ascontiguousarray(features[judged])), 0.0)
-    return scores
+    most = np.where(_agrees(features), np.float32(SUPPORTED_SCORE), np.float32(RULE_SCORE))
+    return np.minimum(scores, most)
+
+
+def _agrees(features: npt.NDArray[np.float64]) -> Array:
+    """Whether a tick's price is where its own level and the other venues are, and its size no outlier either."""
+    deviation, residual, size = (features[:, INDEX[name]] for name in ("deviation", "residual", "size"))
+    # What is not known does not agree; an instrument may be alone, though.
+    trade = features[:, INDEX["is_trade"]] > 0
+    scales = np.where(trade, AGREES_SCALES[1], AGREES_SCALES[0])
+    near = (np.abs(deviation) <= scales) & ~(np.abs(residual) > scales)
+    odd = np.where(trade, size, np.abs(size)) >= ODD_SIZE
+    agrees: Array = near & ~odd
+    return agrees
 
 
 def _verdicts(bits: Array, rule: Array, scores: Array, features: Array, threshold: float) -> tuple[Array, Array, Array]:
