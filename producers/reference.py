@@ -31,8 +31,12 @@ def reference(market: Market, labels: Iterable[Label] = ()) -> dict[str, Any]:
     return {
         "channels": {name: {"sequence": sequence} for name in world.names[:lines]},
         "instruments": [
-            *({"symbol": world.symbol(place), "tick": tick, "lot": lot} for place, (tick, lot) in enumerate(table)),
-            *({"symbol": one.symbol} for one in labels if one.kind == LISTING),
+            # Each venue is one book, and no book crosses.
+            *(
+                {"symbol": world.symbol(place), "tick": tick, "lot": lot, "may_cross": False}
+                for place, (tick, lot) in enumerate(table)
+            ),
+            *({"symbol": one.symbol, "may_cross": False} for one in labels if one.kind == LISTING),
         ],
         "sessions": dict.fromkeys(world.names[lines : lines + world.venues], sessions),
         "actions": [

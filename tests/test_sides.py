@@ -9,10 +9,10 @@ import pytest
 from streams import VENUES, Market, Scored, Tape, at, merged, score
 from test_shard_rules import known
 
-from tickproof import sides
+from tickproof import sides, still
 from tickproof.finding import Severity
 from tickproof.rules import HABIT_QUOTES, WIDE_NEEDED
-from tickproof.sessions import EDGE_NS, is_regular
+from tickproof.sessions import is_regular
 from tickproof.tick import Condition
 
 GOOD, SUSPECT, CORRUPT = 0, 1, 2
@@ -121,10 +121,10 @@ def test_spreads_are_wide_after_an_auction(condition: Condition, regular: int, s
 
 @pytest.mark.parametrize(
     ("open_s", "close_s", "severity"),
-    [(-400, 500, Severity.WARNING), (-100, 500, Severity.INFO), (-400, 200, Severity.INFO), (100, 500, Severity.INFO)],
+    [(-400, 500, Severity.WARNING), (19, 21, Severity.WARNING), (-400, 19, Severity.INFO), (21, 500, Severity.INFO)],
 )
 def test_spreads_at_the_edges_of_known_sessions(open_s: float, close_s: float, severity: Severity) -> None:
-    """open … 20 s: a wide quote … close; five minutes after the one and before the other are edges."""
+    """open … 20 s: a wide quote … close, in ns: to the ns."""
     tape = Tape()
     for k in range(200):
         tape.quote(k * 0.1)
@@ -134,15 +134,14 @@ def test_spreads_at_the_edges_of_known_sessions(open_s: float, close_s: float, s
     assert finding.severity == severity
 
 
-def test_regular_hours_end_where_their_edges_begin() -> None:
-    hours = {"X": ((0, 4 * EDGE_NS),)}
-    assert [is_regular(hours, "X", time) for time in (EDGE_NS - 1, EDGE_NS, 3 * EDGE_NS - 1, 3 * EDGE_NS)] == [
-        False,
-        True,
-        True,
-        False,
-    ]
-    assert is_regular(hours, "Y", 0)
+@pytest.mark.parametrize(
+    ("clock", "regular"),
+    [("14:29:59", False), ("14:34:59", False), ("14:35:00", True), ("20:54:59", True), ("20:55:00", False), ("21:00:01", False)],
+)
+def test_the_first_and_the_last_five_minutes_of_a_calendar_are_edges(clock: str, regular: bool) -> None:
+    time = int(np.datetime64(f"2024-03-05T{clock}", "ns").astype(np.int64))
+    assert is_regular({"X": "XNYS"}, "X", time) is regular
+    assert is_regular({"X": "XNYS"}, "Y", time)
 
 
 def lone_print(price: float, sources: int, follows: float | None = None) -> Scored:
@@ -173,3 +172,83 @@ def test_a_lone_print_far_from_what_others_quote(price: float, sources: int, fol
     Two venues stand against it, one alone does not; nor where its own venue goes on, nor at twice the limit.
     """
     assert lone_print(price, sources, follows).verdict(60.1)["final_quality"] == quality
+
+
+def flicker(bp: float, sources: int = 2, both: bool = True, kind: str = "quote") -> Scored:
+    """Venues quote 99.99 to 100.01 each 50 ms; the first goes `bp` up for one message, both its sides or one, and is back."""
+    market = Market(VENUES[: sources + 1])
+    middle = 100 * (1 + bp * 1e-4)
+    if kind == "trade":
+        market.first.trade(12.02, middle)
+    else:
+        market.first.quote(12.02, middle - 0.01 if both else 99.99, middle + 0.01)
+    market.go_on(12.05, 14)
+    return market.scored()
+
+
+@pytest.mark.parametrize(
+    ("bp", "sources", "both", "kind", "corrupt"),
+    [
+        (15.0, 2, True, "quote", True),
+        # Twelve scales of half a basis point, and what widens the spread.
+        (5.5, 2, True, "quote", False),
+        (15.0, 0, True, "quote", False),
+        (15.0, 2, False, "quote", False),
+        (15.0, 2, True, "trade", False),
+    ],
+)
+def test_a_small_move_that_comes_back_and_that_nobody_shares(
+    bp: float, sources: int, both: bool, kind: str, corrupt: bool
+) -> None:
+    """Below 25 bp a quote is a spike if it is back within the lookahead and other venues never moved; a trade walks a book."""
+    scored = flicker(bp, sources, both, kind)
+    assert (CORRUPT in scored.verdicts["final_quality"]) is corrupt
+    if corrupt:
+        (finding,) = scored.of("spike")
+        assert finding.measured == pytest.approx(100 * (1 + bp * 1e-4), rel=1e-6)
+        assert finding.threshold == pytest.approx(100 * (1 + 6e-4), rel=1e-5)
+
+
+def repeating(count: int, every: float = 0.1, size: bool = False, habit: int = 1) -> Scored:
+    """A venue alone whose every quote is another one, or the same `habit` times; then its last quote `count` times more."""
+    tape = Tape()
+    for k in range(400):
+        shift = 0.01 * (k // habit % 7)
+        tape.quote(k * 0.1, 99.99 + shift, 100.01 + shift)
+    for k in range(count):
+        tape.quote(40 + k * every, 99.99, 100.01, ask_sz=100_000_000_000 * (1 + k % 2 * size))
+    for k in range(5):
+        tape.quote(40 + count * every + k * 0.1, 99.99 + 0.01 * k, 100.01 + 0.01 * k)
+    return score(tape.ticks())
+
+
+@pytest.mark.parametrize(
+    ("count", "every", "size", "habit", "found"),
+    [
+        (still.REPEATS_NEEDED, 0.1, False, 1, True),
+        (still.REPEATS_NEEDED - 2, 0.1, False, 1, False),
+        # A second is needed, the very message, and three times what is usual.
+        (still.REPEATS_NEEDED + 1, 0.01, False, 1, False),
+        (still.REPEATS_NEEDED + 1, 0.1, True, 1, False),
+        (40, 0.1, False, 20, False),
+        # Nineteen of twenty are repeats anyway.
+        (700, 0.1, False, 20, False),
+    ],
+)
+def test_a_feed_that_is_stuck_gives_itself_away(count: int, every: float, size: bool, habit: int, found: bool) -> None:
+    scored = repeating(count, every, size, habit)
+    assert bool(scored.of("frozen")) is found
+    assert CORRUPT not in scored.verdicts["final_quality"]
+
+
+@pytest.mark.parametrize(("inside", "found"), [(0, True), (2, True), (20, False)])
+def test_trades_inside_a_quote_speak_for_it(inside: int, found: bool) -> None:
+    """Sixty trades within quotes; then, beside one that stands still, each trade above it comes with so many within."""
+    tape = Tape()
+    for k in range(60):
+        tape.quote(k * 0.5)
+        tape.trade(k * 0.5 + 0.2, 100.01)
+    for k in range(200):
+        tape.trade(30.2 + k * 0.25, 100.01 if k % (inside + 1) else 100.03)
+    tape.quote(82)
+    assert bool(score(tape.ticks()).of("stale_book")) is found

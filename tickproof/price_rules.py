@@ -11,10 +11,13 @@ import numba as nb
 import numpy as np
 
 from tickproof import rolling, rules
+from tickproof.finding import BY_NAME
 
 FOLLOWERS, FOLLOWED = 5, 0.5
 """Accepted ticks that follow a move within the lookahead, and the part of the usual interval, or volume, that is news."""
 _PRICE_BITS = rules.SPIKES | rules.TEN | rules.OUTSIDE
+_ELSEWHERE = rules.SLIDES | rules.RUN | rules.WIDE | rules.CROSSED | rules.COPY
+_SPIKE = BY_NAME["spike"].bit
 _SLIDE_BITS = rules.SLIDES | rules.RUN
 """A run is said at once by `apart` alone."""
 
@@ -111,6 +114,8 @@ def settle_verdict(context, row, state, view):  # type: ignore[no-untyped-def]
         context.supported = rules.UNREFUTED
     context.final_bits, rule = _settle_slide(context, middle, sources)
     if (context.bits & np.uint64(_PRICE_BITS)) == 0:
+        if returned and not shared and newer_sources > 0 and sources >= 2:
+            _settle_small(context, row, state, (newer, scale))
         if (context.bits & np.uint64(_SLIDE_BITS)) != 0:
             context.final_rule = rules.worse(context.base, rule)
         return
@@ -129,6 +134,29 @@ def settle_verdict(context, row, state, view):  # type: ignore[no-untyped-def]
         rule = rules.worse(rule, _settle_outside(context, state, (quoted, refused, held, sources, extended)))
     # What other rules said of the same tick stands.
     context.final_rule = rules.worse(context.base, rule)
+
+
+@nb.njit(cache=True, nogil=True)
+def _settle_small(context, row, state, view):  # type: ignore[no-untyped-def]
+    """A quote that went 12 scales away and back, though less than a spike must: what others that stood still say since is enough.
+
+    `view` is (their price since, scale). A trade is none: one that walks through a book leaves it as it was.
+    """
+    newer, scale = view
+    if row.kind != rules.QUOTE or (context.bits & np.uint64(_ELSEWHERE)) != 0:
+        return
+    distance = abs(context.x - context.level)
+    spread = float(row.ask_px - row.bid_px) / float(row.bid_px)
+    usual = math.exp(state.spread_log) if state.spreads > 0 else 0.0
+    bound = rules.DEVIATION_SCALES * scale + 0.5 * abs(spread - usual)
+    # Where there is no level yet, nothing is known.
+    if not (distance > bound and abs(newer - context.level) <= rules.PARTLY * distance):
+        return
+    context.final_bits |= np.uint64(rules.SPIKE)
+    context.final_rule = 2
+    level = context.level
+    edge = level + math.copysign(bound, context.x - level)
+    rules.keep(context, _SPIKE, (rules.price_of(context.x), rules.price_of(edge), rules.price_of(level)))
 
 
 @nb.njit(cache=True, nogil=True)

@@ -62,7 +62,10 @@ def judge(row, now, late, context, features, state, shared_state):  # type: igno
         stub = sides.is_stub(spread, now, context, state, shared_state)
         context.edge = sides.edge_of(row, now, state)
         sides.judge(row, spread, context, state, venues[state.venue])
+        if not stub and (context.bits & np.uint64(rules.COPY)) == 0:
+            still.check_repeat(row, now, context, state)
     else:
+        context.edge = (row.conditions & rules.EXTENDED) != 0
         sides.see_auction(row, state)
         _judge_trade(row, now, (scale, middle, sources, deviation), context, features, state)
     feature_kernel.sizes(row, state, features)

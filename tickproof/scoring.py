@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from tickproof import message_rules, reference_tables, rules, shard_kernel, share, statistics
+from tickproof import message_rules, reference_tables, rules, shard_kernel, share, sizes, statistics
 from tickproof.event import EVENT
 from tickproof.features import INDEX, NAMES
 from tickproof.finding import BY_NAME, CORRUPT_BITS, RULE_SCORE, VERDICT, Finding, Quality
@@ -22,8 +22,9 @@ STUB_BP = 100.0
 AGREES_SCALES = 1.0, 2.0
 """The price of a quote, and of a trade, that is so near both to its own level and to the other venues has nothing wrong with it.
 Trades stand at either side of a spread."""
-ODD_SIZE = 4.0
-"""From so many deviations on its size may be wrong all the same. A small trade is not: one share is the commonest size of all."""
+ODD_SIZE = 4.0, sizes.DOUBTFUL
+"""From so many deviations on the size of a quote, and of a trade, may be wrong all the same. Blocks of a thousand times the usual
+are traded every day, and one share is the commonest size of all."""
 SUPPORTED_SCORE = 2.0
 """What a model may still say of a tick that other sources support."""
 DEFAULT_THRESHOLD = 4.0
@@ -168,6 +169,8 @@ def _model_scores(detector: Detector | None, context: Array, features: npt.NDArr
     stub = (spread_bp >= STUB_BP) & ~(np.abs(context["x"] - context["level"]) > 0.55e-4 * spread_bp)
     # Before a venue opens, and once it has closed, what it says has nothing to be held against.
     stub |= (context["stub"] > 0) | (context["edge"] > 0)
+    # Nor is what its condition explains, price and size, an error.
+    stub |= features[:, INDEX["conditions"]] > 0
     judged = np.flatnonzero(~np.isnan(context["x"]) & ((context["bits"] & excluded) == 0) & ~(spread_bp <= 0.0) & ~stub)
     if detector is not None and len(judged):
         scores[judged] = np.maximum(detector.score(np.ascontiguousarray(features[judged])), 0.0)
@@ -182,7 +185,7 @@ def _agrees(features: npt.NDArray[np.float64]) -> Array:
     trade = features[:, INDEX["is_trade"]] > 0
     scales = np.where(trade, AGREES_SCALES[1], AGREES_SCALES[0])
     near = (np.abs(deviation) <= scales) & ~(np.abs(residual) > scales)
-    odd = np.where(trade, size, np.abs(size)) >= ODD_SIZE
+    odd = np.where(trade, size >= ODD_SIZE[1], np.abs(size) >= ODD_SIZE[0])
     agrees: Array = near & ~odd
     return agrees
 

@@ -21,7 +21,8 @@ EARLY_NS = 19_800 * NS_PER_SECOND
 LATE_NS = 14_400 * NS_PER_SECOND
 """Five and a half hours before the open and four after the close: US equities trade from 04:00 to 20:00."""
 EDGE_NS = 300 * NS_PER_SECOND
-"""So long after the open and before the close spreads are as wide as out of hours."""
+"""So long after the open and before the close spreads are as wide as out of hours, where a calendar tells; sessions given in ns
+are taken to the ns."""
 FIRST_YEAR, LAST_YEAR = 1990, 2100
 """Stamps of other years are wrong, and no calendar is asked about them."""
 NEVER = 2**62
@@ -80,9 +81,10 @@ def is_regular(sessions: Sessions, venue: str, time: int) -> bool:
     known = spans(hours, years_of(np.array([time])))
     if not len(known):
         return True
-    # Edges on both sides belong to one session.
-    opened, close, _ = search(known, time - EDGE_NS)
-    return bool(opened == 1 and time + EDGE_NS < close)
+    edge = EDGE_NS if isinstance(hours, str) else 0
+    # Both edges belong to one session.
+    opened, close, _ = search(known, time - edge)
+    return bool(opened == 1 and time + edge < close)
 
 
 def tables(names: Sequence[str], sessions: Sessions, times: Array) -> tuple[Array, Array, Array, Array, Array]:

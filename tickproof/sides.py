@@ -93,7 +93,7 @@ def judge(row, spread, context, state, venue):  # type: ignore[no-untyped-def]
 @nb.njit(cache=True, nogil=True)
 def is_wide(spread, prices, context, state, venue):  # type: ignore[no-untyped-def]
     """Notes a spread that is far wider than usual, and whether that is to be expected; `prices` are (bid, ask)."""
-    if state.spreads < rules.SPREADS_NEEDED or spread <= rules.WIDE_FLOOR:
+    if state.spreads < rules.WIDE_SPREADS or spread <= rules.WIDE_FLOOR:
         return False
     context.ratio = spread / math.exp(state.spread_log)
     if context.ratio <= rules.WIDE_RATIO:
