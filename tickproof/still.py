@@ -28,6 +28,8 @@ REPEATS_NEEDED, REPEATS_GROWTH, REPEATS_EVIDENCE = 16, 3, 24.0
 share that usually are: recorded currencies had 5 in 178 556 quotes, a stock's venues up to 26."""
 REPEATS_FLOOR, REPEATS_MOST, REPEATS_WEIGHT, REPEATS_LEARNT, REPEATS_HISTORY = 0.05, 0.5, 0.005, 50, 200
 """A feed most of whose quotes repeat the one before cannot be told from one that is stuck."""
+REPEATS_NS = 30_000_000_000
+"""After so long it has been told of: from then on it may be how the feed is."""
 QUOTE_AGE_NS = 60_000_000_000
 HALF_SPREAD = 0.5
 
@@ -71,7 +73,8 @@ def check_repeat(row, now, context, state):  # type: ignore[no-untyped-def]
         state.same_share += weight * (1.0 - state.same_share)
     enough = state.same >= REPEATS_NEEDED and state.same >= REPEATS_GROWTH * state.same_longest and evidence >= REPEATS_EVIDENCE
     enough = enough and state.same_share <= REPEATS_MOST
-    if enough and now - state.same_since >= SECOND_NS and state.quotes >= REPEATS_HISTORY and state.halted == 0:
+    lasts = now - state.same_since
+    if enough and SECOND_NS <= lasts <= REPEATS_NS and state.quotes >= REPEATS_HISTORY and state.halted == 0:
         price = rules.price_of(context.x)
         rules.note(context, _FROZEN, 1, (price, np.nan, price))
 
