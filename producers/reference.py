@@ -31,11 +31,12 @@ def reference(market: Market, labels: Iterable[Label] = ()) -> dict[str, Any]:
     return {
         "channels": {name: {"sequence": sequence} for name in world.names[:lines]},
         "instruments": [
+            # Each venue is one book, and no book crosses.
             *(
                 {"symbol": world.symbol(place), "tick": tick, "lot": lot, "may_cross": False}
                 for place, (tick, lot) in enumerate(table)
             ),
-            *({"symbol": one.symbol} for one in labels if one.kind in NEW_NAMES),
+            *({"symbol": one.symbol, "may_cross": False} for one in labels if one.kind in NEW_NAMES),
             *(
                 {"symbol": world.symbol(place), "venue": world.names[lines + venue], "tick": tick, "lot": lot, "may_cross": True}
                 for venue in range(world.venues - world.aggregated, world.venues)

@@ -130,7 +130,7 @@ SHOWN: dict[str, tuple[Callable[[], Scored], Callable[[], Scored]]] = {
     "outside_quotes": (lambda: one_trade(100.23), lambda: one_trade(100.01)),
     "explained_print": (lambda: one_trade(102.0, int(Condition.SOLD_LATE)), lambda: one_trade(100.0, int(Condition.SOLD_LATE))),
     "genuine_move": (lambda: level_that_holds(VENUES), lambda: spike()),
-    "digit_error": (lambda: small_spike(100.18), lambda: small_spike(100.02)),
+    "digit_error": (lambda: traded(units(121.34), units(10), 112.34), lambda: small_spike(100.02)),
     "size_outlier": (lambda: odd_size(100 * 1e6), lambda: odd_size(100)),
     "frozen": (lambda: frozen(VENUES[1:]), lambda: frozen(())),
     "sentinel_value": (lambda: payload(2**63 - 1), lambda: payload(units(100))),

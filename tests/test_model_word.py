@@ -43,7 +43,7 @@ def test_locked_crossed_and_wide_quotes_and_stubs_are_the_rules_to_judge(
 ) -> None:
     context, features = np.zeros(1, rules.CONTEXT), np.zeros((1, len(NAMES)))
     context["x"], context["level"], context["bits"] = 0.0, off, bits
-    features[0, INDEX["spread_bp"]] = spread_bp
+    features[0, INDEX["spread_bp"]], features[0, INDEX["deviation"]] = spread_bp, 5.0
     assert _model_scores(Sure(), context, features).tolist() == [9.0 if is_judged else 0.0]
 
 

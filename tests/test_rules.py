@@ -54,7 +54,8 @@ def test_a_spike_on_a_lone_venue_is_corrupt_once_it_came_back() -> None:
 
 @pytest.mark.parametrize(("price", "found"), [(100.24, False), (99.76, False), (100.26, True), (99.74, True)])
 def test_25_basis_points_are_the_limit_of_a_calm_market(price: float, found: bool) -> None:
-    assert (qualities(spike(price)) == {GOOD, CORRUPT}) is found
+    """Where no two other venues see a quote go and come back."""
+    assert (qualities(spike(price, Market(VENUES[:2]))) == {GOOD, CORRUPT}) is found
 
 
 def test_a_new_level_on_a_lone_venue_is_no_corruption() -> None:

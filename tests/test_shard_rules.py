@@ -16,7 +16,7 @@ from tickproof import grid, scoring, share
 from tickproof.finding import Severity
 from tickproof.reference import Reference, parse
 from tickproof.reference_tables import SENTINELS
-from tickproof.rules import HABIT_QUOTES
+from tickproof.rules import EMPTY_NEEDED, HABIT_QUOTES
 from tickproof.scoring import ShardSettings
 from tickproof.shard import ShardState
 from tickproof.tick import NS_PER_SECOND, ROW, Condition, Kind, Ticks
@@ -133,7 +133,12 @@ def test_negative_prices_are_a_switch_for_overtaken_ticks_too() -> None:
 
 @pytest.mark.parametrize("size", [0, -5])
 def test_a_trade_of_no_size(size: float) -> None:
-    scored = sized(size, kind=Kind.TRADE)
+    """A negative one is always wrong, an empty one where the venue's first thousand trades had none."""
+    tape = Tape()
+    for k in range(EMPTY_NEEDED):
+        tape.trade(k * 0.01)
+    tape.trade(20.02, size=size)
+    scored = score(tape.ticks())
     assert scored.verdict(20.02)["final_quality"] == CORRUPT
     (finding,) = scored.of("size_outlier")
     assert (finding.severity, finding.measured) == (Severity.WARNING, size)

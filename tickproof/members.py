@@ -13,7 +13,7 @@ from tickproof.evidence import of_tick, verbatim
 from tickproof.features import INDEX, NAMES
 from tickproof.finding import CODES, RULE_SCORE, Contribution, Finding, Quality, fact_score
 from tickproof.reference import Relation
-from tickproof.sessions import is_shut
+from tickproof.sessions import is_regular, is_shut
 from tickproof.shard import ShardState
 from tickproof.tick import UNITS_PER_ONE, Array, Ticks
 from tickproof.tracking import Member, Scope, Why
@@ -30,7 +30,12 @@ REACH_NS = 1_000_000_000
 """Evidence shows the ticks of the instrument within this long before a tick, and within the lookahead after it."""
 FUTURE_NS = 1_000_000_000
 
-HABITS = {"crossed": "quotes of {} cross", "locked": "quotes of {} lock", "size_outlier": "trades of {} have no size"}
+HABITS = {
+    "crossed": "quotes of {} cross",
+    "locked": "quotes of {} lock",
+    "size_outlier": "trades of {} have no size",
+    "wide_spread": "quotes of {} are wide",
+}
 """Codes that are told once of a venue which does so as a matter of course."""
 
 SYMBOL_BITS = np.uint64(sum(1 << code.bit for code in CODES if code.scope == "symbol"))
@@ -102,7 +107,7 @@ def observe_verdicts(
                 continue
             member = Member(
                 code=bit,
-                mode=ANNOUNCED if name == "wide_spread" and context[row]["is_stub"] else MOMENT,
+                mode=ANNOUNCED if name == "wide_spread" and _is_expected(state, context[row], scope.venue, time) else MOMENT,
                 scope=scope,
                 position=(int(record["ts_recv"]), int(record["ordinal"])),
                 time=time,
@@ -123,6 +128,11 @@ def observe_verdicts(
                 ),
             )
     return findings
+
+
+def _is_expected(state: ShardState, context: Array, venue: str | None, time: int) -> bool:
+    """Is a wide spread to be expected: a stub, or out of regular hours or at their edges?"""
+    return bool(context["expected"]) or not is_regular(state.reference.sessions, venue or "", time)
 
 
 def _measured(name: str, bit: int, record: Array, context: Array) -> tuple[float, float, float]:

@@ -86,6 +86,7 @@ def stateless_all(rows, values, bounds):  # type: ignore[no-untyped-def]
 def check_crossed(bid, ask, venue, known):  # type: ignore[no-untyped-def]
     """(crossed beyond the venue's habit, quality it deserves); learns the habit where `known` says nothing."""
     if known != rolling.CROSSING_LEARNT:
+        venue.quotes += 1
         return known == rolling.NEVER_CROSSES and bid > ask, 2
     width = float(bid - ask) / float(ask)
     habit = crosses_by_habit(venue)
@@ -116,3 +117,9 @@ def prints_empty(venue):  # type: ignore[no-untyped-def]
 def locks_by_habit(venue):  # type: ignore[no-untyped-def]
     """Whether a venue's quotes lock as a matter of course."""
     return venue.quotes >= rules.HABIT_QUOTES and venue.locked > rules.HABIT_SHARE * venue.quotes
+
+
+@nb.njit(cache=True, nogil=True)
+def is_wide_by_habit(venue):  # type: ignore[no-untyped-def]
+    """Whether a venue's quotes are wide as a matter of course."""
+    return venue.wide >= rules.WIDE_NEEDED and venue.wide > rules.HABIT_SHARE * venue.quotes

@@ -11,12 +11,15 @@ import numba as nb
 import numpy as np
 
 from tickproof import rolling, rules
+from tickproof.finding import BY_NAME
 
 FOLLOWERS, FOLLOWED = 5, 0.5
 """Accepted ticks that follow a move within the lookahead, and the part of the usual interval, or volume, that is news."""
 NEXT_ROWS = 400
 """So many rows are looked through for the quotes that follow a trade."""
 _PRICE_BITS = rules.SPIKES | rules.TEN | rules.OUTSIDE
+_ELSEWHERE = rules.SLIDES | rules.RUN | rules.WIDE | rules.CROSSED | rules.COPY
+_SPIKE = BY_NAME["spike"].bit
 _SLIDE_BITS = rules.SLIDES | rules.RUN
 """A run is said at once by `apart` alone."""
 
@@ -112,13 +115,13 @@ def _is_followed(context, state):  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True)
 def settle_verdict(context, row, state, view):  # type: ignore[no-untyped-def]
-    """Final verdict of a watched tick; `view` is (others, sources, those who spoke since, how many they are, how many spoke since
-    a lookahead before it, extended, do others share its power of ten, how far from a trade its venue's quotes stayed) at the
-    tick's event time + lookahead.
+    """Final verdict of a watched tick; `view` is (others, sources, how far they disagree, those who spoke since, how many they
+    are, how many spoke since a lookahead before it, extended, do others share its power of ten, how far from a trade its venue's
+    quotes stayed) at the tick's event time + lookahead.
 
     Only who spoke since the tick can refuse it: a price from before, up to half a minute old, knows nothing of it.
     """
-    middle, sources, newer, newer_sources, recent, extended, split, away = view
+    middle, sources, width, newer, newer_sources, recent, extended, split, away = view
     x, level = context.x, context.level
     distance = abs(x - level)
     moved_on = state.accepted > context.accepted
@@ -136,6 +139,8 @@ def settle_verdict(context, row, state, view):  # type: ignore[no-untyped-def]
         context.supported = rules.UNREFUTED
     context.final_bits, rule = _settle_slide(context, middle, sources)
     if (context.bits & np.uint64(_PRICE_BITS)) == 0:
+        if returned and not shared and newer_sources > 0 and sources >= 2:
+            _settle_small(context, row, state, (newer, scale))
         if (context.bits & np.uint64(_SLIDE_BITS)) != 0:
             context.final_rule = rules.worse(context.base, rule)
         return
@@ -151,11 +156,36 @@ def settle_verdict(context, row, state, view):  # type: ignore[no-untyped-def]
             context.final_bits &= ~np.uint64(rules.OUTSIDE)
         if away <= 0.25 * distance:
             context.final_bits &= ~np.uint64(rules.SPIKES)
-        rule = rules.worse(rule, _settle_spike(context, state, (returned or refused, held, sources, extended)))
+        lone = row.kind == rules.TRADE and context.run == 1 and not goes_on
+        gross = (sources > 0 and distance > rules.GROSS) or (lone and _stand_against(context, middle, sources, width))
+        rule = rules.worse(rule, _settle_spike(context, state, (returned or refused, held, gross, sources, extended)))
         quoted = min(state.bid_time, state.ask_time) > 0 and max(state.bid_time, state.ask_time) > row.event_time
         rule = rules.worse(rule, _settle_outside(context, (quoted, refused, held, sources, extended)))
     # What other rules said of the same tick stands.
     context.final_rule = rules.worse(context.base, rule)
+
+
+@nb.njit(cache=True, nogil=True)
+def _settle_small(context, row, state, view):  # type: ignore[no-untyped-def]
+    """A quote that went 12 scales away and back, though less than a spike must: what others that stood still say since is enough.
+
+    `view` is (their price since, scale). A trade is none: one that walks through a book leaves it as it was.
+    """
+    newer, scale = view
+    if row.kind != rules.QUOTE or (context.bits & np.uint64(_ELSEWHERE)) != 0:
+        return
+    distance = abs(context.x - context.level)
+    spread = float(row.ask_px - row.bid_px) / float(row.bid_px)
+    usual = math.exp(state.spread_log) if state.spreads > 0 else 0.0
+    bound = rules.DEVIATION_SCALES * scale + 0.5 * abs(spread - usual)
+    # Where there is no level yet, nothing is known.
+    if not (distance > bound and abs(newer - context.level) <= rules.PARTLY * distance):
+        return
+    context.final_bits |= np.uint64(rules.SPIKE)
+    context.final_rule = 2
+    level = context.level
+    edge = level + math.copysign(bound, context.x - level)
+    rules.keep(context, _SPIKE, (rules.price_of(context.x), rules.price_of(edge), rules.price_of(level)))
 
 
 @nb.njit(cache=True, nogil=True)
@@ -170,8 +200,9 @@ def _settle_slide(context, middle, sources):  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True)
 def _settle_spike(context, state, view):  # type: ignore[no-untyped-def]
-    """The quality that a spike has in the end; `view` is (is it denied, does it hold, sources, extended hours)."""
-    denied, held, sources, extended = view
+    """The quality that a spike has in the end; `view` is (is it denied, does it hold, is it so far off that nobody need deny it,
+    sources, extended hours)."""
+    denied, held, gross, sources, extended = view
     if (context.final_bits & np.uint64(rules.SPIKES)) == 0:
         return 0
     distance = abs(context.x - context.level)
@@ -185,7 +216,14 @@ def _settle_spike(context, state, view):  # type: ignore[no-untyped-def]
             context.final_bits |= np.uint64(rules.GENUINE)
             return 3
         return 0
-    return 2 if sources > 0 and distance > rules.GROSS and not extended else 1
+    return 2 if gross and not extended else 1
+
+
+@nb.njit(cache=True, nogil=True)
+def _stand_against(context, middle, sources, width):  # type: ignore[no-untyped-def]
+    """Do other venues that agree stand far from a lone print, so far that somebody would have spoken by now were it news?"""
+    away = abs(context.x - middle)
+    return sources >= 2 and width <= rules.STAND_WIDTH * away and away > rules.STAND * context.limit
 
 
 @nb.njit(cache=True, nogil=True)

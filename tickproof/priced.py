@@ -7,14 +7,11 @@ import math
 import numba as nb
 import numpy as np
 
-from tickproof import apart, corrections, feature_kernel, grid, message_rules, naming, price_rules, rolling, rules, sizes, still
+from tickproof import apart, corrections, feature_kernel, grid, naming, price_rules, rolling, rules, sides, sizes, still
 from tickproof.features import INDEX
 from tickproof.finding import BY_NAME
 from tickproof.kernel import kernel
 from tickproof.rolling import accept, learn_spread, others, see, settle, share_shift
-
-STUB_RATIO = 2
-"""An ask of so many times the bid is no quote: one side stands for nothing."""
 
 _F_DEVIATION, _F_RESIDUAL, _F_SOURCES, _F_TEN = INDEX["deviation"], INDEX["residual"], INDEX["sources"], INDEX["ten_distance"]
 _F_OUTSIDE, _F_QUOTE_AGE, _F_LAST, _F_STEP = INDEX["outside"], INDEX["quote_age"], INDEX["last_deviation"], INDEX["step"]
@@ -25,8 +22,8 @@ _F_MOVE, _F_WIDTH, _F_FLAGGED, _F_CONDITIONS = (
     INDEX["conditions"],
 )
 _F_SIZE = INDEX["size"]
-_CROSSED, _LOCKED, _FIELDS = BY_NAME["crossed"].bit, BY_NAME["locked"].bit, BY_NAME["field_swap"].bit
-_WIDE, _ELSEWHERE = BY_NAME["wide_spread"].bit, rules.CROSSED | rules.COPY | rules.DRIFT | rules.RUN | rules.FIELDS
+_FIELDS = BY_NAME["field_swap"].bit
+_ELSEWHERE = rules.CROSSED | rules.COPY | rules.DRIFT | rules.RUN | rules.FIELDS
 """What must not be learnt from: the price is wrong, or the message is."""
 
 
@@ -64,11 +61,17 @@ def judge(row, seen, context, features, state, shared_state):  # type: ignore[no
             features[_F_TEN] = 1.0
         if k != 0:
             split = share_shift(instruments, heads[state.symbol], context.instrument, now, x, rules.TEN_WIDTH)
-    spread, alone = -1.0, False
+    spread, alone, stub = -1.0, False, False
     if quote:
         spread, alone = feature_kernel.quote_features(row, state, x, scale, features)
-        _judge_sides(row, spread, context, state, venues[state.venue])
+        stub = sides.is_stub(spread, now, context, state, shared_state)
+        context.edge = sides.edge_of(row, now, state)
+        sides.judge(row, spread, context, state, venues[state.venue])
+        if not stub and (context.bits & np.uint64(rules.COPY)) == 0:
+            still.check_repeat(row, now, context, state)
     else:
+        context.edge = (row.conditions & rules.EXTENDED) != 0
+        sides.see_auction(row, state)
         _judge_trade(row, now, (scale, middle, sources, deviation), context, features, state)
     feature_kernel.sizes(row, state, features)
     if features[_F_SIZE] > sizes.DOUBTFUL:
@@ -76,7 +79,14 @@ def judge(row, seen, context, features, state, shared_state):  # type: ignore[no
     feature_kernel.equal_run(row, state, middle, scale, features)
     if explained:
         return
-    off = price_rules.is_far(context, state, scale) and abs(x - context.level) - _slack(state, spread) > context.limit
+    off = price_rules.is_far(context, state, scale)
+    if off:
+        slack = 0.5 * spread if stub else _slack(state, spread)
+        off = abs(x - context.level) - slack > context.limit
+    if stub and not off:
+        context.stub = 1
+        _pass_stub(row, spread, context, state)
+        return
     shared = off and (split or _shared(context, state, (scale, middle, sources), shared_state))
     if off:
         _judge_off(row, now, (scale, shared, sources, alone), context, state, instruments)
@@ -96,25 +106,13 @@ def judge(row, seen, context, features, state, shared_state):  # type: ignore[no
 
 
 @nb.njit(cache=True, nogil=True)
-def _judge_sides(row, spread, context, state, venue):  # type: ignore[no-untyped-def]
-    """Crossed, locked and wide sides of one message."""
-    crossed, quality = message_rules.check_crossed(row.bid_px, row.ask_px, venue, state.crosses)
-    bid, ask = float(row.bid_px) * 1e-9, float(row.ask_px) * 1e-9
-    if crossed:
-        rules.note(context, _CROSSED, quality, (bid, ask, ask))
-        if quality == 2 and row.bid_px == state.ask and row.ask_px == state.bid:
-            rules.note(context, _FIELDS, 2, (bid, ask, ask))
-    elif row.bid_px == row.ask_px:
-        venue.locked += 1
-        if not message_rules.locks_by_habit(venue):
-            rules.note(context, _LOCKED, 0, (bid, ask, ask))
-    elif state.spreads >= rules.SPREADS_NEEDED and spread > rules.WIDE_FLOOR:
-        context.ratio = spread / math.exp(state.spread_log)
-        if context.ratio > rules.WIDE_RATIO:
-            rules.note(context, _WIDE, 1, (context.ratio, rules.WIDE_RATIO, 1.0))
-            context.is_stub = row.ask_px // STUB_RATIO >= row.bid_px
-            # The median learns from these too, or a spread that stays wide would be flagged for ever.
-            learn_spread(state, spread)
+def _pass_stub(row, spread, context, state):  # type: ignore[no-untyped-def]
+    """A stub stands at a venue and says nothing of the price: no trade is held against it, either."""
+    still.new_sides(state, row.bid_px, row.ask_px)
+    state.bid_time = state.ask_time = 0
+    if (context.bits & np.uint64(rules.WIDE)) == 0:
+        learn_spread(state, spread)
+    context.accepted = state.accepted
 
 
 @nb.njit(cache=True, nogil=True)
@@ -221,6 +219,7 @@ def _learn(row, now, context, state, seen):  # type: ignore[no-untyped-def]
         state.residual_scale += 0.03 * (min(abs(x - middle), 4.0 * max(state.residual_scale, scale)) - state.residual_scale)
     if quote:
         still.new_sides(state, row.bid_px, row.ask_px)
+        state.opened = min(state.opened + 1, sides.OPENED)
         state.bid, state.ask = row.bid_px, row.ask_px
         state.bid_time = state.ask_time = now
         if spread > 0.0:

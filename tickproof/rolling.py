@@ -1,7 +1,7 @@
 """Rolling state of one (venue, symbol), compiled: gated robust level and scale, spread, sizes, rates, runs.
 
 Level and scale are *gated*: a price that is rejected moves neither, and a new level is accepted once it holds (`settle`).
-All averages are exponential, so that the state has a fixed size: 488 bytes an instrument.
+All averages are exponential, so that the state has a fixed size: 592 bytes an instrument.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ INSTRUMENT = np.dtype(
         ("slow_level", "<f8"),
         ("seen", "<f8"),
         ("seen_time", "<i8"),
-        ("lag_log", "<f8"),
+        ("lag_log", "<f4"),
         ("held", "<f8"),
         ("held_since", "<i8"),
         ("shifted", "<f8"),
@@ -56,20 +56,20 @@ INSTRUMENT = np.dtype(
         ("flagged_run", "<i4"),
         ("run_price", "<i8"),
         ("run_others", "<f8"),
-        ("last_deviation", "<f8"),
+        ("last_deviation", "<f4"),
         ("last_price", "<f8"),
         ("last_price_time", "<i8"),
         ("last_accepted", "<f8"),
-        ("residual_scale", "<f8"),
-        ("volume_fast", "<f8"),
-        ("volume_slow", "<f8"),
+        ("residual_scale", "<f4"),
+        ("volume_fast", "<f4"),
+        ("volume_slow", "<f4"),
         # What `apart` remembers: the usual distance to the other venues, and when they were last together.
         ("basis", "<f8"),
-        ("basis_scale", "<f8"),
+        ("basis_scale", "<f4"),
         ("anchor", "<f8"),
         ("anchor_others", "<f8"),
         ("anchor_time", "<i8"),
-        ("ratio", "<f8"),
+        ("ratio", "<f4"),
         ("ratio_since", "<i8"),
         ("leap", "<f4"),
         ("evidence", "<f4"),
@@ -85,8 +85,13 @@ INSTRUMENT = np.dtype(
         ("off_grid", "<i4"),
         ("on_lot", "<i4"),
         ("off_lot", "<i4"),
-        # `quiet`: trades outside a still quote, and the busiest second.
-        ("outs", "<i4"),
+        # `still`: quotes that repeat the one before, trades outside a still quote, and the busiest second.
+        ("same_since", "<i8"),
+        ("same", "<i4"),
+        ("same_longest", "<i4"),
+        ("same_share", "<f4"),
+        ("message", "<u4"),
+        ("outs", "<f4"),
         ("out_share", "<f4"),
         ("outs_since", "<i8"),
         ("burst_second", "<i8"),
@@ -116,6 +121,10 @@ INSTRUMENT = np.dtype(
         ("trade_known", "u1"),
         ("grid", "u1"),
         ("band_count", "u1"),
+        # `sides`: regular quotes since the venue opened.
+        ("opened", "u1"),
+        # Copied in words of 8 bytes.
+        ("spare", "u1", (3,)),
     ]
 )
 """Prices `bid`, `ask`, `run_price` in 1e-9; `level`, `held`, `slow_level` natural logarithms of a price; `scale` of a log price;

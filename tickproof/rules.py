@@ -36,7 +36,9 @@ RULES: tuple[Rule, ...] = (
     Rule("locked", "bid equals ask in one message, of a venue that does not do so by habit"),
     Rule("decimal_shift", "price over level within 2 % of a power of ten, and other venues do not share it"),
     Rule("unit_change", "one steady ratio of more than 20 % for 20 ticks and 2 s; or sizes that are no lots any more"),
-    Rule("spike", "12 scales and 25 bp from the level, and it comes back, or other venues move on without it"),
+    Rule(
+        "spike", "12 scales and 25 bp from the level, and it comes back, or other venues move on without it; less if both are so"
+    ),
     Rule("bad_run", "the same, three ticks and more in a row; or a step away from the others that stays for a second"),
     Rule("drift", "prices that slide away from at least two other venues, which stay where they were"),
     Rule("digit_error", "a spike whose price is the level with two neighbouring digits exchanged"),
@@ -49,7 +51,9 @@ RULES: tuple[Rule, ...] = (
     Rule("explained_print", "an off-market trade whose sale condition explains it"),
     Rule("cancelled", "the venue takes a trade back"),
     Rule("corrected", "the venue corrects a trade"),
-    Rule("frozen", "quotes go on and repeat a price that the other venues have left, against the venue's habit of following"),
+    Rule(
+        "frozen", "quotes repeat a price that the other venues have left, or the very message before, against the venue's habit"
+    ),
     Rule("stale_book", "trade after trade prints outside a quote that stands still, against the venue's habit"),
     Rule("burst", "many times the busiest second so far on one venue alone, and prices stand still"),
     Rule(
@@ -70,11 +74,15 @@ QUOTE_FRESH_NS = 2_000_000_000
 WIDE_RATIO = 15.0
 WIDE_FLOOR = 20.0e-4
 SPREADS_NEEDED = 50
+WIDE_SPREADS = 20
+"""Spreads after which one may be far too wide."""
 HABIT_QUOTES = 1_000
+WIDE_NEEDED = 10
+"""So many wide quotes, and more than `HABIT_SHARE` of all, are a venue's habit: it keeps stubs where it has no interest."""
 HABIT_EMPTY = 0.001
-EMPTY_NEEDED = 100
-"""A trade of no size is only suspect until 100 trades are known, and of a venue of which more than one in a thousand has none: a
-recorded day of gold futures has 147 of 40 192."""
+EMPTY_NEEDED = 1_000
+"""A trade of no size is only suspect until so many trades are known, and of a venue of which more than one in a thousand has
+none: a recorded day of gold futures has 147 of 40 192, and may well have none in its first few hundred."""
 HABIT_SHARE = 0.01
 HABIT_ROOM = 2.0
 """A crossing by habit may be so many times as wide as the widest yet: a day of FXCM breaks its own record 7 to 22 times, each
@@ -82,6 +90,9 @@ time by less."""
 TEN_WIDTH = 0.02
 GROSS = 0.10
 """So far off is wrong unless somebody shares it: nobody need contradict it within the lookahead."""
+STAND, STAND_WIDTH = 4.0, 0.25
+"""So many times the limit of a spike away from at least two other venues, which disagree by at most this share of it, a print
+that nobody follows within the lookahead, its own venue included, is wrong: it need not be denied."""
 AGREE = 0.05
 """Other venues within this agree: their median is a level where there is none yet."""
 SHARED = 0.5
@@ -158,7 +169,9 @@ CONTEXT = np.dtype(
         ("supported", "u1"),
         ("watch", "u1"),
         ("size_watch", "u1"),
-        ("is_stub", "u1"),
+        ("expected", "u1"),
+        ("edge", "u1"),
+        ("stub", "u1"),
         ("noted", "u1", (NOTES,)),
         ("values", "<f8", (3 * NOTES,)),
     ],
@@ -166,8 +179,10 @@ CONTEXT = np.dtype(
 )
 """What is remembered of a tick until it is final: its log price `x`, the `level` and `limit` it was held against, the median of
 the `others`, the spread `ratio`, how many ticks its instrument had `accepted`, and the quality that rules give: `base` by those
-that do not judge the price, `rule` and `final_rule` by all. `noted` are bits of codes, one on, whose `values` (measured,
-threshold, reference) are not those of the price; see `note`. `relation` is the number of the relation that is broken, one on."""
+that do not judge the price, `rule` and `final_rule` by all. `edge`: a quote of a venue that has not opened yet, or has closed,
+and a trade out of regular hours (1), and the first quote for long (2); `stub`: a quote whose middle is no price; `expected`: a
+wide spread that is one of these, or its venue's habit. `noted` are bits of codes, one on, whose `values` (measured, threshold,
+reference) are not those of the price; see `note`. `relation` is the number of the relation that is broken, one on."""
 
 UNREFUTED = 3
 """In `supported` of CONTEXT: nobody else has spoken since, and the price did not snap back."""
@@ -178,12 +193,13 @@ VENUE = np.dtype(
         ("crossed", "<i8"),
         ("width", "<f8"),
         ("locked", "<i8"),
+        ("wide", "<i8"),
         ("trades", "<i8"),
         ("empty", "<i8"),
         ("told", "<i8"),
     ]
 )
-"""A venue's habits within the shard: crossing, locking, trades of no size; and which were told of, a bit each."""
+"""A venue's habits within the shard: crossing, locking, wide spreads, trades of no size; and which were told of, a bit each."""
 
 
 @nb.njit(cache=True, nogil=True, inline="always")

@@ -20,6 +20,12 @@ from tickproof.tick import Array, Ticks, concat
 
 STUB_BP = 100.0
 """From this spread on a quote around the level is a stub, whatever its venue's usual spread: no error of its content."""
+AGREES_SCALES = 1.0, 2.0
+"""The price of a quote, and of a trade, that is so near both to its own level and to the other venues has nothing wrong with it.
+Trades stand at either side of a spread."""
+ODD_SIZE = 4.0, sizes.DOUBTFUL
+"""From so many deviations on the size of a quote, and of a trade, may be wrong all the same. Blocks of a thousand times the usual
+are traded every day, and one share is the commonest size of all."""
 SUPPORTED_SCORE = 2.0
 """What a model may still say of a tick that other sources support."""
 NEAR_SCALES = 1.0 / STEP_SHARE
@@ -165,6 +171,10 @@ def _model_scores(detector: Detector | None, context: Array, features: npt.NDArr
     spread_bp = features[:, INDEX["spread_bp"]]
     # A stub: one side stands far away, and the middle is off by no more than that.
     stub = (spread_bp >= STUB_BP) & ~(np.abs(context["x"] - context["level"]) > 0.55e-4 * spread_bp)
+    # Before a venue opens, and once it has closed, what it says has nothing to be held against.
+    stub |= (context["stub"] > 0) | (context["edge"] > 0)
+    # Nor is what its condition explains, price and size, an error.
+    stub |= features[:, INDEX["conditions"]] > 0
     judged = np.flatnonzero(~np.isnan(context["x"]) & ((context["bits"] & excluded) == 0) & ~(spread_bp <= 0.0) & ~stub)
     if detector is not None and len(judged):
         asked = np.ascontiguousarray(features[judged])
@@ -174,13 +184,18 @@ def _model_scores(detector: Detector | None, context: Array, features: npt.NDArr
 
 
 def is_corroborated(features: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Which rows of features say what other venues say, with a usual size: whatever a model thinks of these, they are not wrong.
+    """Which rows of features have a price that other venues show, or that is where it was, and a size that is no outlier.
 
-    Sizes need no witness.
+    Whatever a model thinks of these, they are not wrong.
     """
-    near = np.abs(features[:, INDEX["residual"]]) <= NEAR_SCALES
-    alone = features[:, INDEX["sources"]] == 0
-    return np.asarray(near & ~alone & ~(features[:, INDEX["size"]] > sizes.USUAL))
+    deviation, residual, size = (features[:, INDEX[name]] for name in ("deviation", "residual", "size"))
+    trade = features[:, INDEX["is_trade"]] > 0
+    scales = np.where(trade, AGREES_SCALES[1], AGREES_SCALES[0])
+    # What is not known does not agree; an instrument may be alone, though.
+    unmoved = (np.abs(deviation) <= scales) & ~(np.abs(residual) > scales)
+    shown = (np.abs(residual) <= NEAR_SCALES) & (features[:, INDEX["sources"]] > 0)
+    odd = np.where(trade, size >= ODD_SIZE[1], np.abs(size) >= ODD_SIZE[0])
+    return np.asarray((unmoved | shown) & ~odd)
 
 
 def _verdicts(bits: Array, rule: Array, scores: Array, features: Array, threshold: float) -> tuple[Array, Array, Array]:

@@ -20,6 +20,9 @@ Sessions = Mapping[str, str | tuple[tuple[int, int], ...]]
 EARLY_NS = 19_800 * NS_PER_SECOND
 LATE_NS = 14_400 * NS_PER_SECOND
 """Five and a half hours before the open and four after the close: US equities trade from 04:00 to 20:00."""
+EDGE_NS = 300 * NS_PER_SECOND
+"""So long after the open and before the close spreads are as wide as out of hours, where a calendar tells; sessions given in ns
+are taken to the ns."""
 FIRST_YEAR, LAST_YEAR = 1990, 2100
 """Stamps of other years are wrong, and no calendar is asked about them."""
 NEVER = 2**62
@@ -68,6 +71,20 @@ def is_shut(sessions: Sessions, venue: str, time: int) -> bool:
         return False
     known = spans(hours, years_of(np.array([time])))
     return len(known) > 0 and search(known, time)[0] == 0
+
+
+def is_regular(sessions: Sessions, venue: str, time: int) -> bool:
+    """May a venue be within its hours, and not at their edges, at a time in ns? True where nothing is known."""
+    hours = sessions.get(venue)
+    if hours is None:
+        return True
+    known = spans(hours, years_of(np.array([time])))
+    if not len(known):
+        return True
+    edge = EDGE_NS if isinstance(hours, str) else 0
+    # Both edges belong to one session.
+    opened, close, _ = search(known, time - edge)
+    return bool(opened == 1 and time + edge < close)
 
 
 def tables(names: Sequence[str], sessions: Sessions, times: Array) -> tuple[Array, Array, Array, Array, Array]:

@@ -16,6 +16,7 @@ from tickproof import (
     priced,
     rolling,
     rules,
+    sides,
     silence,
     sizes,
     still,
@@ -70,12 +71,10 @@ def _one_sided(row, now, late, context, state, venue):  # type: ignore[no-untype
         bid, ask = float(state.bid) * 1e-9, float(state.ask) * 1e-9
         if crossed:
             rules.note(context, _CROSSED, quality, (bid, ask, ask))
-        elif state.spreads >= rules.SPREADS_NEEDED and state.ask > state.bid:
+        elif state.ask > state.bid:
+            context.edge = sides.edge_of(row, now, state)
             spread = float(state.ask - state.bid) / float(state.bid)
-            context.ratio = spread / math.exp(state.spread_log)
-            if spread > rules.WIDE_FLOOR and context.ratio > rules.WIDE_RATIO:
-                rules.note(context, _WIDE, 1, (context.ratio, rules.WIDE_RATIO, 1.0))
-                context.is_stub = state.ask // priced.STUB_RATIO >= state.bid
+            sides.is_wide(spread, (state.bid, state.ask), context, state, venue)
     if fresh and 0 < state.bid < state.ask:
         x = 0.5 * (math.log(float(state.bid)) + math.log(float(state.ask)))
         spread = float(state.ask - state.bid) / math.exp(x)
@@ -101,7 +100,7 @@ def _finish(at, rows, context, view, shared_state):  # type: ignore[no-untyped-d
     if mine.watch:
         now = row.event_time + lookahead
         head, index = heads[state.symbol], mine.instrument
-        middle, sources, _, _ = others(instruments, head, index, now - rolling.FRESH_NS, mine.x, scratch)
+        middle, sources, width, _ = others(instruments, head, index, now - rolling.FRESH_NS, mine.x, scratch)
         newer, newer_sources, _, _ = others(instruments, head, index, row.event_time + 1, mine.x, scratch)
         extended = (row.conditions & rules.EXTENDED) != 0
         split = False
@@ -111,7 +110,7 @@ def _finish(at, rows, context, view, shared_state):  # type: ignore[no-untyped-d
         away = np.inf
         if row.kind == _TRADE and (mine.bits & np.uint64(rules.SPIKES | rules.OUTSIDE)) != 0:
             away = price_rules.walked(rows, at, end, (instrument_of, now, mine.x, mine.level))
-        view = (middle, sources, newer, newer_sources, recent, extended, split, away)
+        view = (middle, sources, width, newer, newer_sources, recent, extended, split, away)
         price_rules.settle_verdict(mine, row, state, view)
     if mine.size_watch:
         sizes.settle(rows, at, end, mine, (instrument_of, state))
@@ -170,6 +169,9 @@ def _habits(i, k, now, venue, level, at):  # type: ignore[no-untyped-def]
     if (venue.told & 4) == 0 and venue.trades >= rules.HABIT_QUOTES and message_rules.prints_empty(venue):
         venue.told |= 4
         n = _habit(_SIZE, (i, k, now, 0.0), (venue.empty, venue.trades), events, n)
+    if (venue.told & 8) == 0 and venue.quotes >= rules.HABIT_QUOTES and message_rules.is_wide_by_habit(venue):
+        venue.told |= 8
+        n = _habit(_WIDE, (i, k, now, np.nan), (venue.wide, venue.quotes), events, n)
     return n
 
 
@@ -278,7 +280,7 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
             if member_of[k] > 0:
                 crosses.follow(row, now, mine, one, (member_of[k] - 1, late), (shared_state, crossing))
             venue = venues[one.venue]
-            if venue.told != 7:
+            if venue.told != 15:
                 n = _habits(i, k, now, venue, one.level, (events, n))
         still.check_rate(now, mine, one, instruments, heads[one.symbol])
     while final < len(rows) and rows[final].event_time + lookahead < horizon:
