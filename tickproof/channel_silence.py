@@ -68,8 +68,8 @@ def may_be_due(q, now):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def look(q, now, events, n):  # type: ignore[no-untyped-def]
-    """Open a silence that is due at event time `now`; returns the number of events."""
+def look(q, i, now, events, n):  # type: ignore[no-untyped-def]
+    """Open a silence that is due at event time `now`, seen at row `i`; returns the number of events."""
     if not may_be_due(q, now):
         return n
     voice, state = q.life, SILENT
@@ -82,6 +82,7 @@ def look(q, now, events, n):  # type: ignore[no-untyped-def]
         # In integers: as floats, two times less than 256 ns apart are the same.
         at = (-1, last + np.int64(threshold), last, threshold, voice.longest_gap_ns)
         n = note(events, n, at, _SILENT, OPENS, threshold)
+        events[n - 1].subject = i
     return n
 
 

@@ -72,6 +72,8 @@ UNITS: dict[int, str] = {
         "out_of_session": "",
         "unknown_symbol": "",
         "late_tick": "ns",
+        "rate_shift": "ratio",
+        "mix_shift": "ratio",
     }.items()
 }
 """Unit of `measured`, `threshold` and `reference` by code; its keys are the codes that this version can find."""

@@ -21,6 +21,9 @@ import math
 import numba as nb
 import numpy as np
 
+from tickproof.activity import SKETCH
+from tickproof.tick import Array
+
 MEASURES = ("rate", "share of trades", "share of trades with a condition", "size")
 """What is watched; the first is the rate, the others are of the mix."""
 RATE, TRADES, CONDITIONS, SIZES = range(4)
@@ -29,8 +32,6 @@ _M, _W = len(MEASURES), len(WINDOWS_S)
 RING_S = 64
 PEERS = 16
 """At most so many peers of a channel are asked."""
-SKETCH = 8
-"""Least hashes of a channel's symbols: the share that two sketches have in common estimates that of the symbols (Broder, 1997)."""
 
 VALUES = np.dtype(
     [
@@ -54,6 +55,7 @@ learnt from, and those in which there was anything to learn of the value itself.
 LINE = np.dtype(
     [
         ("feed", "<i8"),
+        ("heard", "<i8"),
         ("sketch", "<u4", (SKETCH,)),
         ("peers", "<i8", (PEERS,)),
         ("peer_count", "<i8"),
@@ -95,9 +97,14 @@ _TINY = 1e-3
 
 
 @nb.njit(cache=True, nogil=True)
-def tell(line, values):  # type: ignore[no-untyped-def]
-    """Take one second of a channel."""
-    line.ring[values.second % RING_S] = values
+def tell(line, sign):  # type: ignore[no-untyped-def]
+    """Take one second of a channel, a SECOND_SIGN."""
+    one = line.ring[sign.second % RING_S]
+    one.second, one.activity, one.log_size = sign.second, sign.roots, sign.log_size
+    one.symbols, one.ticks, one.trades = sign.symbols, sign.ticks, sign.trades
+    one.explained, one.sized = sign.explained, sign.sized
+    one.residual = np.nan
+    line.heard = sign.heard
 
 
 @nb.njit(cache=True, nogil=True)
@@ -294,3 +301,14 @@ def _tell_apart(lines, worst, verdicts, out):  # type: ignore[no-untyped-def]
                 out[written].line, out[written].measure = c, m
                 written += 1
     return written
+
+
+def introduce(lines: Array) -> None:
+    """Say who is whose peer: channels of one feed, and those whose symbols are partly the same."""
+    sketches, feeds = lines["sketch"], lines["feed"]
+    common = ((sketches[:, None, :] == sketches[None, :, :]) & (sketches[:, None, :] > 0)).any(axis=2)
+    peers = (common | (feeds[:, None] == feeds[None, :])) & ~np.eye(len(lines), dtype=bool)
+    for line, mine in zip(lines, peers, strict=True):
+        known = np.flatnonzero(mine)[:PEERS]
+        line["peers"][: len(known)] = known
+        line["peer_count"] = len(known)

@@ -6,14 +6,16 @@ as they are: results do not depend on how channels run beside each other. It is 
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
 from tickproof.activity import ACTIVITY, SKETCH
-from tickproof.shard import LIFE
 from tickproof.tick import NAMES, ROW, Array, Ticks
 
+LIFE = np.uint64(1 << 63)
+"""Bit of `ROW.reasons`, inside only: this row is a copy that shows that its channel lives."""
 SIGN = np.uint64(1 << 61)
 """Bit of `ROW.reasons`, inside only: this row is a sign."""
 SECOND, OPENED, CLOSED = 1, 2, 3
@@ -27,10 +29,10 @@ def _laid_over(fields: list[tuple[str, Any]]) -> np.dtype[Any]:
     kept = ("ts_recv", *NAMES, "kind", "flags", "ordinal", "event_time", "reasons")
     inner = np.dtype(fields)
     assert inner.itemsize <= _ROOM
-    names = [*kept, *(inner.names or ())]
-    formats = [ROW[name] for name in kept] + [inner[name] for name in inner.names or ()]
-    offsets = [ROW.fields[name][1] for name in kept]  # type: ignore[index]
-    offsets += [_START + int(inner.fields[name][1]) for name in inner.names or ()]  # type: ignore[index]
+    places = [(int(ROW.fields[name][1]), name, ROW[name]) for name in kept]  # type: ignore[index]
+    places += [(_START + int(inner.fields[name][1]), name, inner[name]) for name in inner.names or ()]  # type: ignore[index]
+    # In the order of the memory, or compiled code does not take it.
+    offsets, names, formats = zip(*sorted(places, key=itemgetter(0)), strict=True)
     return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": ROW.itemsize})
 
 
