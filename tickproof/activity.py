@@ -8,8 +8,8 @@ import numba as nb
 import numpy as np
 
 SKETCH = 8
-"""Least hashes of a channel's symbols so far: the share that two sketches have in common estimates that of the symbols (A. Broder,
-"On the resemblance and containment of documents", 1997)."""
+"""Least hashes of a channel's symbols so far: the share that two sketches have in common estimates that of the symbols (A.
+Broder, "On the resemblance and containment of documents", 1997)."""
 ACTIVITY = np.dtype(
     [
         ("roots", "<f8"),

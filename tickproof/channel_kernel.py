@@ -63,8 +63,8 @@ SECOND_ROW = np.dtype(
         ("activity", activity.ACTIVITY),
     ]
 )
-"""One second (ts − 1 s, ts] of a channel, and the event time at which it was known to be over; latencies and age in ns, NaN where no message had a venue time. `gaps` began in it,
-`lost` were given up in it."""
+"""One second (ts − 1 s, ts] of a channel, and the event time at which it was known to be over; latencies and age in ns, NaN
+where no message had a venue time. `gaps` began in it, `lost` were given up in it."""
 
 EVENTS_A_TICK, EVENTS_BESIDE = 8, 64
 """How many events a step may give: so many a tick, and what had been held back before it."""

@@ -15,7 +15,6 @@ import msgspec
 from tickproof.channel_silence import WARMUP
 from tickproof.event import UNITS
 from tickproof.finding import BY_NAME, Class, Finding, Severity, fact_score, finding_id
-from tickproof.signs import OPENED
 
 _CODE = BY_NAME["silent"]
 _UNIT = UNITS[_CODE.bit]
@@ -113,7 +112,7 @@ def _of_feed(feed: str, silences: Mapping[str, Silence], last: Silence, version:
 
 
 def _withdrawn(feed: str, channel: str, silence: Silence, version: str) -> Finding:
-    """A channel's own finding as what it turned out to be; it stands again if the channel was silent for long without the feed."""
+    """A channel's own finding as what it turned out to be; it stands again if the channel was silent long without the feed."""
     over = silence.until < _STILL
     alone = over and silence.until - silence.feed_until >= silence.threshold
     ended = silence.until if over else silence.due

@@ -12,7 +12,6 @@ import numpy as np
 from tickproof.signs import LIFE
 from tickproof.tick import Kind, Ticks, is_scored
 
-
 MEETING = ""
 """The name by whose shard the signs of all channels go."""
 

@@ -89,7 +89,8 @@ class ShardResult:
 def step(state: ShardState, ticks: Ticks, horizon_ns: int, settings: ShardSettings) -> ShardResult:
     """Walk the next ticks of the shard, which are in its order, and make final what no tick below `horizon_ns` can change.
 
-    Rows with the bit `LIFE` show that their channel lives and nothing else; those with `SIGN` are no ticks. How the input is cut does not matter.
+    Rows with the bit `LIFE` show that their channel lives and nothing else; those with `SIGN` are no ticks. How the input is
+    cut does not matter.
     """
     signs = is_sign(ticks.rows)
     told = ticks.take(signs) if signs.any() else None

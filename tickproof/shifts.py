@@ -1,17 +1,17 @@
-"""Does a channel's rate, or its mix of messages, drift out of its regime? Compiled; once a second, over all channels that meet.
+"""Does a channel's rate, or its mix of messages, drift out of its regime? Compiled; once a second, over all that meet.
 
-Rates of markets vary tenfold within minutes, and self-excitation makes counts many times as scattered as chance would. What tells a
-shift from a regime is that a regime is shared: channels of one feed, and those that carry the same symbols, rise and fall together.
-So a measure of a window is held against the channel's own usual value and against what its peers do meanwhile, and the scale that a
-residual is measured by is that of the channel's own residuals. A channel without peers is not judged: nothing tells its shift from a
-lull of its market.
+Rates of markets vary tenfold within minutes, and self-excitation makes counts many times as scattered as chance would. What
+tells a shift from a regime is that a regime is shared: channels of one feed, and those that carry the same symbols, rise and
+fall together. So a measure of a window is held against the channel's own usual value and against what its peers do meanwhile,
+and the scale that a residual is measured by is that of the channel's own residuals. A channel without peers is not judged:
+nothing tells its shift from a lull of its market.
 
-The rate is taken as the sum over symbols of the roots of their counts, second by second. The root steadies the variance (Anscombe,
-"The transformation of Poisson, binomial and negative-binomial data", 1948), and news of one name or stuffing, which is many messages
-of few symbols in few seconds, moves it little: a median over the seconds of a window moves less still.
+The rate is taken as the sum over symbols of the roots of their counts, second by second. The root steadies the variance
+(Anscombe, "The transformation of Poisson, binomial and negative-binomial data", 1948), and news of one name or stuffing,
+which is many messages of few symbols in few seconds, moves it little: a median over the seconds of a window moves less still.
 
-It fails where a shift is smaller than LEAST_SHIFT, or slower than the memory of the usual values (a half-life of two minutes), and
-for channels with fewer than LEAST_TICKS messages a second; half of the peers shifting together is a regime.
+It fails where a shift is smaller than LEAST_SHIFT, or slower than the memory of the usual values (a half-life of two
+minutes), and for channels with fewer than LEAST_TICKS messages a second; half of the peers shifting together is a regime.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ VALUES = np.dtype(
         ("residual", "<f8"),
     ]
 )
-"""One second (second − 1 s, second] of a channel: sum over symbols of the roots of their counts, how many symbols; quotes and trades, trades, those of
-them with a condition, symbols whose first tick carries a size, and the sum of its logarithms; `residual`: of the logarithm of the activity, NaN unknown."""
+"""One second (second − 1 s, second] of a channel: sum over symbols of the roots of their counts, how many symbols; quotes and
+trades, trades, those of them with a condition, symbols whose first tick carries a size, and the sum of its logarithms;
+`residual`: of the logarithm of the activity, NaN unknown."""
 USUAL = np.dtype([("level", "<f8"), ("own", "<f8"), ("log_scale", "<f8"), ("seen", "<i8"), ("own_seen", "<i8")])
-"""Of one measure and window: the usual value relative to what peers do, the usual value itself, logarithm of the
-residual's usual size, seconds
-learnt from, and those in which there was anything to learn of the value itself."""
+"""Of one measure and window: the usual value relative to what peers do, the usual value itself, logarithm of the residual's
+usual size, seconds learnt from, and those in which there was anything to learn of the value itself."""
 LINE = np.dtype(
     [
         ("feed", "<i8"),
@@ -67,10 +67,11 @@ LINE = np.dtype(
         ("off", "<i8", (_M,)),
     ]
 )
-"""One channel. `level`: usual logarithm of its activity beside that of its peers, learnt in `seen` seconds. `run`: seconds in a row, with its sign, in which a measure was off; `off`: how long it has been told of."""
+"""One channel. `level`: usual logarithm of its activity beside that of its peers, learnt in `seen` seconds. `run`: seconds in
+a row, with its sign, in which a measure was off; `off`: how long it has been told of."""
 VERDICT = np.dtype([("line", "<i8"), ("measure", "<i8"), ("window", "<i8"), ("value", "<f8"), ("usual", "<f8"), ("bound", "<f8"),
                     ("peers", "<i8")])  # fmt: skip
-"""A measure that is off: its value, what was to be expected, and the bound that it passed, as `natural` gives them."""
+"""A measure that is off: its value, what was to be expected, and the bound that it passed, in logarithms."""
 
 LEAST_TICKS = 5
 LEAST_EXPECTED, LEAST_SIZED = 10.0, 50
@@ -144,7 +145,7 @@ def _look(line, second, window, logs, out):  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True)
 def _residual(line, second, window, room):  # type: ignore[no-untyped-def]
-    """The median of what single seconds had beside their peers: of the seconds themselves it is anywhere while the regime changes."""
+    """The median of what single seconds had beside their peers: that of the values is anywhere while the regime changes."""
     count = 0
     for s in range(second - window + 1, second + 1):
         one = line.ring[s % RING_S]
@@ -230,7 +231,7 @@ def _shared(lines, c, place, values, others):  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True)
 def _is_off(usual, place, seen, verdict):  # type: ignore[no-untyped-def]
-    """Fill in `verdict`, and say by how many bounds a value is off; 0: it is not. `seen` is (value, size, shared, peers, symbols)."""
+    """Fill in `verdict`, and say by how many bounds a value is off, or 0; `seen` is (value, size, shared, peers, symbols)."""
     m, w = place
     x, size, shared, peers, symbols = seen
     if peers == 0 or usual.seen < WARM_S:

@@ -1,7 +1,8 @@
 """What the channels' stage tells of its channels to where they meet: a second that is over, a silence that begins or ends.
 
-A sign travels to one shard as a row among ticks, with the event time at which it was known, so that it is put into the shard's order
-as they are: results do not depend on how channels run beside each other. It is taken out there before anything looks at ticks.
+A sign travels to one shard as a row among ticks, with the event time at which it was known, so that it is put into the
+shard's order as they are: results do not depend on how channels run beside each other. It is taken out there before anything
+looks at ticks.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _ROOM = int(ROW.fields["conditions"][1]) - int(ROW.fields["ts_event"][1])  # typ
 _START = int(ROW.fields["ts_event"][1])  # type: ignore[index]
 
 
-def _laid_over(fields: list[tuple[str, Any]]) -> np.dtype[Any]:
+def _laid_over(fields: list[Any]) -> np.dtype[Any]:
     """A record of the size of a tick: the names, times and reasons of a tick where that has them, and `fields` for its values."""
     kept = ("ts_recv", *NAMES, "kind", "flags", "ordinal", "event_time", "reasons")
     inner = np.dtype(fields)

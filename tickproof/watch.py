@@ -1,7 +1,8 @@
 """Where the channels of a job meet: which of them shift against their peers, and whether a whole feed is silent.
 
-One shard has it. What it is told are signs (`signs`), in the shard's order, so that nothing depends on how channels run beside each
-other. Second S is judged with the first sign that was known after S + 1 s: channels that live have told of S by then.
+One shard has it. What it is told are signs (`signs`), in the shard's order, so that nothing depends on how channels run
+beside each other. Second S is judged with the first sign that was known after S + 1 s: channels that live have told of S by
+then.
 """
 
 from __future__ import annotations
