@@ -139,18 +139,12 @@ class Watch:
         usual = float(verdict["usual"])
         measured, bound = (round(math.exp(power * (float(verdict[name]) - usual)), 6) for name in ("value", "bound"))
         scope = Scope(self.places[line].channel)
-        member = Member(
-            code,
-            MOMENT,
-            scope,
-            (second * SECOND_NS, _SHIFTED),
-            known_at,
-            since,
-            (measured, bound, 1.0),
-            score=fact_score(CODES[code]),
-        )
-        said = f"{shifts.MEASURES[measure]} over {int(verdict['window'])} s, against {int(verdict['peers'])} other channels"
-        return tracker.observe(member, dict, lambda: Why((), (said,)))
+        position, values = (second * SECOND_NS, _SHIFTED), (measured, bound, 1.0)
+        member = Member(code, MOMENT, scope, position, known_at, since, values, score=fact_score(CODES[code]))
+        window, peers = int(verdict["window"]), int(verdict["peers"])
+        said = f"{shifts.MEASURES[measure]} over {window} s, against {peers} other channels"
+        evidence: dict[str, object] = {"measure": shifts.MEASURES[measure], "window_s": window, "peers": peers, "second": second}
+        return tracker.observe(member, lambda: evidence, lambda: Why((), (said,)))
 
     def _hear(self, line: int, sign: Any, said: int) -> list[Finding]:
         self.silences[line] = feed_silence.after(self.silences[line], sign, said == OPENED)
