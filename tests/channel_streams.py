@@ -35,7 +35,7 @@ def several(kept: Kept = everything, *, until: float = 70.0, rate: float = 80.0,
                     tape.trade(moment, symbol=symbol, trade_id=len(tape), size=size)
                 else:
                     tape.quote(moment, symbol=symbol, bid_sz=units(100 * int(rng.integers(1, 9))))
-        tape.capture_heartbeat(until + 2)
+        tape.capture_heartbeat(until + 1)
         tapes.append(tape)
     return merged(*tapes)
 
