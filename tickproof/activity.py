@@ -19,12 +19,16 @@ ACTIVITY = np.dtype(
         ("ticks", "<i8"),
         ("explained", "<i8"),
         ("sized", "<i8"),
+        ("moved", "<i8"),
         ("heard", "<i8"),
         ("sketch", "<u4", (SKETCH,)),
     ]
 )
 """Of one second: sum over symbols of the roots of their counts, and of the logarithm of the first size of each; symbols, trades,
-quotes and trades, trades with a condition, symbols whose first tick has a size. Of all seconds: messages, the sketch."""
+quotes and trades, trades with a condition, symbols whose first tick has a size, quotes that moved a price. Of all seconds:
+messages, the sketch."""
+TOLD = 1 << 30
+"""`moved` of a second whose burst the channel's own stage has told of."""
 SLOTS = 512
 """Counts of symbols by their hash; two that share one count as one symbol."""
 _MOST = 0xFFFF
@@ -74,4 +78,4 @@ def count(row, a, slots, symbol, second):  # type: ignore[no-untyped-def]
 def begin_anew(a):  # type: ignore[no-untyped-def]
     """The second is over."""
     a.roots = a.log_size = 0.0
-    a.symbols = a.trades = a.ticks = a.explained = a.sized = 0
+    a.symbols = a.trades = a.ticks = a.explained = a.sized = a.moved = 0

@@ -285,7 +285,7 @@ def walk(rows, hashes, state, settings, listing, out):  # type: ignore[no-untype
             activity.count(row, c.activity, slots, symbol, c.counts.second)
         if row.kind == 0:
             c.counts.quotes += 1
-            if not beside and bursts.is_burst(c.burst, standing, counter.prices_of(row, hashes), symbol, now):
+            if not beside and bursts.is_burst(c.burst, c.activity, standing, counter.prices_of(row, hashes), symbol, now):
                 reasons |= mark(_BURST)
                 at = (i, now, c.burst.window * bursts.WINDOW_NS, bursts.MANY * c.burst.peak, c.burst.peak)
                 n = note(events, n, at, _BURST, MOMENT, float(c.burst.quotes))

@@ -43,12 +43,13 @@ VALUES = np.dtype(
         ("explained", "<i8"),
         ("sized", "<i8"),
         ("log_size", "<f8"),
+        ("moved", "<i8"),
         ("residual", "<f8"),
     ]
 )
 """One second (second − 1 s, second] of a channel: sum over symbols of the roots of their counts, how many symbols; quotes and
 trades, trades, those of them with a condition, symbols whose first tick carries a size, and the sum of its logarithms;
-`residual`: of the logarithm of the activity, NaN unknown."""
+quotes that moved a price; `residual`: of the logarithm of the activity, NaN unknown."""
 USUAL = np.dtype([("level", "<f8"), ("own", "<f8"), ("log_scale", "<f8"), ("seen", "<i8"), ("own_seen", "<i8")])
 """Of one measure and window: the usual value relative to what peers do, the usual value itself, logarithm of the residual's
 usual size, seconds learnt from, and those in which there was anything to learn of the value itself."""
@@ -65,10 +66,12 @@ LINE = np.dtype(
         ("seen", "<i8"),
         ("run", "<i8", (_M,)),
         ("off", "<i8", (_M,)),
+        ("moved_share", "<f8"),
     ]
 )
 """One channel. `level`: usual logarithm of its activity beside that of its peers, learnt in `seen` seconds. `run`: seconds in
-a row, with its sign, in which a measure was off; `off`: how long it has been told of."""
+a row, with its sign, in which a measure was off; `off`: how long it has been told of;
+`moved_share`: the usual share of quotes that move a price."""
 VERDICT = np.dtype([("line", "<i8"), ("measure", "<i8"), ("window", "<i8"), ("value", "<f8"), ("usual", "<f8"), ("bound", "<f8"),
                     ("peers", "<i8")])  # fmt: skip
 """A measure that is off: its value, what was to be expected, and the bound that it passed, in logarithms."""
@@ -93,6 +96,9 @@ ONE_SYMBOL = 1.5
 """A name that halts, or has news, moves its channel by about its part of it, and channels with other names by other parts."""
 OVERDISPERSION = 1.5
 """Variance of counts of trades within a window over that of chance; much of the excitation is in what peers share."""
+BURST_RESIDUAL, BURST_MOVES = 0.6, 0.6
+"""A second's activity is more than 1.8 times what peers let expect, which are three times the messages where symbols have several
+each; and at most this part of the usual share of quotes moves a price."""
 _FORGETS = 1.0 - 2.0 ** (-1.0 / HALF_LIFE_S)
 _TINY = 1e-3
 
@@ -104,7 +110,7 @@ def tell(line, sign):  # type: ignore[no-untyped-def]
     one.second, one.activity, one.log_size = sign.second, sign.roots, sign.log_size
     one.symbols, one.ticks, one.trades = sign.symbols, sign.ticks, sign.trades
     one.explained, one.sized = sign.explained, sign.sized
-    one.residual = np.nan
+    one.moved, one.residual = sign.moved, np.nan
     line.heard = sign.heard
 
 
@@ -183,6 +189,33 @@ def _hold_beside(lines, second, others):  # type: ignore[no-untyped-def]
             residual = min(max(residual, -FAR), FAR)
         line.level += residual * max(_FORGETS, 1.0 / (line.seen + 1.0))
         line.seen += 1
+
+
+@nb.njit(cache=True, nogil=True)
+def bursts(lines, second, out):  # type: ignore[no-untyped-def]
+    """Which channels had a burst without information in a second that was judged; returns how many VERDICT went to `out`.
+
+    Many times what peers let expect, by all symbols, and a share of moves well below the usual one: news moves prices, and is
+    shared. What is no burst teaches the usual share.
+    """
+    n = 0
+    for c in range(len(lines)):
+        line = lines[c]
+        one = line.ring[second % RING_S]
+        quotes = one.ticks - one.trades
+        if one.second != second or quotes < LEAST_TICKS or math.isnan(one.residual) or line.seen <= WARM_S:
+            continue
+        share = float(one.moved) / float(quotes)
+        bound = BURST_RESIDUAL + ONE_SYMBOL / one.symbols
+        if one.residual > bound and share <= BURST_MOVES * line.moved_share:
+            out[n].line, out[n].window, out[n].peers = c, 1, line.peer_count
+            out[n].value, out[n].usual, out[n].bound = math.log(one.activity), 0.0, 0.0
+            out[n].usual = out[n].value - one.residual
+            out[n].bound = out[n].usual + bound
+            n += 1
+        elif one.moved <= quotes:
+            line.moved_share += (share - line.moved_share) * max(0.05, 1.0 / float(max(line.seen - WARM_S, 1)))
+    return n
 
 
 @nb.njit(cache=True, nogil=True)

@@ -21,7 +21,7 @@ SIGN = np.uint64(1 << 61)
 """Bit of `ROW.reasons`, inside only: this row is a sign."""
 SECOND, OPENED, CLOSED = 1, 2, 3
 """What a sign says, in `said`."""
-_ROOM = int(ROW.fields["conditions"][1]) - int(ROW.fields["ts_event"][1])  # type: ignore[index]
+_ROOM = int(ROW.fields["channel"][1]) - int(ROW.fields["ts_event"][1])  # type: ignore[index]
 _START = int(ROW.fields["ts_event"][1])  # type: ignore[index]
 
 
@@ -42,7 +42,7 @@ SECOND_SIGN = _laid_over(
         ("second", "<i8"),
         ("roots", "<f4"),
         ("log_size", "<f4"),
-        *((name, "<u4") for name in ("symbols", "trades", "ticks", "explained", "sized", "heard")),
+        *((name, "<u4") for name in ("symbols", "trades", "ticks", "explained", "sized", "heard", "moved")),
         ("sketch", "<u4", (SKETCH,)),
     ]
 )
