@@ -20,13 +20,14 @@ ACTIVITY = np.dtype(
         ("explained", "<i8"),
         ("sized", "<i8"),
         ("moved", "<i8"),
+        ("top", "<i8"),
         ("heard", "<i8"),
         ("sketch", "<u4", (SKETCH,)),
     ]
 )
 """Of one second: sum over symbols of the roots of their counts, and of the logarithm of the first size of each; symbols, trades,
-quotes and trades, trades with a condition, symbols whose first tick has a size, quotes that moved a price. Of all seconds:
-messages, the sketch."""
+quotes and trades, trades with a condition, symbols whose first tick has a size, quotes that moved a price, ticks of the
+busiest symbol. Of all seconds: messages, the sketch."""
 TOLD = 1 << 30
 """`moved` of a second whose burst the channel's own stage has told of."""
 SLOTS = 512
@@ -67,6 +68,7 @@ def count(row, a, slots, symbol, second):  # type: ignore[no-untyped-def]
         n += np.uint64(1)
     slots[place] = stamp | n
     a.roots += _ROOTS[n]
+    a.top = max(a.top, np.int64(n))
     a.ticks += 1
     if row.kind == 1:
         a.trades += 1
@@ -78,4 +80,4 @@ def count(row, a, slots, symbol, second):  # type: ignore[no-untyped-def]
 def begin_anew(a):  # type: ignore[no-untyped-def]
     """The second is over."""
     a.roots = a.log_size = 0.0
-    a.symbols = a.trades = a.ticks = a.explained = a.sized = a.moved = 0
+    a.symbols = a.trades = a.ticks = a.explained = a.sized = a.moved = a.top = 0

@@ -44,12 +44,13 @@ VALUES = np.dtype(
         ("sized", "<i8"),
         ("log_size", "<f8"),
         ("moved", "<i8"),
+        ("top", "<i8"),
         ("residual", "<f8"),
     ]
 )
 """One second (second − 1 s, second] of a channel: sum over symbols of the roots of their counts, how many symbols; quotes and
 trades, trades, those of them with a condition, symbols whose first tick carries a size, and the sum of its logarithms;
-quotes that moved a price; `residual`: of the logarithm of the activity, NaN unknown."""
+quotes that moved a price, ticks of the busiest symbol; `residual`: of the logarithm of the activity, NaN unknown."""
 USUAL = np.dtype([("level", "<f8"), ("own", "<f8"), ("log_scale", "<f8"), ("seen", "<i8"), ("own_seen", "<i8")])
 """Of one measure and window: the usual value relative to what peers do, the usual value itself, logarithm of the residual's
 usual size, seconds learnt from, and those in which there was anything to learn of the value itself."""
@@ -96,9 +97,10 @@ ONE_SYMBOL = 1.5
 """A name that halts, or has news, moves its channel by about its part of it, and channels with other names by other parts."""
 OVERDISPERSION = 1.5
 """Variance of counts of trades within a window over that of chance; much of the excitation is in what peers share."""
-BURST_RESIDUAL, BURST_MOVES = 0.6, 0.6
-"""A second's activity is more than 1.8 times what peers let expect, which are three times the messages where symbols have several
-each; and at most this part of the usual share of quotes moves a price."""
+BURST_QUOTES, BURST_SCALES, BURST_RESIDUAL, BURST_BESIDE_FEW, BURST_MOVES = 100, 8.0, 0.3, 0.6, 0.6
+"""A burst has so many quotes in a second; its activity is above what peers let expect by so many scales, and by so much of a
+logarithm at least, with a few peers by more (0.3 are 1.8 times the messages, where symbols have several each); and at most this
+part of the usual share of quotes moves a price."""
 _FORGETS = 1.0 - 2.0 ** (-1.0 / HALF_LIFE_S)
 _TINY = 1e-3
 
@@ -110,7 +112,7 @@ def tell(line, sign):  # type: ignore[no-untyped-def]
     one.second, one.activity, one.log_size = sign.second, sign.roots, sign.log_size
     one.symbols, one.ticks, one.trades = sign.symbols, sign.ticks, sign.trades
     one.explained, one.sized = sign.explained, sign.sized
-    one.moved, one.residual = sign.moved, np.nan
+    one.moved, one.top, one.residual = sign.moved, sign.top, np.nan
     line.heard = sign.heard
 
 
@@ -203,15 +205,16 @@ def bursts(lines, second, out):  # type: ignore[no-untyped-def]
         line = lines[c]
         one = line.ring[second % RING_S]
         quotes = one.ticks - one.trades
-        if one.second != second or quotes < LEAST_TICKS or math.isnan(one.residual) or line.seen <= WARM_S:
+        if one.second != second or quotes < BURST_QUOTES or math.isnan(one.residual) or line.seen <= WARM_S:
             continue
         share = float(one.moved) / float(quotes)
-        bound = BURST_RESIDUAL + ONE_SYMBOL / one.symbols
-        if one.residual > bound and share <= BURST_MOVES * line.moved_share:
+        least = BURST_RESIDUAL if line.peer_count >= MANY else BURST_BESIDE_FEW
+        bound = max(BURST_SCALES * math.exp(line.usual[RATE, 0].log_scale), least) + ONE_SYMBOL / one.symbols
+        usual = math.log(one.activity) - one.residual
+        # Even without its busiest symbol, whose own burst it may be.
+        if one.activity - math.sqrt(float(one.top)) > math.exp(usual + bound) and share <= BURST_MOVES * line.moved_share:
             out[n].line, out[n].window, out[n].peers = c, 1, line.peer_count
-            out[n].value, out[n].usual, out[n].bound = math.log(one.activity), 0.0, 0.0
-            out[n].usual = out[n].value - one.residual
-            out[n].bound = out[n].usual + bound
+            out[n].value, out[n].usual, out[n].bound = math.log(one.activity), usual, usual + bound
             n += 1
         elif one.moved <= quotes:
             line.moved_share += (share - line.moved_share) * max(0.05, 1.0 / float(max(line.seen - WARM_S, 1)))

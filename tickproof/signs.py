@@ -42,7 +42,8 @@ SECOND_SIGN = _laid_over(
         ("second", "<i8"),
         ("roots", "<f4"),
         ("log_size", "<f4"),
-        *((name, "<u4") for name in ("symbols", "trades", "ticks", "explained", "sized", "heard", "moved")),
+        *((name, "<u2") for name in ("symbols", "sized")),
+        *((name, "<u4") for name in ("trades", "ticks", "explained", "heard", "moved", "top")),
         ("sketch", "<u4", (SKETCH,)),
     ]
 )

@@ -128,14 +128,27 @@ def _unheard(state, theirs, alive_ns, gap_ns):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
+def _others_go_on(instruments, head, k, since):  # type: ignore[no-untyped-def]
+    """Have most of the symbol's other venues, and one at least, said something since a time?"""
+    known, spoke, j = 0, 0, head
+    while j >= 0:
+        if j != k and instruments[j].ticks >= FEW:
+            known += 1
+            spoke += instruments[j].last_time >= since
+        j = instruments[j].next
+    return spoke > 0 and 2 * spoke >= known
+
+
+@nb.njit(cache=True, nogil=True)
 def _is_left_behind(instruments, heads, k, quiet_ns, now):  # type: ignore[no-untyped-def]
     """Do the symbol's other venues say so much that instrument `k` would have spoken long since, threshold or not?"""
     state = instruments[k]
     if state.silent == 1 or state.halted == 1 or state.ticks < FEW or quiet_ns < FLOOR_NS:
         return False
-    theirs = ticks_of_others(instruments, heads[state.symbol], k)
-    if theirs < FEW:
+    # In its own time, too, it never said nothing for so long; and it is not one venue alone that says so much.
+    if quiet_ns < state.longest_gap_ns or not _others_go_on(instruments, heads[state.symbol], k, now - np.int64(0.5 * quiet_ns)):
         return False
+    theirs = ticks_of_others(instruments, heads[state.symbol], k)
     usual = gaps_of(state.ticks) * float(state.longest_unheard)
     return _unheard(state, theirs, quiet_ns, float(now - state.last_time)) >= max(EXPECTED, usual)
 
