@@ -136,7 +136,7 @@ def of_two_venues(stops: tuple[str, ...]) -> Scored:
         tape = Tape(f"{venue}.A", venue)
         moments = [(0.1 * k, "DEF") for k in range(700)]
         for low, high in [*lively, (59.5, 64.5)]:
-            moments += [(t, "ABC") for t in (low + rng.random(round(20 * (high - low))) * (high - low)).tolist()]
+            moments += [(t, "ABC") for t in (low + rng.random(round(40 * (high - low))) * (high - low)).tolist()]
         for moment, symbol in sorted(moments):
             if symbol == "DEF" or venue not in stops or not 60 < moment < 64:
                 tape.quote(moment, symbol=symbol)
@@ -147,7 +147,7 @@ def of_two_venues(stops: tuple[str, ...]) -> Scored:
 def test_others_that_go_on_tell_sooner_than_the_longest_gap() -> None:
     """
     XNAS  ─ ── ─  ── 60 ···················· 64 ──      its longest gap lets it say nothing for more than 4 s
-    ARCX  ─ ── ─  ────────────────────────────────      but twenty quotes a second were to be expected
+    ARCX  ─ ── ─  ────────────────────────────────      but forty quotes a second were to be expected
     """
     (found,) = of_two_venues(("XNAS",)).of("silent")
     assert (found.venue, found.symbol) == ("XNAS", "ABC")

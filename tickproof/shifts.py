@@ -212,7 +212,8 @@ def bursts(lines, second, out):  # type: ignore[no-untyped-def]
         bound = max(BURST_SCALES * math.exp(line.usual[RATE, 0].log_scale), least) + ONE_SYMBOL / one.symbols
         usual = math.log(one.activity) - one.residual
         # Even without its busiest symbol, whose own burst it may be.
-        if one.activity - math.sqrt(float(one.top)) > math.exp(usual + bound) and share <= BURST_MOVES * line.moved_share:
+        rest = one.activity - math.sqrt(float(one.top))
+        if rest > math.exp(usual + bound) * (1.0 - 1.0 / one.symbols) and share <= BURST_MOVES * line.moved_share:
             out[n].line, out[n].window, out[n].peers = c, 1, line.peer_count
             out[n].value, out[n].usual, out[n].bound = math.log(one.activity), usual, usual + bound
             n += 1

@@ -145,8 +145,12 @@ def _is_left_behind(instruments, heads, k, quiet_ns, now):  # type: ignore[no-un
     state = instruments[k]
     if state.silent == 1 or state.halted == 1 or state.ticks < FEW or quiet_ns < FLOOR_NS:
         return False
-    # In its own time, too, it never said nothing for so long; and it is not one venue alone that says so much.
-    if quiet_ns < state.longest_gap_ns or not _others_go_on(instruments, heads[state.symbol], k, now - np.int64(0.5 * quiet_ns)):
+    # By its own time, too: one that hardly speaks owes nothing to a cluster of others' ticks, and it never said nothing for so
+    # long. And it is not one venue alone that says so much.
+    mean_gap_ns = float(state.last_clock - state.first_clock) / float(state.ticks)
+    if quiet_ns < max(MEAN_GAPS * mean_gap_ns, float(state.longest_gap_ns)):
+        return False
+    if not _others_go_on(instruments, heads[state.symbol], k, now - np.int64(0.5 * quiet_ns)):
         return False
     theirs = ticks_of_others(instruments, heads[state.symbol], k)
     usual = gaps_of(state.ticks) * float(state.longest_unheard)
