@@ -33,6 +33,9 @@ EXPECTED = 20.0
 market that is."""
 FEW = 50
 """Messages of an instrument, and of its symbol's other venues, before these tell what was to be expected."""
+LIQUID_NS = 5.0e9
+"""Longer gaps are lulls, and those of small venues are their own: on two recorded days of IBM nine silences were told of
+venues that usually say nothing for 19 to 730 s."""
 SHORT_NS = 0.25e9
 """Gaps shorter than an eighth of the floor teach nothing of what is expected in long ones, and need not be looked at."""
 WARM_UP = 100
@@ -144,6 +147,8 @@ def _is_left_behind(instruments, heads, k, quiet_ns, now):  # type: ignore[no-un
     """Do the symbol's other venues say so much that instrument `k` would have spoken long since, threshold or not?"""
     state = instruments[k]
     if state.silent == 1 or state.halted == 1 or state.ticks < FEW or quiet_ns < FLOOR_NS:
+        return False
+    if state.longest_gap_ns > LIQUID_NS:
         return False
     # By its own time, too: one that hardly speaks owes nothing to a cluster of others' ticks, and it never said nothing for so
     # long. And it is not one venue alone that says so much.
