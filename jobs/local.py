@@ -13,7 +13,7 @@ from tickproof.channel import ChannelSettings, ChannelState
 from tickproof.finding import Finding
 from tickproof.ordering import Waiting
 from tickproof.reference import NOTHING, Reference
-from tickproof.routing import route
+from tickproof.routing import route, route_signs
 from tickproof.scoring import ShardResult, ShardSettings
 from tickproof.shard import ShardState
 from tickproof.statistics import Row, channel_rows
@@ -76,7 +76,8 @@ class Engine:
             self._seen_ns = max(self._seen_ns, int(result.ticks.rows["event_time"].max()))
             findings += result.findings
             statistics += channel_rows(result.seconds, name)
-            for shard, mine in route(result.ticks, self._settings.shards, self._groups):
+            routed = route(result.ticks, self._settings.shards, self._groups)
+            for shard, mine in routed + route_signs(result.signs, self._settings.shards):
                 late = mine.rows["event_time"] < self._released_ns
                 if late.any():
                     behind = mine.take(late & ((mine.rows["reasons"] & scoring.LIFE) == 0))

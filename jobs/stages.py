@@ -22,9 +22,10 @@ from tickproof.event import MOMENT
 from tickproof.finding import BY_NAME, Finding
 from tickproof.ordering import Waiting
 from tickproof.reference import NOTHING, Reference
-from tickproof.routing import route
+from tickproof.routing import route, route_signs
 from tickproof.scoring import ShardResult, ShardSettings
-from tickproof.shard import LIFE, ShardState
+from tickproof.shard import ShardState
+from tickproof.signs import LIFE
 from tickproof.statistics import SECOND_NS, channel_rows
 from tickproof.tick import NS_PER_MS, Ticks, concat
 from tickproof.tracking import Member, Scope, Tracker
@@ -86,6 +87,7 @@ def process_channel(
         out += [outputs.dead_tick(ticks, row, settings.topic, error) for row, error in failures]
         for result in results:
             routed += route(result.ticks, settings.shards, settings.reference.shard_groups)
+            routed += route_signs(result.signs, settings.shards)
             out += outputs.findings(result.findings)
             out += outputs.statistics(channel_rows(result.seconds, channel))
     return state, ChannelOutput(routed, out)

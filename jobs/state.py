@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from jobs.hop import pack, unpack
-from tickproof import crosses, marking, measures, measures_market, rolling, rules, shard_kernel, share, silence
+from tickproof import crosses, marking, measures, measures_market, rolling, rules, shard_kernel, share, shifts, silence
 from tickproof.features import NAMES
 from tickproof.ordering import Waiting
 from tickproof.reference import NOTHING, Reference
@@ -22,7 +22,7 @@ from tickproof.shard import NO_SECOND, Registry, ShardState
 from tickproof.statistics import ACCUMULATOR
 from tickproof.tick import Ticks
 
-VERSION = 1
+VERSION = 2
 PAGE_BYTES = 1 << 20
 SNAPSHOT_FACTOR = 4
 """A snapshot is written once the journal holds this many times its bytes, and at least SNAPSHOT_BYTES."""
@@ -56,6 +56,7 @@ class _Snapshot(msgspec.Struct):
     registry: tuple[list[tuple[str, str]], list[str], list[str], list[str], list[str]]
     arrays: dict[str, bytes]
     tracker: bytes
+    watch: bytes
     block: bytes
     final: int
     waiting: bytes
@@ -78,7 +79,17 @@ def pack_shard(state: ShardState, waiting: Ticks) -> bytes:
     registry, used = state.registry, _rows_used(state)
     arrays = {name: np.ascontiguousarray(getattr(state, name)[: used.get(name)]).tobytes() for name in _ARRAYS}
     tables = (registry.instruments, registry.symbols, registry.venues, registry.channels, registry.groups)
-    snapshot = _Snapshot(VERSION, _layout(), tables, arrays, state.tracker.pack(), pack(state.block), state.final, pack(waiting))
+    snapshot = _Snapshot(
+        VERSION,
+        _layout(),
+        tables,
+        arrays,
+        state.tracker.pack(),
+        state.watch.pack(),
+        pack(state.block),
+        state.final,
+        pack(waiting),
+    )
     return msgspec.msgpack.encode(snapshot)
 
 
@@ -113,6 +124,7 @@ def unpack_shard(data: bytes, model_version: str, reference: Reference = NOTHING
             registry.find(kind, table, name)
     state.registry = registry
     state.tracker.unpack(snapshot.tracker)
+    state.watch.unpack(snapshot.watch)
     state.block, state.final = unpack(snapshot.block), snapshot.final
     return state, unpack(snapshot.waiting)
 
@@ -132,7 +144,7 @@ def _rows_used(state: ShardState) -> dict[str, int]:
 
 def _layout() -> str:
     """The layout of all records: a state of another layout must not be read."""
-    return repr([(name, dtype.descr) for name, dtype in _ARRAYS.items()]) + repr(NAMES)
+    return repr([(name, dtype.descr) for name, dtype in _ARRAYS.items()]) + repr(shifts.LINE.descr) + repr(NAMES)
 
 
 class Journal:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from streams import CHANNEL, at, check, codes, lively
+from streams import CHANNEL, Tape, at, check, codes, lively
 
 from tickproof.channel_silence import WARMUP
 from tickproof.finding import Class, Severity
@@ -85,3 +85,53 @@ def test_a_silence_does_not_raise_the_threshold_without_bound() -> None:
         tape.quote(600 + row * 0.1)
     tape.capture_heartbeat(604.9 + 8.0)  # the long silence counted as its threshold of 1.5 s: 4.5 × 1.18 × 1.5 s
     assert [finding.first_ts for finding in check(tape.ticks()).of("silent")] == [at(4.9), at(604.9)]
+
+
+# --- breaks of each day -------------------------------------------------------------------------------------------------------
+
+DAY_S, BREAK_FROM_S, BREAK_S = 86_400, 36_000, 2_760
+
+
+def daily(days: int, last_break_s: int = BREAK_S, shift_s: int = 0) -> Tape:
+    """A quote each half minute, but none for 46 minutes at the same time of each day; the last day's break is another."""
+    tape = Tape()
+    for day in range(days):
+        last = day == days - 1
+        start = BREAK_FROM_S + (shift_s if last else 0)
+        length = last_break_s if last else BREAK_S
+        for second in range(0, DAY_S // 2, 30):
+            if not start < second < start + length:
+                tape.quote(day * DAY_S + second)
+        for second in range(DAY_S // 2, DAY_S, 30):
+            tape.quote(day * DAY_S + second)
+    return tape
+
+
+def test_a_break_at_the_same_time_of_day_is_a_silence_once() -> None:
+    (first,) = check(daily(4).ticks()).of("silent")
+    assert first.first_ts == at(BREAK_FROM_S)
+
+
+def test_a_break_that_lasts_longer_than_ever_is_a_silence() -> None:
+    first, last = check(daily(3, last_break_s=7_200).ticks()).of("silent")
+    assert last.first_ts == at(2 * DAY_S + BREAK_FROM_S)
+    assert at(2 * DAY_S + BREAK_FROM_S + BREAK_S) < last.detected_at < at(2 * DAY_S + BREAK_FROM_S + BREAK_S + 600)
+    assert first.detected_at < at(BREAK_FROM_S + BREAK_S)
+
+
+def test_a_break_at_another_time_of_day_is_a_silence() -> None:
+    assert len(check(daily(3, shift_s=3_600).ticks()).of("silent")) == 2
+
+
+def test_a_break_does_not_hide_what_comes_after_it() -> None:
+    """Ten minutes without a word on the last day are as much a silence as before."""
+    tape = daily(3)
+    tape.messages = [message for message in tape.messages if not 0 < message["ts_recv"] - at(2 * DAY_S + 60_000) < 600 * 10**9]
+    found = check(tape.ticks()).of("silent")
+    assert [finding.first_ts for finding in found] == [at(BREAK_FROM_S), at(2 * DAY_S + 60_000)]
+
+
+def test_breaks_do_not_depend_on_cuts() -> None:
+    ticks = daily(3).ticks()
+    whole, parts = check(ticks), check(ticks, range(0, len(ticks), 501))
+    assert whole.findings == parts.findings

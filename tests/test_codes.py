@@ -8,6 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import pytest
+from channel_streams import VENUES as CARRIERS
+from channel_streams import shifted
 from rule_streams import of_two_symbols, on_grid, outside_again, rescaled, sliding, stuffed, taken_back, traded
 from streams import VENUES, Market, Scored, Scripted, Tape, at, check, level_that_holds, quoting, score, spike, trading, units
 from tied_streams import left, shown
@@ -162,6 +164,8 @@ SHOWN: dict[str, tuple[Callable[[], Scored], Callable[[], Scored]]] = {
     "out_of_session": (lambda: out_of_hours(25), lambda: out_of_hours(15)),
     "unknown_symbol": (lambda: listed("QQQ"), lambda: listed("ABC")),
     "cross_break": (lambda: shown(left("EURUSD", ("V",))), lambda: shown(left("EURUSD", ("V",), end=30.5))),
+    "rate_shift": (lambda: shifted(("BATS",), 0.7), lambda: shifted(CARRIERS, 0.7)),
+    "mix_shift": (lambda: shifted(("BATS",), 0.9, trades_only=True), lambda: shifted(CARRIERS, 0.9, trades_only=True)),
     "silent": (lambda: paused(beats=False), lambda: trading_all_along()),
 }
 """Code -> a stream in which it stands, and a twin in which it must not."""

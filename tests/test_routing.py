@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from streams import Tape
 
 from tickproof.routing import route, shard_of
-from tickproof.shard import LIFE
+from tickproof.signs import LIFE
 from tickproof.tick import Kind, Ticks, concat
 
 SYMBOLS = [f"S{k}" for k in range(30)]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
-from streams import Tape, at, merged, score, trading
+from streams import Scored, Tape, at, merged, score, trading
 
 from tickproof.finding import Class, Severity
 from tickproof.tick import NS_PER_SECOND, Condition
@@ -117,3 +118,43 @@ def test_quotes_and_trades_by_two_channels_are_no_silence() -> None:
             trades.trade(k * 0.1 + 0.05, symbol="ABC")
             trades.trade(k * 0.1 + 0.05, symbol="DEF")
     assert score(merged(quotes, trades)).of("silent") == []
+
+
+# --- by what other venues say -------------------------------------------------------------------------------------------------
+
+
+def of_two_venues(stops: tuple[str, ...]) -> Scored:
+    """ABC on two venues that pause together, up to 1.5 s; some stop from 60 to 64 s, and their channels go on with DEF."""
+    rng = np.random.default_rng(11)
+    lively = []
+    moment = 0.0
+    while moment < 70:
+        lively.append((moment, moment + float(rng.uniform(0.5, 1.0))))
+        moment = lively[-1][1] + float(rng.uniform(0.5, 1.5))
+    tapes = []
+    for venue in ("XNAS", "ARCX"):
+        tape = Tape(f"{venue}.A", venue)
+        moments = [(0.1 * k, "DEF") for k in range(700)]
+        for low, high in [*lively, (59.5, 64.5)]:
+            moments += [(t, "ABC") for t in (low + rng.random(round(40 * (high - low))) * (high - low)).tolist()]
+        for moment, symbol in sorted(moments):
+            if symbol == "DEF" or venue not in stops or not 60 < moment < 64:
+                tape.quote(moment, symbol=symbol)
+        tapes.append(tape)
+    return score(merged(*tapes), shards=1)
+
+
+def test_others_that_go_on_tell_sooner_than_the_longest_gap() -> None:
+    """
+    XNAS  ─ ── ─  ── 60 ···················· 64 ──      its longest gap lets it say nothing for more than 4 s
+    ARCX  ─ ── ─  ────────────────────────────────      but forty quotes a second were to be expected
+    """
+    (found,) = of_two_venues(("XNAS",)).of("silent")
+    assert (found.venue, found.symbol) == ("XNAS", "ABC")
+    assert at(62) <= found.detected_at <= at(63)
+    assert found.threshold is not None
+    assert found.threshold > 4e9
+
+
+def test_a_lull_of_all_venues_is_none() -> None:
+    assert of_two_venues(("XNAS", "ARCX")).of("silent") == []

@@ -10,6 +10,8 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
+from tickproof.activity import TOLD
+
 BURST = np.dtype(
     [
         ("window", "<i8"),
@@ -58,9 +60,9 @@ def _close(c):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def is_burst(c, standing, price, symbol, now):  # type: ignore[no-untyped-def]
+def is_burst(c, a, standing, price, symbol, now):  # type: ignore[no-untyped-def]
     """Count one quote, whose venue, symbol and prices have the hash `price` (its lower bits those of venue and symbol) and whose
-    symbol has the hash `symbol`."""
+    symbol has the hash `symbol`; `a`, the second's ACTIVITY, hears of it."""
     window = now // WINDOW_NS
     if window != c.window:
         _close(c)
@@ -73,9 +75,11 @@ def is_burst(c, standing, price, symbol, now):  # type: ignore[no-untyped-def]
     if standing[slot] != price:
         standing[slot] = price
         c.moved += 1
+        a.moved += 1
     if c.windows < WARM or c.quotes < LEAST or float(c.quotes) <= MANY * c.peak:
         return False
     if float(c.moved) > FEW * c.share * float(c.quotes) or float(c.votes) > MAJORITY * float(c.quotes):
         return False
     c.flagged = 1
+    a.moved = TOLD
     return True

@@ -12,12 +12,13 @@ import msgspec
 import numpy as np
 
 from tickproof import channel_kernel as kernel
-from tickproof import counter
+from tickproof import counter, signs
+from tickproof.activity import SLOTS
 from tickproof.bursts import STANDING
 from tickproof.clocks import FLOOR, FLOORS
 from tickproof.counter import RING, RING_SIZE
 from tickproof.errors import WireError
-from tickproof.event import EVENT, HOLDS, MOMENT, REBASES
+from tickproof.event import CLOSES, EVENT, HOLDS, MOMENT, OPENS, REBASES
 from tickproof.evidence import of_tick
 from tickproof.finding import BY_NAME, CODES, Finding, fact_score
 from tickproof.gaps import GAP, GAPS
@@ -26,10 +27,10 @@ from tickproof.noting import HELD
 from tickproof.records import copied
 from tickproof.reference import Reference
 from tickproof.sessions import Sessions, tables
-from tickproof.tick import Array, Ticks
+from tickproof.tick import Array, Ticks, concat
 from tickproof.tracking import Member, Scope, Tracker
 
-STATE_VERSION = 2
+STATE_VERSION = 3
 PAGE_ROWS = 64
 """The ring goes to the state store in pages of 1 KiB, so that a frame of one tick writes one."""
 SEQUENCE_MODES = {
@@ -38,6 +39,7 @@ SEQUENCE_MODES = {
     "shared": counter.SHARED,
     "none": counter.UNCOUNTED,
 }
+_SILENT = BY_NAME["silent"].bit
 _NO_TIMES = np.zeros(0, np.int64)
 Held = tuple[int, int, dict[str, Any]]
 """Position and evidence of a tick that is held in mind."""
@@ -92,6 +94,7 @@ class ChannelState:
     floors: Array
     histogram: Array
     standing: Array
+    slots: Array
     tracker: Tracker
     held: dict[int, Held]
 
@@ -105,6 +108,7 @@ class ChannelState:
             np.zeros(FLOORS, FLOOR),
             np.zeros(BINS, np.int64),
             np.zeros(STANDING, np.uint64),
+            np.zeros(SLOTS, np.uint64),
             Tracker(rules_version, feeds=feeds),
             {},
         )
@@ -112,29 +116,34 @@ class ChannelState:
 
 @dataclass(frozen=True, slots=True)
 class ChannelResult:
-    """What one step gives: `seconds` are records of SECOND_ROW."""
+    """What one step gives: `seconds` are records of SECOND_ROW, `signs` are told where the channels of a job meet."""
 
     state: ChannelState
     ticks: Ticks
     findings: list[Finding]
     seconds: Array
+    signs: Ticks
 
 
 def step(state: ChannelState, ticks: Ticks, channel: str, settings: ChannelSettings) -> ChannelResult:
     """Check the next ticks of `channel`; how they are cut into steps does not matter."""
     rows = copied(ticks.rows)
     header, ring, gaps, floors = (copied(array) for array in (state.header, state.ring, state.gaps, state.floors))
-    histogram, standing = state.histogram.copy(), state.standing.copy()
+    histogram, standing, slots = state.histogram.copy(), state.standing.copy(), state.slots.copy()
     tracker, held = state.tracker.copy(), dict(state.held)
     events = np.empty(kernel.EVENTS_A_TICK * len(rows) + kernel.EVENTS_BESIDE, EVENT)
     seconds = np.zeros(len(rows) + 1, kernel.SECOND_ROW)
     hashes = np.array([*(_name_hash(name) for name in ticks.names), 0], np.uint64)
-    arrays = (header, ring, gaps, floors, histogram, standing)
+    arrays = (header, ring, gaps, floors, histogram, standing, slots)
     n, m = kernel.walk(rows, hashes, arrays, settings.array(), _listing(state, ticks, settings), (events, seconds))
     stamped = Ticks(rows, ticks.names)
     findings: list[Finding] = []
+    told_of = [signs.seconds_as_signs(seconds[:m], channel)]
     for event in events[:n].tolist():
         row, subject, time, first_ts, measured, threshold, reference, code, mode, *_ = event
+        if code == _SILENT and mode in (OPENS, CLOSES):
+            known_at = int(rows["event_time"][max(row, subject)])
+            told_of.append(signs.silence_as_sign(event[2:7], mode == OPENS, known_at, channel))
         if mode == REBASES:
             findings += tracker.close_all()
             held.clear()
@@ -152,8 +161,8 @@ def step(state: ChannelState, ticks: Ticks, channel: str, settings: ChannelSetti
         evidence = (lambda row=row: of_tick(stamped, row)) if row >= 0 else (lambda told=told: told[2])
         findings += tracker.observe(member, evidence)
     findings += tracker.expire(int(header["arrival"]["event_time"][0]))
-    after = ChannelState(header, ring, gaps, floors, histogram, standing, tracker, held)
-    return ChannelResult(after, stamped, findings, seconds[:m])
+    after = ChannelState(header, ring, gaps, floors, histogram, standing, slots, tracker, held)
+    return ChannelResult(after, stamped, findings, seconds[:m], concat(told_of))
 
 
 def reject(state: ChannelState, error: WireError, channel: str, origin: dict[str, object]) -> tuple[ChannelState, list[Finding]]:
@@ -215,7 +224,7 @@ def _listing(state: ChannelState, ticks: Ticks, settings: ChannelSettings) -> tu
 
 def _arrays(state: ChannelState) -> tuple[Array, ...]:
     """What is written whole, in page 0."""
-    return state.header, state.gaps, state.floors, state.histogram, state.standing
+    return state.header, state.gaps, state.floors, state.histogram, state.standing, state.slots
 
 
 @lru_cache(maxsize=1 << 17)

@@ -1,8 +1,8 @@
 """One channel's integrity, compiled: one pass over its ticks, each idea in a module of its own.
 
-State is one `CHANNEL` record and five arrays: a ring of the last messages by sequence (or by trade id, where a feed has no
-sequence), numbers that are missing, the lowest lags of the last seconds, a histogram of this
-second's latencies, and prices that stand.
+State is one `CHANNEL` record and six arrays: a ring of the last messages by sequence (or by trade id, where a feed has no
+sequence), numbers that are missing, the lowest lags of the last seconds, a histogram of this second's latencies, prices that
+stand, and how often symbols were heard this second.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-from tickproof import arrival, aside, bursts, channel_silence, clocks, counter, latency, sequence, sessions
+from tickproof import activity, arrival, aside, bursts, channel_silence, clocks, counter, latency, sequence, sessions
 from tickproof.event import ANNOUNCED, MOMENT, REBASES
 from tickproof.gaps import expire_gaps
 from tickproof.noting import bit, mark, note, since
@@ -40,6 +40,7 @@ CHANNEL = np.dtype(
         ("quiet", channel_silence.QUIET),
         ("burst", bursts.BURST),
         ("counts", COUNTS),
+        ("activity", activity.ACTIVITY),
     ]
 )
 SETTINGS = np.dtype([("out_of_orderness_ns", "<i8"), ("mode", "<i8"), ("places", "<i8")])
@@ -58,10 +59,12 @@ SECOND_ROW = np.dtype(
         ("latency_p99", "<f8"),
         ("latency_p999", "<f8"),
         ("age", "<i8"),
+        ("known_at", "<i8"),
+        ("activity", activity.ACTIVITY),
     ]
 )
-"""One second (ts − 1 s, ts] of a channel; latencies and age in ns, NaN where no message had a venue time. `gaps` began in it,
-`lost` were given up in it."""
+"""One second (ts − 1 s, ts] of a channel, and the event time at which it was known to be over; latencies and age in ns, NaN
+where no message had a venue time. `gaps` began in it, `lost` were given up in it."""
 
 EVENTS_A_TICK, EVENTS_BESIDE = 8, 64
 """How many events a step may give: so many a tick, and what had been held back before it."""
@@ -81,7 +84,7 @@ LISTED, UNLISTED_AT_MOST = 20, 5
 
 
 @nb.njit(cache=True, nogil=True)
-def _close_second(c, histogram, seconds, n):  # type: ignore[no-untyped-def]
+def _close_second(c, histogram, seconds, n, now):  # type: ignore[no-untyped-def]
     """Write the row of the second that ended, and start to count anew."""
     row, counts, life = seconds[n], c.counts, c.quiet.life
     row.ts = counts.second * SECOND_NS
@@ -98,6 +101,9 @@ def _close_second(c, histogram, seconds, n):  # type: ignore[no-untyped-def]
         row.latency_p999 = latency.quantile(histogram, total, 0.999)
     histogram[:] = 0
     counts.ticks = counts.quotes = counts.trades = counts.gaps = counts.lost = counts.duplicates = 0
+    row.known_at = now
+    row.activity = c.activity
+    activity.begin_anew(c.activity)
     return n + 1
 
 
@@ -110,13 +116,13 @@ def _is_due(c, now):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def _pass_time(c, arrays, now, out):  # type: ignore[no-untyped-def]
+def _pass_time(c, i, arrays, now, out):  # type: ignore[no-untyped-def]
     """What becomes due by event time alone. Returns (number of events, number of second rows)."""
     _, gaps, _, histogram = arrays
     events, n, seconds, m = out
     second = (now + SECOND_NS - 1) // SECOND_NS
     if second > c.counts.second:
-        m = _close_second(c, histogram, seconds, m)
+        m = _close_second(c, histogram, seconds, m, now)
         c.counts.second = second
     line = c.counter
     if line.open_gaps == 1:
@@ -125,7 +131,7 @@ def _pass_time(c, arrays, now, out):  # type: ignore[no-untyped-def]
         due = line.aside_since + aside.ASIDE_NS
         if now > due:
             n = aside.settle_aside(line, due, events, n)
-    return channel_silence.look(c.quiet, now, events, n), m
+    return channel_silence.look(c.quiet, i, now, events, n), m
 
 
 @nb.njit(cache=True, nogil=True)
@@ -200,7 +206,8 @@ def walk(rows, hashes, state, settings, listing, out):  # type: ignore[no-untype
     rows : array of ROW, shape (n,)
     hashes : array of uint64
         Hash of each name of the batch, and 0 behind them for null.
-    state : (array of CHANNEL of one, array of RING, array of GAP, array of FLOOR, histogram, hashes of standing prices)
+    state : (array of CHANNEL of one, array of RING, array of GAP, array of FLOOR, histogram, hashes of standing prices,
+        counts of symbols)
     settings : array of SETTINGS of one
     listing : (is each name listed, and what `sessions.tables` gives)
     out : (array of EVENT, array of SECOND_ROW of at least n)
@@ -210,7 +217,7 @@ def walk(rows, hashes, state, settings, listing, out):  # type: ignore[no-untype
     -------
     (number of events, number of second rows)
     """
-    channels, ring, gaps, floors, histogram, standing = state
+    channels, ring, gaps, floors, histogram, standing, slots = state
     arrays = (ring, gaps, floors, histogram)
     events, seconds = out
     c = channels[0]
@@ -228,7 +235,7 @@ def walk(rows, hashes, state, settings, listing, out):  # type: ignore[no-untype
             _rebase(c, arrays, now)
             n = note(events, n, (-1, now, now, 0.0, 0.0), 0, REBASES, 0.0)
         if _is_due(c, now):
-            n, m = _pass_time(c, arrays, now, (events, n, seconds, m))
+            n, m = _pass_time(c, i, arrays, now, (events, n, seconds, m))
         row.reasons = 0
         if row.kind == _HEARTBEAT and (row.flags & _CAPTURE) != 0:
             continue
@@ -273,9 +280,12 @@ def walk(rows, hashes, state, settings, listing, out):  # type: ignore[no-untype
                     at = (i, now, c.latency.late_since, limit, latency.usual(c.latency))
                     n = note(events, n, at, _LATENCY, MOMENT, late)
         c.counts.ticks += 1
+        c.activity.heard += 1
+        if row.kind <= _TRADE:
+            activity.count(row, c.activity, slots, symbol, c.counts.second)
         if row.kind == 0:
             c.counts.quotes += 1
-            if not beside and bursts.is_burst(c.burst, standing, counter.prices_of(row, hashes), symbol, now):
+            if not beside and bursts.is_burst(c.burst, c.activity, standing, counter.prices_of(row, hashes), symbol, now):
                 reasons |= mark(_BURST)
                 at = (i, now, c.burst.window * bursts.WINDOW_NS, bursts.MANY * c.burst.peak, c.burst.peak)
                 n = note(events, n, at, _BURST, MOMENT, float(c.burst.quotes))

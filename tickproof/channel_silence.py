@@ -18,6 +18,7 @@ from tickproof.tick import Condition, Kind
 VOICE = np.dtype([("heard", "<i8"), ("last", "<i8"), ("longest_gap_ns", "<f8"), ("spoke", "<i8")])
 """Messages of a kind that were heard, the last one's event time, their longest usual gap, and how many there were when the last
 silence ended."""
+BREAKS = 4
 QUIET = np.dtype(
     [
         ("life", VOICE),
@@ -29,11 +30,20 @@ QUIET = np.dtype(
         ("stopped", "<i8"),
         ("close", "<i8"),
         ("reopen", "<i8"),
+        ("breaks", "<i8", (BREAKS, 2)),
+        ("break_next", "<i8"),
     ]
 )
 """`silent`: see SPEAKS to MUTE; `symbol`: hash of the first one, `several`: there are others; `closed`, `stopped`: when a status
-message last said that a symbol's session closed, or that it is halted; `close`, `reopen`: by the venue's calendar, 0 unknown."""
+message last said that a symbol's session closed, or that it is halted; `close`, `reopen`: by the venue's calendar, 0 unknown;
+`breaks`: when the last long pauses began and ended."""
 SPEAKS, SILENT, MUTE = 0, 1, 2
+DAY_NS = 86_400_000_000_000
+BREAK_NS = 300_000_000_000
+"""Pauses of five minutes and more may be a break of each day: one that began at the same time of another day, give or take
+BREAK_SHIFT_NS, is none of the feed's failures until it lasts longer than that one and twice the shift."""
+BREAK_SHIFT_NS = 120_000_000_000
+BREAK_KEPT_NS = 8 * DAY_NS
 WARMUP = 50
 FLOOR_NS = 1.5e9
 _SILENT = bit("silent")
@@ -48,9 +58,36 @@ def _threshold(voice):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
+def _daily_break(q, last):  # type: ignore[no-untyped-def]
+    """How long a pause that begins at `last` may be, ns, by one that began at this time of another day; 0: there was none."""
+    most = 0.0
+    for k in range(BREAKS):
+        began, ended = q.breaks[k, 0], q.breaks[k, 1]
+        if ended > 0 and last > ended:
+            off = (last - began) % DAY_NS
+            if min(off, DAY_NS - off) <= BREAK_SHIFT_NS and last - began <= BREAK_KEPT_NS:
+                most = max(most, float(ended - began) + 2.0 * BREAK_SHIFT_NS)
+    return most
+
+
+@nb.njit(cache=True, nogil=True)
+def _remember_break(q, began, ended):  # type: ignore[no-untyped-def]
+    """Keep a long pause in mind, in place of the same one of another day, or of the oldest."""
+    place = q.break_next % BREAKS
+    for k in range(BREAKS):
+        off = (began - q.breaks[k, 0]) % DAY_NS
+        if q.breaks[k, 1] > 0 and min(off, DAY_NS - off) <= BREAK_SHIFT_NS:
+            place = k
+    if place == q.break_next % BREAKS:
+        q.break_next += 1
+    q.breaks[place, 0] = began
+    q.breaks[place, 1] = ended
+
+
+@nb.njit(cache=True, nogil=True)
 def _due(q, voice, excused, now):  # type: ignore[no-untyped-def]
     """(is a silence due at `now`, since when, its threshold); what was closed or halted is expected to say nothing."""
-    threshold = _threshold(voice)
+    threshold = max(_threshold(voice), _daily_break(q, voice.last))
     last = voice.last
     if q.reopen > last and now >= q.reopen:
         last = q.reopen
@@ -68,8 +105,8 @@ def may_be_due(q, now):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def look(q, now, events, n):  # type: ignore[no-untyped-def]
-    """Open a silence that is due at event time `now`; returns the number of events."""
+def look(q, i, now, events, n):  # type: ignore[no-untyped-def]
+    """Open a silence that is due at event time `now`, seen at row `i`; returns the number of events."""
     if not may_be_due(q, now):
         return n
     voice, state = q.life, SILENT
@@ -82,6 +119,7 @@ def look(q, now, events, n):  # type: ignore[no-untyped-def]
         # In integers: as floats, two times less than 256 ns apart are the same.
         at = (-1, last + np.int64(threshold), last, threshold, voice.longest_gap_ns)
         n = note(events, n, at, _SILENT, OPENS, threshold)
+        events[n - 1].subject = i
     return n
 
 
@@ -91,6 +129,9 @@ def _hear_voice(q, voice, i, now, ended, events, n):  # type: ignore[no-untyped-
     if voice.heard > 0:
         gap = max(now - voice.last, 0)
         learnt = not (q.close > 0 and voice.last < q.close and now >= q.reopen)
+        if gap >= BREAK_NS:
+            # A break is no gap that the day has more of.
+            learnt &= _daily_break(q, voice.last) == 0.0
         if q.silent == ended:
             q.silent = SPEAKS
             threshold = _threshold(voice)
@@ -101,6 +142,8 @@ def _hear_voice(q, voice, i, now, ended, events, n):  # type: ignore[no-untyped-
             gap = min(gap, np.int64(threshold))
         if learnt:
             voice.longest_gap_ns = longest_after(voice.longest_gap_ns, float(gap))
+    if ended == SILENT and voice.heard > 0 and BREAK_NS <= now - voice.last < DAY_NS:
+        _remember_break(q, voice.last, now)
     voice.heard += 1
     voice.last = now
     return n
@@ -135,7 +178,7 @@ def _listen(voice, now):  # type: ignore[no-untyped-def]
 @nb.njit(cache=True, nogil=True)
 def hear_plainly(row, q, now, symbol):  # type: ignore[no-untyped-def]
     """`hear` where a tick ends no silence and no hours are known, which is nearly always; False: it is not so."""
-    if q.silent != SPEAKS or q.close > 0 or q.words.heard == 0 or row.kind > 3:
+    if q.silent != SPEAKS or q.close > 0 or q.words.heard == 0 or row.kind > 3 or now - q.words.last >= BREAK_NS:
         return False
     if symbol != q.symbol:
         q.several = 1

@@ -73,6 +73,8 @@ UNITS: dict[int, str] = {
         "unknown_symbol": "",
         "cross_break": "price",
         "late_tick": "ns",
+        "rate_shift": "ratio",
+        "mix_shift": "ratio",
     }.items()
 }
 """Unit of `measured`, `threshold` and `reference` by code; its keys are the codes that this version can find."""

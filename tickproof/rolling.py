@@ -98,6 +98,9 @@ INSTRUMENT = np.dtype(
         ("burst_ticks", "<i4"),
         ("burst_moves", "<i4"),
         ("busiest", "<f4"),
+        ("moved_share", "<f4"),
+        # `silence`: ticks that were to be expected in the longest usual gap, by what other venues said in it.
+        ("longest_unheard", "<f4"),
         # `corrections`: the last trade, and the level before it.
         ("trade_id", "<i8"),
         ("level_before", "<f8"),

@@ -9,8 +9,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from tickproof.shard import LIFE
+from tickproof.signs import LIFE
 from tickproof.tick import Kind, Ticks, is_scored
+
+MEETING = ""
+"""The name by whose shard the signs of all channels go."""
 
 
 @lru_cache(maxsize=1 << 17)
@@ -49,3 +52,8 @@ def route(ticks: Ticks, shards: int, groups: Mapping[str, str] | None = None) ->
     ends = np.cumsum(np.bincount(place + 1, minlength=shards + 1)).tolist()
     spans = enumerate(pairwise(ends))
     return [(number, ordered.take(slice(start, end))) for number, (start, end) in spans if start < end]
+
+
+def route_signs(signs: Ticks, shards: int) -> list[tuple[int, Ticks]]:
+    """Signs of one channel (`ChannelResult.signs`), for the shard where all channels meet; nothing where there are none."""
+    return [(shard_of(MEETING, shards), signs)] if len(signs) else []

@@ -15,7 +15,8 @@ from tickproof.finding import BY_NAME, CORRUPT_BITS, RULE_SCORE, VERDICT, Findin
 from tickproof.members import observe_silences, observe_verdicts
 from tickproof.reference import NOTHING, Reference
 from tickproof.rolling import STEP_SHARE
-from tickproof.shard import LIFE, NO_SECOND, ShardState, begin
+from tickproof.shard import NO_SECOND, ShardState, begin
+from tickproof.signs import LIFE, is_sign
 from tickproof.tick import Array, Ticks, concat
 
 STUB_BP = 100.0
@@ -98,8 +99,13 @@ class ShardResult:
 def step(state: ShardState, ticks: Ticks, horizon_ns: int, settings: ShardSettings) -> ShardResult:
     """Walk the next ticks of the shard, which are in its order, and make final what no tick below `horizon_ns` can change.
 
-    Rows with the bit `LIFE` show that their channel lives and nothing else. How the input is cut does not matter.
+    Rows with the bit `LIFE` show that their channel lives and nothing else; those with `SIGN` are no ticks. How the input is
+    cut does not matter.
     """
+    signs = is_sign(ticks.rows)
+    told = ticks.take(signs) if signs.any() else None
+    if told is not None:
+        ticks = ticks.take(~signs)
     block = concat([state.block, ticks])
     start, size = len(state.block), len(block)
     # Of what was final before, nothing is looked at but the ticks, as evidence.
@@ -124,6 +130,9 @@ def step(state: ShardState, ticks: Ticks, horizon_ns: int, settings: ShardSettin
     flooded = share.passed(block.rows[done], np.where(tags[2][done], -1, tags[0][done]), verdicts["final_quality"], work.minutes)
     findings = observe_silences(work, events[:n], block)
     findings += observe_verdicts(work, block, (context, features, flooded), verdicts, (state.final, settings))
+    if told is not None:
+        work.watch = work.watch.copy()
+        findings += work.watch.observe(told, work.tracker)
     # Not the time of the last tick walked: a tick that is not final yet may still join a finding.
     findings += work.tracker.expire(int(block.rows["event_time"][final] if final < size else work.shard["time"][0]))
     counted = ~tags[2][done].astype(bool)

@@ -13,13 +13,13 @@ from tickproof.features import NAMES
 from tickproof.records import copied
 from tickproof.reference import NOTHING, Reference
 from tickproof.reference_tables import Index, Tables, build
+from tickproof.signs import LIFE
 from tickproof.statistics import ACCUMULATOR, SECOND_NS
 from tickproof.tick import Array, Ticks, empty
 from tickproof.tracking import Tracker
 from tickproof.versions import Table
+from tickproof.watch import Watch
 
-LIFE = np.uint64(1 << 63)
-"""Bit of `ROW.reasons`, inside only: this row is a copy that shows that its channel lives."""
 TABLE_SIZE = 1 << 22
 
 
@@ -81,7 +81,7 @@ class ShardState:
     `tables` grow with instruments, symbols and groups of peers; versions of the state share their rows (see `versions.Table`).
     `block` holds the last second of final ticks and those that are not final yet, from row `final` on; `context`, `features`
     and `scores` lie beside the latter. `counted` are the instruments whose second of statistics is open, none of which is before
-    `first_second`.
+    `first_second`. `watch` is where the channels meet, in one shard of all.
     """
 
     registry: Registry
@@ -104,6 +104,7 @@ class ShardState:
     first_second: int = NO_SECOND
     final: int = 0
     reference: Reference = NOTHING
+    watch: Watch = field(default_factory=Watch)
 
     instruments = _table("instruments")
     measures = _table("measures")
@@ -147,6 +148,7 @@ class ShardState:
             index=index,
             counted=np.zeros(0, np.int64),
             reference=reference,
+            watch=Watch(rules.VERSION, reference.feeds()),
         )
 
     @property
@@ -191,6 +193,7 @@ class ShardState:
             self.first_second,
             self.final,
             self.reference,
+            self.watch,
         )
 
     def arrays(self) -> tuple[Any, ...]:

@@ -31,6 +31,13 @@ MEAN_GAPS = 30.0
 EXPECTED = 20.0
 """So many ticks of an instrument are missing, by what the symbol's other venues said meanwhile: if they are quiet too, it is the
 market that is."""
+FEW = 50
+"""Messages of an instrument, and of its symbol's other venues, before these tell what was to be expected."""
+LIQUID_NS = 5.0e9
+"""Longer gaps are lulls, and those of small venues are their own: on two recorded days of IBM nine silences were told of
+venues that usually say nothing for 19 to 730 s."""
+SHORT_NS = 0.25e9
+"""Gaps shorter than an eighth of the floor teach nothing of what is expected in long ones, and need not be looked at."""
 WARM_UP = 100
 """Messages of an instrument before its gaps mean anything, and between two silences that are not learnt from."""
 HALF_LIFE_NS = 600.0e9
@@ -116,6 +123,49 @@ def _is_missed(instruments, heads, k, quiet_ns):  # type: ignore[no-untyped-def]
 
 
 @kernel()
+def _unheard(state, theirs, alive_ns, gap_ns):  # type: ignore[no-untyped-def]
+    """Ticks that were to be expected since the last one, by those that the symbol's other venues sent meanwhile.
+
+    That time runs fast in lively moments and hardly at all in lulls, so that its gaps have no long tail. Where the channel itself
+    said nothing, only the part of it counts in which the channel lived.
+    """
+    expected = float(theirs - state.others_ticks) * float(state.ticks) / float(max(theirs, 1))
+    return expected * min(alive_ns / max(gap_ns, 1.0), 1.0)
+
+
+@kernel()
+def _others_go_on(instruments, head, k, since):  # type: ignore[no-untyped-def]
+    """Have most of the symbol's other venues, and one at least, said something since a time?"""
+    known, spoke, j = 0, 0, head
+    while j >= 0:
+        if j != k and instruments[j].ticks >= FEW:
+            known += 1
+            spoke += instruments[j].last_time >= since
+        j = instruments[j].next
+    return spoke > 0 and 2 * spoke >= known
+
+
+@kernel()
+def _is_left_behind(instruments, heads, k, quiet_ns, now):  # type: ignore[no-untyped-def]
+    """Do the symbol's other venues say so much that instrument `k` would have spoken long since, threshold or not?"""
+    state = instruments[k]
+    if state.silent == 1 or state.halted == 1 or state.ticks < FEW or quiet_ns < FLOOR_NS:
+        return False
+    if state.longest_gap_ns > LIQUID_NS:
+        return False
+    # By its own time, too: one that hardly speaks owes nothing to a cluster of others' ticks, and it never said nothing for so
+    # long. And it is not one venue alone that says so much.
+    mean_gap_ns = float(state.last_clock - state.first_clock) / float(state.ticks)
+    if quiet_ns < max(MEAN_GAPS * mean_gap_ns, float(state.longest_gap_ns)):
+        return False
+    if not _others_go_on(instruments, heads[state.symbol], k, now - np.int64(0.5 * quiet_ns)):
+        return False
+    theirs = ticks_of_others(instruments, heads[state.symbol], k)
+    usual = gaps_of(state.ticks) * float(state.longest_unheard)
+    return _unheard(state, theirs, quiet_ns, float(now - state.last_time)) >= max(EXPECTED, usual)
+
+
+@kernel()
 def sweep(instruments, heads, clocks, now, at):  # type: ignore[no-untyped-def]
     """Open a silence for each instrument whose channel lived on for its threshold without it.
 
@@ -129,6 +179,9 @@ def sweep(instruments, heads, clocks, now, at):  # type: ignore[no-untyped-def]
             state.silent = 1
             due = now - np.int64(quiet_ns - _threshold(state))
             n = _event(events, n, (-1, k, due, float(due - state.last_time)), OPENS, state)
+        elif _is_left_behind(instruments, heads, k, quiet_ns, now):
+            state.silent = 1
+            n = _event(events, n, (-1, k, now, float(now - state.last_time)), OPENS, state)
     return n
 
 
@@ -158,4 +211,8 @@ def hear(instruments, heads, gap, clock, at):  # type: ignore[no-untyped-def]
         alive = min(alive, _threshold(state))
     if learnt:
         state.longest_gap_ns = longest_after(state.longest_gap_ns, alive)
+        if gap >= SHORT_NS:
+            theirs = ticks_of_others(instruments, heads[state.symbol], k)
+            faded = float(state.longest_unheard) * 2.0 ** (-gap / HALF_LIFE_NS)
+            state.longest_unheard = max(_unheard(state, theirs, alive, gap), faded)
     return n

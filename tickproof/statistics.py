@@ -158,7 +158,7 @@ def symbol_rows(seconds: Array, instruments: list[tuple[str, str]]) -> list[Row]
 def channel_rows(seconds: Array, channel: str) -> list[Row]:
     """Rows of one channel, from the records of `channel_kernel.SECOND_ROW`."""
     out = []
-    for ts, ticks, quotes, trades, gaps, lost, duplicates, p50, p99, p999, age in seconds.tolist():
+    for ts, ticks, quotes, trades, gaps, lost, duplicates, p50, p99, p999, age, *_ in seconds.tolist():
         out.append(
             Row(
                 ts=ts, scope=channel, channel=channel, ticks=ticks, quotes=quotes, trades=trades, gaps=gaps, lost=lost,
