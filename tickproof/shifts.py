@@ -97,6 +97,8 @@ ONE_SYMBOL = 1.5
 """A name that halts, or has news, moves its channel by about its part of it, and channels with other names by other parts."""
 OVERDISPERSION = 1.5
 """Variance of counts of trades within a window over that of chance; much of the excitation is in what peers share."""
+BURST_SYMBOLS = 4
+"""Of fewer, it is their own: without its busiest one nothing is left of a channel of one."""
 BURST_QUOTES, BURST_SCALES, BURST_RESIDUAL, BURST_BESIDE_FEW, BURST_MOVES = 100, 8.0, 0.3, 0.6, 0.6
 """A burst has so many quotes in a second; its activity is above what peers let expect by so many scales, and by so much of a
 logarithm at least, with a few peers by more (0.3 are 1.8 times the messages, where symbols have several each); and at most this
@@ -205,7 +207,13 @@ def bursts(lines, second, out):  # type: ignore[no-untyped-def]
         line = lines[c]
         one = line.ring[second % RING_S]
         quotes = one.ticks - one.trades
-        if one.second != second or quotes < BURST_QUOTES or math.isnan(one.residual) or line.seen <= WARM_S:
+        if (
+            one.second != second
+            or one.symbols < BURST_SYMBOLS
+            or quotes < BURST_QUOTES
+            or math.isnan(one.residual)
+            or line.seen <= WARM_S
+        ):
             continue
         share = float(one.moved) / float(quotes)
         least = BURST_RESIDUAL if line.peer_count >= MANY else BURST_BESIDE_FEW
