@@ -249,7 +249,10 @@ def _walk(happenings: Any, world: Any, scene: Any, state: Any, rows: Any) -> int
                 book.last = count
                 if draw[0] < habits.fills:
                     count += _fills(rows, count, draw)
-            if outcome < 2:
+            if is_stale:
+                # Who takes a price that has been left leaves nothing of it.
+                requote(book, target, spread, depth, draw)
+            elif outcome < 2:
                 continue
             row = rows[count]
             count += 1
