@@ -154,6 +154,8 @@ def _put_behind(block: Block, target: Target, behind: int, length: int, rng: Ran
         return None
     copies = gathered(block.rows, moved)
     copies["ts_recv"] = _after(block, target, last, len(copies), rng)
+    if copies["ts_recv"][-1] - times[moved[0]] > within_ns:
+        return None
     block.drop(moved)
     block.insert(np.full(len(copies), last), copies)
     block.reserve(rest[:behind])
