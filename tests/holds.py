@@ -46,7 +46,7 @@ from tickproof.wire import encode_frame
 
 SHIPPED = tuple(code.name for code in CODES if code.bit in UNITS)
 """The codes that this version can find."""
-BY_MODEL = ("digit_error", "size_outlier", "frozen")
+BY_MODEL = ("digit_error", "size_outlier")
 """Those that only a model finds."""
 NOT_SIMULATED = ("frozen", "off_tick_grid", "out_of_session", "unknown_symbol", "cross_break", "rate_shift", "mix_shift")
 """Those of which no simulated stream is sure to have five: they need long histories, or reference data, which is not given."""

@@ -49,12 +49,17 @@ def odd_size(size: float) -> Scored:
 
 
 def frozen(moving: tuple[str, ...]) -> Scored:
-    """Quotes of the first venue repeat; those of `moving` slide by 0.2 bp a quote."""
+    """Venues follow a price for a minute and a half; then the first goes on to quote its last one, and `moving` follow on."""
+
+    def price(seconds: float) -> float:
+        return round(100.0 + 0.2 * math.sin(0.7 * seconds), 2)
+
     market = Market()
     still = tuple(venue for venue in VENUES if venue not in moving)
-    market.go_on(12, 20, lambda t: 100 + 0.04 * (t - 12), venues=moving)
-    market.go_on(12, 20, 100.0, venues=still)
-    return with_model(market, lambda features: (column(features, "missed_move") > 3) & (column(features, "equal_run") > 3))
+    market.go_on(12, 102, price)
+    market.go_on(102, 112, price, venues=moving)
+    market.go_on(102, 112, price(102), venues=still)
+    return market.scored()
 
 
 def numbered(*numbers: int) -> Scored:

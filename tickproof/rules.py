@@ -14,7 +14,7 @@ import numpy as np
 from tickproof.finding import BY_NAME, CODES, SUSPECT_BITS
 from tickproof.tick import UNITS_PER_ONE, Condition, Kind, Present
 
-VERSION = "2"
+VERSION = "3"
 
 
 class Rule(NamedTuple):

@@ -225,12 +225,9 @@ def _name_by_context(features: Array) -> Array:
     """The code of a verdict that the model gave alone: by what of the tick is odd."""
     size = np.abs(features[:, INDEX["size"]])
     deviation = np.fmax(np.abs(features[:, INDEX["deviation"]]), np.abs(features[:, INDEX["residual"]]))
-    frozen = (features[:, INDEX["equal_run"]] > np.log(5.0)) & (np.abs(features[:, INDEX["missed_move"]]) > 3.0)
     run = features[:, INDEX["flagged_run"]] > np.log(3.0)
-    names = np.select(
-        [frozen, np.nan_to_num(size) > np.nan_to_num(deviation), run], ["frozen", "size_outlier", "bad_run"], "digit_error"
-    )
-    bits = {name: np.uint64(1 << BY_NAME[name].bit) for name in ("frozen", "size_outlier", "bad_run", "digit_error")}
+    names = np.select([np.nan_to_num(size) > np.nan_to_num(deviation), run], ["size_outlier", "bad_run"], "digit_error")
+    bits = {name: np.uint64(1 << BY_NAME[name].bit) for name in ("size_outlier", "bad_run", "digit_error")}
     return np.array([bits[str(name)] for name in names], np.uint64)
 
 
