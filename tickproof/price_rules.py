@@ -125,7 +125,8 @@ def settle_verdict(context, row, state, view):  # type: ignore[no-untyped-def]
     x, level = context.x, context.level
     distance = abs(x - level)
     moved_on = state.accepted > context.accepted
-    held = moved_on and _follows(state.level, context, rules.SHARED)
+    # Trades that are accepted do not move the level where quotes do.
+    held = moved_on and (_follows(state.level, context, rules.SHARED) or _follows(state.last_accepted, context, rules.SHARED))
     returned = moved_on and not held
     scale = rolling.effective_scale(state, row.event_time)
     shared = split or (sources > 0 and shares(middle, context, state, scale))
@@ -193,7 +194,9 @@ def _settle_slide(context, middle, sources):  # type: ignore[no-untyped-def]
     """(bits, quality) of what `apart` said: it stands, unless the others have come at least half of the way since."""
     if (context.bits & np.uint64(_SLIDE_BITS)) == 0:
         return context.bits, 0
-    if sources > 0 and abs(context.x - middle) < rules.SHARED * abs(context.x - context.others):
+    # In fast news they may have gone beyond it by now.
+    way, gone = context.x - context.others, middle - context.others
+    if sources > 0 and gone * way > 0.0 and abs(gone) >= rules.SHARED * abs(way):
         return context.bits & ~np.uint64(_SLIDE_BITS), 0
     return context.bits, 2
 
