@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.episodes import GRACE_NS, Integers, Mask
-from tickproof.finding import Class, Finding, Severity
+from tickproof.finding import Class, Finding, Severity, feed_of
 from tickproof.label import Label
 
 RIGHT: dict[str, frozenset[str]] = {
@@ -45,6 +45,10 @@ class Alerts:
     loud : bool array
         Severity warning or more: what can be a false alarm.
     code, channel, venue, symbol : str arrays
+    feed : str array
+        Of what names no channel; otherwise the channel tells.
+    feeds : dict
+        Feed by channel, as the run's findings name them.
     """
 
     detected_at: Integers
@@ -55,18 +59,26 @@ class Alerts:
     channel: npt.NDArray[np.str_]
     venue: npt.NDArray[np.str_]
     symbol: npt.NDArray[np.str_]
+    feed: npt.NDArray[np.str_]
+    feeds: dict[str, str]
 
     @classmethod
     def of(cls, findings: Iterable[Finding]) -> Alerts:
         """The feed anomalies among findings, of which all revisions or only the last may be there."""
-        rows = [finding for finding in settled(findings) if finding.class_ == Class.FEED_ANOMALY]
-        texts = (np.array([getattr(row, name) or "" for row in rows], np.str_) for name in ("code", "channel", "venue", "symbol"))
+        last = settled(findings)
+        rows = [finding for finding in last if finding.class_ == Class.FEED_ANOMALY]
+        texts = [np.array([getattr(row, name) or "" for row in rows], np.str_) for name in ("code", "channel", "venue", "symbol")]
         return cls(
             np.array([row.detected_at for row in rows], np.int64),
             np.array([row.first_ts for row in rows], np.int64),
             np.array([row.score for row in rows], np.float32),
             np.array([row.severity != Severity.INFO for row in rows], bool),
-            *texts,
+            texts[0],
+            texts[1],
+            texts[2],
+            texts[3],
+            np.array(["" if row.channel else row.feed for row in rows], np.str_),
+            {row.channel: row.feed for row in last if row.channel},
         )
 
     def of_scope(self, label: Label) -> Mask:
@@ -75,7 +87,9 @@ class Alerts:
         return symbol & self._around(label)
 
     def _around(self, label: Label) -> Mask:
-        return _matches(self.channel, label.channel) & _matches(self.venue, label.venue)
+        mine = self.feeds.get(label.channel) or feed_of(label.channel)
+        is_feed: Mask = (self.feed == "") | (self.feed == mine) | (label.channel == "")
+        return is_feed & _matches(self.channel, label.channel) & _matches(self.venue, label.venue)
 
     def detected_in(self, first: int, last: int) -> Mask:
         """Which were detected in [first, last]."""

@@ -13,7 +13,7 @@ from by_hand import LOCKED, SPIKE, finding, label, ns, run_of, table_of, tick, t
 from click.testing import CliRunner
 
 from commands.evaluate import command
-from models.alerts import settled
+from models.alerts import Alerts, settled
 from models.episodes import row_kinds
 from models.evaluate import Run, evaluate
 from models.intervals import wilson
@@ -378,3 +378,10 @@ def test_every_revision_of_a_file_is_read(files):
     lines = [encode(msgspec.structs.replace(finding(11), revision=number)) for number in range(3)]
     (files / "findings.jsonl").write_bytes(b"\n".join(lines))
     assert json.loads(invoke(files, "--json").output)["false_alarms"]["findings"] == 1
+
+
+def test_a_finding_of_a_feed_matches_the_channels_of_that_feed_alone() -> None:
+    of_x = finding(2, channel=None, code="silent", feed="X")
+    silent = {name: label(1, 3, kind="silent", symbol="S", venue="", channel=name, scope="channel") for name in ("X.1", "Y.1")}
+    alerts = Alerts.of([of_x])
+    assert [alerts.of_scope(silent[name]).tolist() for name in ("X.1", "Y.1")] == [[True], [False]]
