@@ -19,23 +19,11 @@ import numpy.typing as npt
 
 from jobs.local import Engine, EngineSettings, Output
 from jobs.tabular import finding_table, statistics_table
+from tickproof.columns import to_arrow
 from tickproof.errors import WireError
 from tickproof.features import NAMES
 from tickproof.finding import VERDICT, encode, verdict_columns
-from tickproof.tick import (
-    NS_PER_SECOND,
-    NULLABLE,
-    ROW,
-    UNITS_PER_ONE,
-    Array,
-    Flag,
-    Kind,
-    Present,
-    Ticks,
-    concat,
-    is_scored,
-    to_arrow,
-)
+from tickproof.tick import NS_PER_SECOND, NULLABLE, ROW, UNITS_PER_ONE, Array, Flag, Kind, Present, Ticks, concat, is_scored
 from tickproof.wire import Payload, decode_frame, decode_json, encode_frame, encode_json
 
 START_NS = 1_700_000_000 * NS_PER_SECOND
