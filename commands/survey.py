@@ -1,9 +1,9 @@
 """All recordings below a folder, scanned, as one page: `python -m commands.survey FOLDER --out docs/recordings.md`.
 
 Beside the page stands a TOML file of the same name with what people say: which files belong together (`[together]`, a name and
-patterns of paths below FOLDER; else a folder's files are one recording), which are left out and why (`[left_out]`), and how each
-unexpected code reads (`[[reading]]`: `recording, code, findings, ticks, text`). A reading whose counts are no longer those found
-is shown as not read yet.
+patterns of paths below FOLDER; else a folder's files are one recording), which are left out and why (`[left_out]`), what happened
+in a minute (`[events]`), and how each unexpected code reads (`[[reading]]`: `recording, code, findings, ticks, text`). A reading
+whose counts are no longer those found is shown as not read yet.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from commands.wildest import Minute, table, wildest
 from models.beside import TICKPROOF, Unlabelled
 from models.measures import per_million
 from tickproof.errors import SettingsError
@@ -52,6 +53,7 @@ class Surveyed:
     by_class: dict[str, dict[str, int]] = field(default_factory=dict)
     unexpected: tuple[Unexpected, ...] = ()
     cleaners: Unlabelled | None = None
+    wildest: tuple[Minute, ...] = ()
     error: str = ""
 
 
@@ -68,15 +70,18 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """What people say about recordings: files that belong together or are left out (patterns), and readings."""
+    """What people say about recordings: files that belong together or are left out (patterns), what happened in which minute, and
+    readings."""
 
     together: dict[str, list[str]] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     readings: tuple[Reading, ...] = ()
+    events: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> Notes:
-        """From a TOML file: tables `together` (name -> patterns) and `left_out` (pattern -> why), and an array `reading`.
+        """From a TOML file: tables `together` (name -> patterns), `left_out` (pattern -> why) and `events` (minute -> what
+        happened), and an array `reading`.
 
         Raises
         ------
@@ -87,11 +92,11 @@ class Notes:
             return cls()
         try:
             content = tomllib.loads(path.read_text(encoding="utf-8"))
-            unknown = sorted(set(content) - {"together", "left_out", "reading"})
+            unknown = sorted(set(content) - {"together", "left_out", "events", "reading"})
             if unknown:
-                raise SettingsError(f"{path}: found {', '.join(unknown)}, expected together, left_out and reading")
+                raise SettingsError(f"{path}: found {', '.join(unknown)}, expected together, left_out, events and reading")
             readings = tuple(Reading(**one) for one in content.get("reading", []))
-            return cls(content.get("together", {}), content.get("left_out", {}), readings)
+            return cls(content.get("together", {}), content.get("left_out", {}), readings, content.get("events", {}))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError) as error:
             raise SettingsError(f"{path}: not notes on recordings ({error}); see `python -m commands.survey --help`") from error
 
@@ -133,6 +138,7 @@ def survey(name: str, files: int, scored: pa.Table, findings: Sequence[Finding],
         },
         _unexpected(findings, scored.column("final_reasons").to_numpy()[quality == Quality.CORRUPT]),
         cleaners,
+        wildest(scored, findings),
     )
 
 
@@ -184,6 +190,7 @@ def page(recordings: Sequence[Surveyed], notes: Notes, command: str, version: st
     stale = sorted(set(readings) - used)
     if stale:
         lines += ["", "Read before and not found any more: " + ", ".join(f"{name} `{code}`" for name, code in stale) + "."]
+    lines += ["", "## The wildest minutes", "", *table([(one.name, one.wildest) for one in recordings], notes.events)]
     lines += ["", "## Published cleaners beside", "", *_beside(recordings)]
     if notes.left_out:
         lines += ["", "Left out: " + "; ".join(f"`{pattern}`, {why}" for pattern, why in sorted(notes.left_out.items())) + "."]

@@ -8,11 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from by_hand import LOCKED, SPIKE, finding, table_of, tick
+from by_hand import LOCKED, SPIKE, finding, ns, table_of, tick
 from click.testing import CliRunner
 
 from commands.survey import command
 from commands.survey_page import UNREAD, Notes, Reading, Surveyed, Unexpected, page, survey, unread
+from commands.wildest import table, wildest
 from producers.market import Market
 from producers.simulation import simulate
 from tickproof.columns import to_arrow
@@ -126,3 +127,29 @@ def test_the_command_scans_every_recording_and_goes_on_where_one_is_broken(tmp_p
     assert text.count(f"| 1 | {counted:,} |") == 2
     assert "| torn | 1 | – |" in text
     assert (scans / "one" / "scored.parquet").exists()
+
+
+def test_the_wildest_minute_is_found_and_what_was_said_of_it():
+    """A quote a quarter of a second for two hours, 1 bp a minute; in one minute 1 %, of which one tick is called corrupt."""
+    count = 28_800
+    bid = np.full(count, 100 * 10**9) + np.where(np.arange(count) % 2, 10**7, 0)
+    bid[12_000:12_240] += np.linspace(0, 10**9, 240).astype(np.int64)
+    quality = np.zeros(count, np.uint8)
+    quality[12_100] = 2
+    columns = {
+        "ts_recv": ns(0) + np.arange(count) * (10**9 // 4),
+        "venue": ["X"] * count,
+        "symbol": ["A"] * count,
+        "kind": np.zeros(count, np.uint8),
+        "bid_px": bid,
+        "ask_px": bid + 10**7,
+        "final_quality": quality,
+    }
+    told = [finding(3000 + k, symbol="A", venue="X", code="frozen") for k in range(2)]
+    first = wildest(pa.table(columns), [*told, finding(9000, symbol="A", venue="X", code="frozen")])[0]
+    assert (first.instrument, first.ticks, first.corrupt, first.critical) == ("X A", 240, 1, 2)
+    assert first.minute == str(np.datetime64(ns(3000), "ns").astype("datetime64[m]"))
+    assert 90 < first.range_bp < 101
+    assert first.times > 50
+    (line,) = table([("feed", [first])], {first.minute: "news"})[2:]
+    assert line.endswith("| 240 | 1 | 2 | news |")
