@@ -48,7 +48,9 @@ SHIPPED = tuple(code.name for code in CODES if code.bit in UNITS)
 """The codes that this version can find."""
 BY_MODEL = ("digit_error", "size_outlier")
 """Those that only a model finds."""
-NOT_SIMULATED = ("frozen", "off_tick_grid", "out_of_session", "unknown_symbol", "cross_break", "rate_shift", "mix_shift")
+NOT_SIMULATED = (
+    "frozen", "off_tick_grid", "out_of_session", "unknown_symbol", "symbol_swap", "cross_break", "rate_shift", "mix_shift",
+)  # fmt: skip
 """Those of which no simulated stream is sure to have five: they need long histories, or reference data, which is not given."""
 Run = tuple[str, str]
 """Brokers and prefix."""

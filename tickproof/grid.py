@@ -103,7 +103,7 @@ def _check_lots(row, context, state):  # type: ignore[no-untyped-def]
         state.on_lot = min(state.on_lot + 1, LOTS_LEARNT)
         state.off_lot = 0
         return
-    state.off_lot += 1
+    state.off_lot = min(state.off_lot + 1, LOTS_LEARNT)
     if state.off_lot >= LOTS_LEARNT:
         state.on_lot = 0
     if state.on_lot >= LOTS_NEEDED and state.off_lot >= LOTS_CHANGED:

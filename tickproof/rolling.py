@@ -81,10 +81,10 @@ INSTRUMENT = np.dtype(
         ("apart", "<i4"),
         ("ratio_count", "<i4"),
         # `grid`: prices' grid, and how many kept it; lots.
-        ("on_grid", "<i4"),
-        ("off_grid", "<i4"),
-        ("on_lot", "<i4"),
-        ("off_lot", "<i4"),
+        ("on_grid", "<i2"),
+        ("off_grid", "<i2"),
+        ("on_lot", "<i2"),
+        ("off_lot", "<i2"),
         # `still`: quotes that repeat the one before, trades outside a still quote, and the busiest second.
         ("same_since", "<i8"),
         ("same", "<i4"),
