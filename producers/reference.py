@@ -27,7 +27,7 @@ def reference(market: Market, labels: Iterable[Label] = ()) -> dict[str, Any]:
     lines = len(world.channels)
     sequence = "contiguous" if market.character.has_sequence else "none"
     table = list(zip(world.instruments["tick"].tolist(), world.instruments["lot"].tolist(), strict=True))
-    sessions = [[max(one.start, market.start_ns), min(one.end, market.end_ns)] for one in market.sessions]
+    sessions = [[max(one.start, market.start_ns), one.end] for one in market.sessions]
     return {
         "channels": {name: {"sequence": sequence} for name in world.names[:lines]},
         "instruments": [

@@ -20,11 +20,11 @@ from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
 
 from tickproof import marking, rolling, rules
 from tickproof.finding import BY_NAME
+from tickproof.kernel import kernel
 from tickproof.tick import Array
 
 MEMBER = np.dtype(
@@ -115,7 +115,7 @@ def enlisted(members: Array, member_of: Array, legs: Array, newcomers: list[tupl
     return np.concatenate([members, *rows]) if rows else members
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def follow(row, now, context, state, at, world):  # type: ignore[no-untyped-def]
     """Hold a tick of a leg against the other legs of its relations, then learn from it.
 
@@ -157,7 +157,7 @@ def follow(row, now, context, state, at, world):  # type: ignore[no-untyped-def]
         _tell(members[found], x, context)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _tell(member, x, context):  # type: ignore[no-untyped-def]
     """Note the break of a tick: its price, what the other legs and the limit allow, and what they imply."""
     expected = x - member.away / member.power
@@ -167,7 +167,7 @@ def _tell(member, x, context):  # type: ignore[no-untyped-def]
     context.relation = member.relation + 1
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _hold(member, now, said, state, crossing):  # type: ignore[no-untyped-def]
     """Hold a price against the marks of the other legs; `said` is (log price, does the venue speak or does it only trade)."""
     x, speaks = said
@@ -202,7 +202,7 @@ def _hold(member, now, said, state, crossing):  # type: ignore[no-untyped-def]
             _count(member, now, (own, rest), state)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _learn(member, now, deviation, is_learnt):  # type: ignore[no-untyped-def]
     """Move the usual level, where it `is_learnt`, and the usual deviation from it."""
     member.residuals = min(member.residuals + 1, rolling.MOST)
@@ -220,7 +220,7 @@ def _learn(member, now, deviation, is_learnt):  # type: ignore[no-untyped-def]
     member.scale = max(member.scale * math.exp(wider if abs(deviation) > member.scale else -step), LEAST)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _count(member, now, parts, state):  # type: ignore[no-untyped-def]
     """Count how long a member is off, or remember where all were while they are together."""
     distance = abs(member.away)
@@ -249,7 +249,7 @@ def _count(member, now, parts, state):  # type: ignore[no-untyped-def]
         member.spreads += math.log(float(state.ask - state.bid) / float(state.bid))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _judge(member, at, state, shared_state, crossing):  # type: ignore[no-untyped-def]
     """Break, dislocation or nothing, of a member that is off for long; `at` is (log price, the instrument's first member)."""
     x, first = at
@@ -280,7 +280,7 @@ def _judge(member, at, state, shared_state, crossing):  # type: ignore[no-untype
         member.broken = BREAK
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _is_denied(member, first, members):  # type: ignore[no-untyped-def]
     """Do more of the symbol's relations, as far as they could tell, contradict that it is off than confirm it?"""
     off = member.away / member.power
@@ -296,7 +296,7 @@ def _is_denied(member, first, members):  # type: ignore[no-untyped-def]
     return denied >= confirmed
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _is_lively(member, now, state):  # type: ignore[no-untyped-def]
     """Since the leg left, were spreads wider than when all were last together, at no lower pace or at twice the volume?"""
     wide = member.anchor_spread > 0.0 and math.exp(member.spreads / member.count) >= WIDE * member.anchor_spread

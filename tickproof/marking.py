@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
 
 from tickproof import rolling
+from tickproof.kernel import kernel
 
 MARK = np.dtype(
     [
@@ -35,7 +35,7 @@ FRESH_GAPS, FRESH_FLOOR_NS = 5.0, 1.0e9
 GAP_WEIGHT = 0.05
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def width_of(state):  # type: ignore[no-untyped-def]
     """The relative spread of an instrument: the usual one, or the last if wider; a price step where only trades are known."""
     usual = rolling.FLOOR
@@ -48,13 +48,13 @@ def width_of(state):  # type: ignore[no-untyped-def]
     return usual
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def fresh_ns(gap_ns):  # type: ignore[no-untyped-def]
     """How old the last word of a source with this usual gap may be."""
     return min(max(FRESH_GAPS * gap_ns, FRESH_FLOOR_NS), float(rolling.FRESH_NS))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def adjust(mark, now, actions):  # type: ignore[no-untyped-def]
     """Remember the splits of a mark's symbol that are due."""
     while actions[mark.action].ts <= now:
@@ -62,7 +62,7 @@ def adjust(mark, now, actions):  # type: ignore[no-untyped-def]
         mark.action += 1
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def agreed(mark, since, now, shared_state):  # type: ignore[no-untyped-def]
     """Of a mark's venues that spoke after `since` and lately by their own gaps: (median log price, mean spread, how far they
     disagree); NaN: nobody did."""
@@ -87,7 +87,7 @@ def agreed(mark, since, now, shared_state):  # type: ignore[no-untyped-def]
     return middle - mark.shift, width / count, scratch[count - 1] - scratch[0]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def renew(mark, now, shared_state, actions):  # type: ignore[no-untyped-def]
     """One of a mark's venues spoke."""
     adjust(mark, now, actions)

@@ -12,6 +12,7 @@ import numpy as np
 
 from tickproof import rolling, rules
 from tickproof.finding import BY_NAME
+from tickproof.kernel import kernel
 
 FOLLOWERS, FOLLOWED = 5, 0.5
 """Accepted ticks that follow a move within the lookahead, and the part of the usual interval, or volume, that is news."""
@@ -24,7 +25,7 @@ _SLIDE_BITS = rules.SLIDES | rules.RUN
 """A run is said at once by `apart` alone."""
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def power_of_ten(distance, scale):  # type: ignore[no-untyped-def]
     """(exponent, distance to it) of a log ratio; exponent 0 where it is near no other power of ten."""
     k = round(distance / rules.LN10)
@@ -42,14 +43,14 @@ def _follows(price, context, share):  # type: ignore[no-untyped-def]
     return moved >= share * distance if distance > 0.0 else moved <= share * distance
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def shares(price, context, state, scale):  # type: ignore[no-untyped-def]
     """Does this log price of other venues share the tick's move? Half of it, or a part and the rest is usual between venues."""
     usual = max(rules.DEVIATION_SCALES * max(scale, state.residual_scale), rules.DEVIATION_FLOOR)
     return _follows(price, context, rules.SHARED) or (abs(context.x - price) <= usual and _follows(price, context, rules.PARTLY))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def is_far(context, state, scale):  # type: ignore[no-untyped-def]
     """Is a priced tick off its level, unless its spread explains it? Sets limit and watch of `context`."""
     if math.isnan(context.level):
@@ -60,7 +61,7 @@ def is_far(context, state, scale):  # type: ignore[no-untyped-def]
     return distance > context.limit
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def judge(context, view):  # type: ignore[no-untyped-def]
     """Causal verdict on a tick that is off its level; `view` is (scale, shared by other venues, sources, extended hours, name).
 
@@ -83,7 +84,7 @@ def judge(context, view):  # type: ignore[no-untyped-def]
         context.rule = max(context.rule, 2 if sources >= 2 and not extended else 1)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def walked(rows, at, end, view):  # type: ignore[no-untyped-def]
     """How far from a trade the quotes stayed that its venue sent within the lookahead, at least; infinite where there are none.
 
@@ -105,7 +106,7 @@ def walked(rows, at, end, view):  # type: ignore[no-untyped-def]
     return away
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _is_followed(context, state):  # type: ignore[no-untyped-def]
     """Where no other venue can share a move: does the venue itself go on at the new level, faster or with more volume?"""
     faster = state.gap_fast_ns < FOLLOWED * state.gap_slow_ns
@@ -113,7 +114,7 @@ def _is_followed(context, state):  # type: ignore[no-untyped-def]
     return state.accepted - context.accepted >= FOLLOWERS and (faster or more)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def settle_verdict(context, row, state, view):  # type: ignore[no-untyped-def]
     """Final verdict of a watched tick; `view` is (others, sources, how far they disagree, those who spoke since, how many they
     are, how many spoke since a lookahead before it, extended, do others share its power of ten, how far from a trade its venue's
@@ -138,7 +139,7 @@ def settle_verdict(context, row, state, view):  # type: ignore[no-untyped-def]
     context.supported = 1 if shared or was_shared else (2 if (held or goes_on) and not refused else 0)
     if context.supported == 0 and recent == 0 and not (returned and distance > 0.5 * context.limit):
         context.supported = rules.UNREFUTED
-    context.final_bits, rule = _settle_slide(context, middle, sources)
+    context.final_bits, rule = _settle_slide(context, (middle, sources, newer, newer_sources))
     if (context.bits & np.uint64(_PRICE_BITS)) == 0:
         if returned and not shared and newer_sources > 0 and sources >= 2:
             _settle_small(context, row, state, (newer, scale))
@@ -166,9 +167,10 @@ def settle_verdict(context, row, state, view):  # type: ignore[no-untyped-def]
     context.final_rule = rules.worse(context.base, rule)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _settle_small(context, row, state, view):  # type: ignore[no-untyped-def]
-    """A quote that went 12 scales away and back, though less than a spike must: what others that stood still say since is enough.
+    """A quote that went 12 scales away and back, though less than a spike must: what others that stood still say since is enough,
+    if none of them showed that price before.
 
     `view` is (their price since, scale). A trade is none: one that walks through a book leaves it as it was.
     """
@@ -179,6 +181,8 @@ def _settle_small(context, row, state, view):  # type: ignore[no-untyped-def]
     spread = float(row.ask_px - row.bid_px) / float(row.bid_px)
     usual = math.exp(state.spread_log) if state.spreads > 0 else 0.0
     bound = rules.DEVIATION_SCALES * scale + 0.5 * abs(spread - usual)
+    if context.nearest <= rules.SHARED * distance:
+        return
     # Where there is no level yet, nothing is known.
     if not (distance > bound and abs(newer - context.level) <= rules.PARTLY * distance):
         return
@@ -189,19 +193,23 @@ def _settle_small(context, row, state, view):  # type: ignore[no-untyped-def]
     rules.keep(context, _SPIKE, (rules.price_of(context.x), rules.price_of(edge), rules.price_of(level)))
 
 
-@nb.njit(cache=True, nogil=True)
-def _settle_slide(context, middle, sources):  # type: ignore[no-untyped-def]
-    """(bits, quality) of what `apart` said: it stands, unless the others have come at least half of the way since."""
+@kernel()
+def _settle_slide(context, view):  # type: ignore[no-untyped-def]
+    """(bits, quality) of what `apart` said: it stands, unless the others have come at least half of the way since.
+
+    `view` is (others, sources, those who spoke since, how many they are): who has not spoken since knows nothing of it.
+    """
+    middle, sources, newer, newer_sources = view
     if (context.bits & np.uint64(_SLIDE_BITS)) == 0:
         return context.bits, 0
     # In fast news they may have gone beyond it by now.
-    way, gone = context.x - context.others, middle - context.others
+    way, gone = context.x - context.others, (newer if newer_sources > 0 else middle) - context.others
     if sources > 0 and gone * way > 0.0 and abs(gone) >= rules.SHARED * abs(way):
         return context.bits & ~np.uint64(_SLIDE_BITS), 0
-    return context.bits, 2
+    return context.bits, 2 if newer_sources > 0 else 1
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _settle_spike(context, state, view):  # type: ignore[no-untyped-def]
     """The quality that a spike has in the end; `view` is (is it denied, does it hold, is it so far off that nobody need deny it,
     sources, extended hours)."""
@@ -222,14 +230,14 @@ def _settle_spike(context, state, view):  # type: ignore[no-untyped-def]
     return 2 if gross and not extended else 1
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _stand_against(context, middle, sources, width):  # type: ignore[no-untyped-def]
     """Do other venues that agree stand far from a lone print, so far that somebody would have spoken by now were it news?"""
     away = abs(context.x - middle)
     return sources >= 2 and width <= rules.STAND_WIDTH * away and away > rules.STAND * context.limit
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _settle_outside(context, view):  # type: ignore[no-untyped-def]
     """The quality of a trade outside quotes; `view` is (were there quotes since, refused, does it hold, sources, extended)."""
     quoted, refused, held, sources, extended = view

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
 
 from tickproof import apart, corrections, feature_kernel, grid, naming, price_rules, rolling, rules, sides, sizes, still
@@ -40,6 +39,7 @@ def judge(row, seen, context, features, state, shared_state):  # type: ignore[no
     since = now - rolling.FRESH_NS
     middle, sources, width, move = others(instruments, heads[state.symbol], context.instrument, since, x, scratch)
     context.others = middle
+    context.nearest = rolling.nearest(scratch, min(sources, rolling.MAX_OTHERS), x)
     warm = state.accepted >= rolling.WARM
     # What is new here is held against what other venues agree on.
     context.level = state.level if warm else (middle if width <= rules.AGREE else np.nan)
@@ -105,7 +105,7 @@ def judge(row, seen, context, features, state, shared_state):  # type: ignore[no
     context.accepted = state.accepted
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _pass_stub(row, spread, context, state):  # type: ignore[no-untyped-def]
     """A stub stands at a venue and says nothing of the price: no trade is held against it, either."""
     still.new_sides(state, row.bid_px, row.ask_px)
@@ -115,7 +115,7 @@ def _pass_stub(row, spread, context, state):  # type: ignore[no-untyped-def]
     context.accepted = state.accepted
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _judge_trade(row, now, view, context, features, state):  # type: ignore[no-untyped-def]
     """A trade against its venue's quotes; `view` is (scale, the others' median, how many they are, deviation)."""
     scale, middle, sources, deviation = view
@@ -157,7 +157,7 @@ def _judge_off(row, now, seen, context, state, instruments):  # type: ignore[no-
         apart.hold_ratio(row, now, context, state)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _slack(state, spread):  # type: ignore[no-untyped-def]
     """What the spread explains of a deviation: a trade stands at either side, the middle of a quote moves with its width.
 
@@ -182,7 +182,7 @@ def _shared(context, state, seen, shared_state):  # type: ignore[no-untyped-def]
     return count > 0 and price_rules.shares(newer, context, state, scale)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _learn(row, now, context, state, seen):  # type: ignore[no-untyped-def]
     """Move the references, if this price may move them.
 

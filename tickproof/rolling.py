@@ -206,6 +206,15 @@ def others(instruments, head, index, since, x, scratch):  # type: ignore[no-unty
 
 
 @kernel()
+def nearest(prices, count, x):  # type: ignore[no-untyped-def]
+    """How far the nearest of `count` log prices, as `others` leaves them in its scratch, is from `x`; infinite for none."""
+    away = np.inf
+    for k in range(count):
+        away = min(away, abs(prices[k] - x))
+    return away
+
+
+@kernel()
 def ticks_of_others(instruments, head, index):  # type: ignore[no-untyped-def]
     """How many ticks the symbol's other venues have sent so far."""
     count, j = 0, head

@@ -156,6 +156,7 @@ CONTEXT = np.dtype(
         ("level", "<f8"),
         ("limit", "<f8"),
         ("others", "<f8"),
+        ("nearest", "<f8"),
         ("ratio", "<f8"),
         ("accepted", "<i8"),
         ("bits", "<u8"),
@@ -178,11 +179,12 @@ CONTEXT = np.dtype(
     align=True,
 )
 """What is remembered of a tick until it is final: its log price `x`, the `level` and `limit` it was held against, the median of
-the `others`, the spread `ratio`, how many ticks its instrument had `accepted`, and the quality that rules give: `base` by those
-that do not judge the price, `rule` and `final_rule` by all. `edge`: a quote of a venue that has not opened yet, or has closed,
-and a trade out of regular hours (1), and the first quote for long (2); `stub`: a quote whose middle is no price; `expected`: a
-wide spread that is one of these, or its venue's habit. `noted` are bits of codes, one on, whose `values` (measured, threshold,
-reference) are not those of the price; see `note`. `relation` is the number of the relation that is broken, one on."""
+the `others`, how far the `nearest` of them was, the spread `ratio`, how many ticks its instrument had `accepted`, and the
+quality that rules give: `base` by those that do not judge the price, `rule` and `final_rule` by all. `edge`: a quote of a
+venue that has not opened yet, or has closed, and a trade out of regular hours (1), and the first quote for long (2); `stub`:
+a quote whose middle is no price; `expected`: a wide spread that is one of these, or its venue's habit. `noted` are bits of
+codes, one on, whose `values` (measured, threshold, reference) are not those of the price; see `note`. `relation` is the
+number of the relation that is broken, one on."""
 
 UNREFUTED = 3
 """In `supported` of CONTEXT: nobody else has spoken since, and the price did not snap back."""

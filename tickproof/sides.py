@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
 
 from tickproof import message_rules, rolling, rules
 from tickproof.finding import BY_NAME
+from tickproof.kernel import kernel
 from tickproof.tick import Condition
 
 EMPTY_RATIO = 2
@@ -35,7 +35,7 @@ _WIDE = BY_NAME["wide_spread"].bit
 _AUCTIONS = int(Condition.AUCTION_OPEN | Condition.AUCTION_CLOSE | Condition.OFFICIAL_PRICE)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def is_stub(spread, now, context, state, shared_state):  # type: ignore[no-untyped-def]
     """Is a quote of this relative spread a stub?"""
     if spread < STUB:
@@ -51,7 +51,7 @@ def is_stub(spread, now, context, state, shared_state):  # type: ignore[no-untyp
     return spread >= STUB_TIMES * tightest
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def edge_of(row, now, state):  # type: ignore[no-untyped-def]
     """2 if an instrument that had regular quotes has given none for long, 1 if too few since then or an auction; else 0."""
     # Event time does not follow a night at once.
@@ -61,14 +61,14 @@ def edge_of(row, now, state):  # type: ignore[no-untyped-def]
     return 1 if state.opened < OPENED and state.spreads >= rules.SPREADS_NEEDED else 0
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def see_auction(row, state):  # type: ignore[no-untyped-def]
     """An auction, or an official price, is where a session begins or ends."""
     if (row.conditions & _AUCTIONS) != 0:
         state.opened = 0
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def judge(row, spread, context, state, venue):  # type: ignore[no-untyped-def]
     """Crossed, locked and wide sides of one message; `context.edge` is set before."""
     around = abs(context.x - context.level) <= AROUND * spread
@@ -90,7 +90,7 @@ def judge(row, spread, context, state, venue):  # type: ignore[no-untyped-def]
         rolling.learn_spread(state, spread)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def is_wide(spread, prices, context, state, venue):  # type: ignore[no-untyped-def]
     """Notes a spread that is far wider than usual, and whether that is to be expected; `prices` are (bid, ask)."""
     if state.spreads < rules.WIDE_SPREADS or spread <= rules.WIDE_FLOOR:
