@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from rule_streams import following, rescaled, second, sliding
-from streams import VENUES, Market
+from streams import VENUES, Market, at
 
-from tickproof.finding import Class, Severity
+from tickproof.finding import Class, Severity, mask
 
 GOOD, SUSPECT, CORRUPT, MARKET = 0, 1, 2, 3
 
@@ -91,3 +91,20 @@ def test_a_ratio_that_all_venues_share_is_a_market_event() -> None:
         scored.verdicts["final_quality"][scored.ticks.rows["ts_recv"] < scored.ticks.rows["ts_recv"][0] + 31e9]
     )
     assert not scored.rows_with("unit_change")
+
+
+def test_who_has_not_spoken_since_does_not_confirm_a_slide() -> None:
+    """Two venues stay while the first slides away, and then say nothing for a second: what it says then is suspect at most."""
+    market = Market(warm_s=20.0)
+    market.go_on(20, 22.4, lambda t: 100.0 + 0.2 * (t - 20), venues=VENUES[:1])
+    market.go_on(20, 21.4, 100.0, venues=VENUES[1:])
+    market.go_on(22.4, 26)
+    scored = market.scored()
+    rows = scored.where(channel=f"{VENUES[0]}.A")
+    verdicts, times = scored.verdicts[rows], scored.ticks.rows["ts_recv"][rows]
+    drift = (verdicts["final_reasons"] & np.uint64(mask(["drift"]))) != 0
+    heard, alone = drift & (times < at(21.3)), drift & (times > at(21.4)) & (times < at(22.1))
+    assert heard.any()
+    assert alone.any()
+    assert set(verdicts["final_quality"][heard].tolist()) == {CORRUPT}
+    assert set(verdicts["final_quality"][alone].tolist()) == {SUSPECT}

@@ -621,6 +621,9 @@ def genuine_reorder(rows: Any, before: Any, found: Label) -> None:
     assert np.count_nonzero(np.diff(numbers) < 0) == 1
     assert sorted(numbers) == list(range(numbers.min(), numbers.max() + 1))
     assert 1 <= found.magnitude <= 4
+    late = int(np.flatnonzero(np.diff(numbers) < 0)[0]) + 1
+    times = rows["ts_recv"][rows["kind"] != Kind.HEARTBEAT]
+    assert times[late] - times[np.flatnonzero(numbers > numbers[late])[0]] <= 1_000_000
 
 
 def silent(rows: Any, before: Any, found: Label) -> None:

@@ -69,3 +69,16 @@ def test_no_model_speaks_against_a_price_that_others_show(price: float, expected
     for tape in tapes[1:]:
         tape.quote(10.05)
     assert score(merged(*tapes), shard=ShardSettings(detector=SURE)).verdict(10.0)["final_score"] == expected
+
+
+@pytest.mark.parametrize(("shown", "quality"), [(True, GOOD), (False, CORRUPT)])
+def test_a_small_spike_is_one_that_no_other_venue_showed(shown: bool, quality: int) -> None:
+    """A quote 20 bp up, and back 90 ms later; another venue showed that price just before, or did not."""
+    first, second, third = calm()
+    if shown:
+        first.quote(10.0, 100.19, 100.21)
+    second.quote(10.01, 100.19, 100.21)
+    for k in range(6):
+        for tape in (first, second, third):
+            tape.quote(10.1 + 0.05 * k)
+    assert score(merged(first, second, third)).verdict(10.01, channel="ARCX.A")["final_quality"] == quality

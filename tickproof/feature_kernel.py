@@ -42,7 +42,7 @@ def quote_features(row, state, x, scale, features):  # type: ignore[no-untyped-d
 
 
 @kernel()
-def outside(row, state, x, now):  # type: ignore[no-untyped-def]
+def outside(state, x, now):  # type: ignore[no-untyped-def]
     """How far a trade lies outside its venue's fresh quotes of earlier stamps, log; NaN where there are none."""
     if state.bid <= 0 or state.ask <= 0 or state.bid > state.ask:
         return np.nan

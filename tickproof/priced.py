@@ -120,7 +120,7 @@ def _judge_trade(row, now, view, context, features, state):  # type: ignore[no-u
     """A trade against its venue's quotes; `view` is (scale, the others' median, how many they are, deviation)."""
     scale, middle, sources, deviation = view
     x = context.x
-    outside = feature_kernel.outside(row, state, x, now)
+    outside = feature_kernel.outside(state, x, now)
     half = max(math.exp(state.spread_log), rolling.FLOOR) if state.spreads > 0 else scale
     features[_F_OUTSIDE] = outside / half
     if state.bid_time > 0 and state.ask_time > 0:

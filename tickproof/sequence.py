@@ -62,7 +62,7 @@ def _skip(row, c, state, at):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def _fill_in(row, i, c, place, state, content, at):  # type: ignore[no-untyped-def]
+def _fill_in(row, c, place, state, content, at):  # type: ignore[no-untyped-def]
     """A message comes after later ones. Returns (measured, does it go without an anomaly, number of events)."""
     ring, gaps, _ = state
     now, events, n = at
@@ -178,7 +178,7 @@ def count(row, i, c, state, content, at):  # type: ignore[no-untyped-def]
         return code, -1.0, False, n
     reach = np.int64(c.expected - c.start)
     if place >= 0 or (behind <= RING_SIZE and behind <= reach):
-        measured, tolerated, n = _fill_in(row, i, c, place, state, content, (now, events, n))
+        measured, tolerated, n = _fill_in(row, c, place, state, content, (now, events, n))
         return _ORDER, measured, tolerated, n
     code, n = go_back(row, i, c, UNKNOWN, state, content, at)
     return code, -1.0, False, n
