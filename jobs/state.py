@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from jobs.hop import pack, unpack
-from tickproof import crosses, marking, measures, measures_market, rolling, rules, shard_kernel, share, shifts, silence
+from tickproof import crosses, marking, measures, measures_market, rolling, rules, season, shard_kernel, share, shifts, silence
 from tickproof.features import NAMES
 from tickproof.ordering import Waiting
 from tickproof.reference import NOTHING, Reference
@@ -30,6 +30,7 @@ SNAPSHOT_BYTES = 8 << 20
 
 _ARRAYS: dict[str, np.dtype[Any]] = {
     "instruments": rolling.INSTRUMENT,
+    "seasons": season.SEASON,
     "heads": np.dtype(np.int64),
     "venues": rules.VENUE,
     "clocks": silence.CLOCK,
@@ -133,7 +134,7 @@ def _rows_used(state: ShardState) -> dict[str, int]:
     """Rows in use of the tables that grow: they have room for up to twice as many. A table has one row at least."""
     registry = state.registry
     known = {
-        **dict.fromkeys(("instruments", "measures", "accumulators", "channel_of", "minutes"), registry.instruments),
+        **dict.fromkeys(("instruments", "seasons", "measures", "accumulators", "channel_of", "minutes"), registry.instruments),
         **dict.fromkeys(("heads", "symbols"), registry.symbols),
         "groups": registry.groups,
         "venues": registry.venues,

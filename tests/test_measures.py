@@ -14,6 +14,7 @@ from streams import Market, Scored, Tape, score
 from tickproof import measures, measures_market, measures_prices, rolling, scoring, share, silence, statistics, windows
 from tickproof.features import INDEX
 from tickproof.scoring import ShardSettings
+from tickproof.season import SEASON
 from tickproof.shard import SWEPT, ShardState
 from tickproof.tick import NS_PER_SECOND, ROW, UNITS_PER_ONE, Kind, Present, Ticks
 
@@ -263,6 +264,8 @@ def test_an_instrument_takes_less_than_a_kilobyte() -> None:
     kinds = (rolling.INSTRUMENT, measures.MEASURE, statistics.ACCUMULATOR, share.MINUTE, measures_market.SYMBOL)
     # Its channel and its symbol's first instrument are 8 bytes each.
     assert sum(kind.itemsize for kind in kinds) + 16 <= 1024
+    # Apart, and looked at where it changes quarters of an hour or says nothing for seconds.
+    assert SEASON.itemsize == 208
 
 
 def test_a_hundred_thousand_symbols() -> None:
@@ -279,7 +282,7 @@ def test_a_hundred_thousand_symbols() -> None:
         state = scoring.step(state, Ticks(rows, names), now, ShardSettings()).state
     assert state.count == 100_000
     assert (state.measures["known"][:100_000] == 1).all()
-    assert sum(len(table.rows) * table.rows.dtype.itemsize for table in state.tables.values()) < 2 * 1024 * 100_000
+    assert sum(len(table.rows) * table.rows.dtype.itemsize for table in state.tables.values()) < 2 * (1024 + 208) * 100_000
     before = state.instruments
     state = scoring.step(state, Ticks(rows[:5], names), now + S, ShardSettings()).state
     assert state.instruments is before
@@ -294,7 +297,8 @@ def test_a_sweep_writes_to_nothing_but_what_is_put_back() -> None:
     clocks = np.zeros(1, silence.CLOCK)
     clocks["alive_ns"] = 3_600 * S
     events = np.zeros(8, scoring.EVENT)
-    n = silence.sweep(instruments, np.arange(3), clocks, START + 3_600 * S, (np.zeros(3, np.int64), events, 0))
+    at = np.zeros(3, np.int64), events, 0
+    n = silence.sweep(instruments, np.zeros(3, SEASON), np.arange(3), clocks, START + 3_600 * S, at)
     assert n == 3
     changed = {name for name in before.dtype.names or () if (before[name] != instruments[name]).any()}
     assert changed == set(SWEPT)

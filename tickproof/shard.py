@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tickproof import crosses, marking, measures, measures_market, rolling, rules, shard_kernel, share, silence
+from tickproof import crosses, marking, measures, measures_market, rolling, rules, season, shard_kernel, share, silence
 from tickproof.features import NAMES
 from tickproof.records import copied
 from tickproof.reference import NOTHING, Reference
@@ -68,15 +68,15 @@ def _table(name: str) -> property:
     return property(get, put)
 
 
-EMPTY = dict.fromkeys(("instruments", "measures", "accumulators", "channel_of", "member_of", "symbols", "groups"), 0) | {
-    "heads": -1
-}
+EMPTY = dict.fromkeys(
+    ("instruments", "seasons", "measures", "accumulators", "channel_of", "member_of", "symbols", "groups"), 0
+) | {"heads": -1}
 """Tables that grow, and what their integers hold that nobody has written to."""
 
 
 @dataclass(slots=True)
 class ShardState:
-    """All that a shard remembers; about 1 KB an instrument.
+    """All that a shard remembers; about 1 KB an instrument, and what is usual at its times of day.
 
     `tables` grow with instruments, symbols and groups of peers; versions of the state share their rows (see `versions.Table`).
     `block` holds the last second of final ticks and those that are not final yet, from row `final` on; `context`, `features`
@@ -107,6 +107,7 @@ class ShardState:
     watch: Watch = field(default_factory=Watch)
 
     instruments = _table("instruments")
+    seasons = _table("seasons")
     measures = _table("measures")
     accumulators = _table("accumulators")
     channel_of = _table("channel_of")
@@ -121,6 +122,7 @@ class ShardState:
         switches, index = build(reference)
         tables = {
             "instruments": np.zeros(1, rolling.INSTRUMENT),
+            "seasons": np.zeros(1, season.SEASON),
             "measures": np.zeros(1, measures.MEASURE),
             "accumulators": np.zeros(1, ACCUMULATOR),
             "channel_of": np.zeros(1, np.int64),
@@ -203,7 +205,8 @@ class ShardState:
         measured = self.measures, self.symbols, self.groups, self.market
         crossing = self.members, self.marks, self.switches.legs, self.switches.relations, self.switches.actions
         tied = self.member_of, crossing
-        return self.instruments[:known], self.heads, self.venues, self.clocks, self.shard, scratch, measured, self.switches, tied
+        spoken = self.instruments[:known], self.seasons
+        return spoken, self.heads, self.venues, self.clocks, self.shard, scratch, measured, self.switches, tied
 
 
 def begin(state: ShardState, block: Ticks, before_ns: int) -> tuple[ShardState, tuple[Array, Array, Array, Array]]:

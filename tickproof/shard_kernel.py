@@ -195,8 +195,8 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
         Ticks that are not final yet, then the new ones, in the shard's order.
     tags : (instrument of each row or -1, channel of each row, 1 where a row only shows life; channel by instrument)
     context, features : arrays of CONTEXT, shape (n,), and float64, shape (n, features)
-    state : (INSTRUMENT by instrument, first instrument by symbol, VENUE by venue, CLOCK by channel, one SHARD, scratch,
-        (MEASURE, SYMBOL, GROUP, one MARKET), Tables, (first member by instrument, what `crosses.follow` takes))
+    state : (INSTRUMENT and SEASON by instrument, first instrument by symbol, VENUE by venue, CLOCK by channel, one SHARD,
+        scratch, (MEASURE, SYMBOL, GROUP, one MARKET), Tables, (first member by instrument, what `crosses.follow` takes))
     times : array of TIMES of one
     events : array of EVENT
 
@@ -205,7 +205,7 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
     (first row that is not final, number of events)
     """
     instrument_of, row_channel, life, channel_of = tags
-    instruments, heads, venues, clocks, shards, scratch, (measured, symbols, groups, markets), switches, tied = state
+    (instruments, seasons), heads, venues, clocks, shards, scratch, (measured, symbols, groups, markets), switches, tied = state
     placeholders, lists, bands, actions, _, _ = switches
     member_of, crossing = tied
     shared_state = (instruments, heads, venues, scratch)
@@ -221,7 +221,7 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
         second = (now + SECOND_NS - 1) // SECOND_NS
         if second > shard.second:
             if shard.second > 0:
-                n = silence.sweep(instruments, heads, clocks, shard.second * SECOND_NS, (channel_of, events, n))
+                n = silence.sweep(instruments, seasons, heads, clocks, shard.second * SECOND_NS, (channel_of, events, n))
             shard.second = second
         shard.time = now
         clock = clocks[row_channel[i]]
@@ -249,7 +249,7 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
                 one.halted = 0
         if row.kind <= 3:
             gap = float(max(now - one.last_time, 0)) if one.ticks > 0 else 0.0
-            n = silence.hear(instruments, heads, gap, home.alive_ns, (i, k, events, n))
+            n = silence.hear(instruments, seasons, heads, gap, home.alive_ns, (i, k, events, n))
             one.others_ticks = rolling.ticks_of_others(instruments, heads[one.symbol], k)
         one.last_clock = home.alive_ns
         if row.kind > _TRADE:

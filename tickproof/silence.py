@@ -1,7 +1,8 @@
 """How long a channel or an instrument may say nothing, compiled: learnt from its own longest gap.
 
-A gap that ended a silence is not learnt, or one silence would hide the next, unless silences follow so fast that this is
-how the source speaks now; nor is one in which the whole channel said nothing.
+Earlier days say what is usual at a time of day (see `season`). A gap that ended a silence is not learnt, or one silence would
+hide the next, unless silences follow so fast that this is how the source speaks now; nor is one in which the whole channel said
+nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from tickproof.event import CLOSES, OPENS
 from tickproof.finding import BY_NAME
 from tickproof.kernel import kernel
 from tickproof.rolling import ticks_of_others
+from tickproof.season import SLOT_NS, is_pause, turn, usual_gap_ns
 
 MUTE = 1 << 62
 """Bit of `ROW.reasons`, inside only: this heartbeat shows that its channel lives, and not its symbols, which all say nothing."""
@@ -90,19 +92,25 @@ def tell_time(clock, now):  # type: ignore[no-untyped-def]
 
 
 @kernel()
-def _threshold(state):  # type: ignore[no-untyped-def]
-    mean = float(state.last_clock - state.first_clock) / max(state.ticks, 1)
-    return threshold_ns(state.longest_gap_ns, mean, state.ticks, FLOOR_NS)
+def _mean_gap_ns(state, season, now):  # type: ignore[no-untyped-def]
+    """An instrument's mean gap: of earlier days at this time, or of all its time."""
+    usual = usual_gap_ns(season, state.last_time, now)
+    return usual if usual > 0.0 else float(state.last_clock - state.first_clock) / max(state.ticks, 1)
 
 
 @kernel()
-def _event(events, n, at, mode, state):  # type: ignore[no-untyped-def]
+def _threshold(state, season, now):  # type: ignore[no-untyped-def]
+    return threshold_ns(state.longest_gap_ns, _mean_gap_ns(state, season, now), state.ticks, FLOOR_NS)
+
+
+@kernel()
+def _event(events, n, at, mode, state, threshold):  # type: ignore[no-untyped-def]
     """`at` is (row, instrument, time, measured)."""
     event = events[n]
     event.row, event.subject, event.time = at[0], at[1], at[2]
     event.first_ts = state.last_time
     event.measured = at[3]
-    event.threshold = _threshold(state)
+    event.threshold = threshold
     event.reference = state.longest_gap_ns
     event.code = _SILENT
     event.mode = mode
@@ -110,13 +118,13 @@ def _event(events, n, at, mode, state):  # type: ignore[no-untyped-def]
 
 
 @kernel()
-def _is_missed(instruments, heads, k, quiet_ns):  # type: ignore[no-untyped-def]
+def _is_missed(instruments, seasons, heads, k, quiet_ns, now):  # type: ignore[no-untyped-def]
     """Has instrument `k` been quiet for its threshold, while other venues went on as usual?"""
     state = instruments[k]
     if state.silent == 1 or state.halted == 1 or state.ticks < WARM_UP:
         return False
     # Asked of every tick: what is below the floor need not be held against two logarithms.
-    if quiet_ns < FLOOR_NS or quiet_ns < _threshold(state):
+    if quiet_ns < FLOOR_NS or quiet_ns < _threshold(state, seasons[k], now):
         return False
     theirs = ticks_of_others(instruments, heads[state.symbol], k)
     return theirs == 0 or (theirs - state.others_ticks) * float(state.ticks) >= EXPECTED * theirs
@@ -146,7 +154,7 @@ def _others_go_on(instruments, head, k, since):  # type: ignore[no-untyped-def]
 
 
 @kernel()
-def _is_left_behind(instruments, heads, k, quiet_ns, now):  # type: ignore[no-untyped-def]
+def _is_left_behind(instruments, seasons, heads, k, quiet_ns, now):  # type: ignore[no-untyped-def]
     """Do the symbol's other venues say so much that instrument `k` would have spoken long since, threshold or not?"""
     state = instruments[k]
     if state.silent == 1 or state.halted == 1 or state.ticks < FEW or quiet_ns < FLOOR_NS:
@@ -155,8 +163,7 @@ def _is_left_behind(instruments, heads, k, quiet_ns, now):  # type: ignore[no-un
         return False
     # By its own time, too: one that hardly speaks owes nothing to a cluster of others' ticks, and it never said nothing for so
     # long. And it is not one venue alone that says so much.
-    mean_gap_ns = float(state.last_clock - state.first_clock) / float(state.ticks)
-    if quiet_ns < max(MEAN_GAPS * mean_gap_ns, float(state.longest_gap_ns)):
+    if quiet_ns < max(MEAN_GAPS * _mean_gap_ns(state, seasons[k], now), float(state.longest_gap_ns)):
         return False
     if not _others_go_on(instruments, heads[state.symbol], k, now - np.int64(0.5 * quiet_ns)):
         return False
@@ -166,7 +173,7 @@ def _is_left_behind(instruments, heads, k, quiet_ns, now):  # type: ignore[no-un
 
 
 @kernel()
-def sweep(instruments, heads, clocks, now, at):  # type: ignore[no-untyped-def]
+def sweep(instruments, seasons, heads, clocks, now, at):  # type: ignore[no-untyped-def]
     """Open a silence for each instrument whose channel lived on for its threshold without it.
 
     `at` is (channel by instrument, events, their number); returns the number.
@@ -175,18 +182,20 @@ def sweep(instruments, heads, clocks, now, at):  # type: ignore[no-untyped-def]
     for k in range(len(instruments)):
         state = instruments[k]
         quiet_ns = clocks[channel_of[k]].alive_ns - state.last_clock
-        if _is_missed(instruments, heads, k, quiet_ns):
+        if _is_missed(instruments, seasons, heads, k, quiet_ns, now):
             state.silent = 1
-            due = now - np.int64(quiet_ns - _threshold(state))
-            n = _event(events, n, (-1, k, due, float(due - state.last_time)), OPENS, state)
-        elif _is_left_behind(instruments, heads, k, quiet_ns, now):
+            threshold = _threshold(state, seasons[k], now)
+            due = now - np.int64(quiet_ns - threshold)
+            n = _event(events, n, (-1, k, due, float(due - state.last_time)), OPENS, state, threshold)
+        elif _is_left_behind(instruments, seasons, heads, k, quiet_ns, now):
             state.silent = 1
-            n = _event(events, n, (-1, k, now, float(now - state.last_time)), OPENS, state)
+            threshold = _threshold(state, seasons[k], now)
+            n = _event(events, n, (-1, k, now, float(now - state.last_time)), OPENS, state, threshold)
     return n
 
 
 @kernel()
-def hear(instruments, heads, gap, clock, at):  # type: ignore[no-untyped-def]
+def hear(instruments, seasons, heads, gap, clock, at):  # type: ignore[no-untyped-def]
     """An instrument speaks after `gap` ns: learn it, close its silence, one that no sweep saw included.
 
     `at` is (row, instrument, events, their number); returns the number.
@@ -194,21 +203,28 @@ def hear(instruments, heads, gap, clock, at):  # type: ignore[no-untyped-def]
     i, k, events, n = at
     state = instruments[k]
     if state.ticks == 0:
-        state.first_clock = clock
+        state.first_clock = seasons[k].clock = clock
         return n
     alive = min(gap, float(clock - state.last_clock))
     now = state.last_time + np.int64(gap)
-    if _is_missed(instruments, heads, k, alive):
+    if _is_missed(instruments, seasons, heads, k, alive, now):
         state.silent = 1
-        due = now - np.int64(alive - _threshold(state))
-        n = _event(events, n, (-1, k, due, float(due - state.last_time)), OPENS, state)
+        threshold = _threshold(state, seasons[k], now)
+        due = now - np.int64(alive - threshold)
+        n = _event(events, n, (-1, k, due, float(due - state.last_time)), OPENS, state, threshold)
     learnt = alive > 0.5 * gap
+    if state.last_time // SLOT_NS < now // SLOT_NS:
+        # A silence in this quarter of an hour, or one that ends only now.
+        unusual = state.silent == 1 or state.halted == 1 or (state.spoke > 0 and state.spoke >= seasons[k].ticks)
+        turn(seasons[k], state.last_time, now, (state.ticks, unusual), (state.last_clock, clock))
+        learnt = learnt and not is_pause(seasons[k], state.last_time, now)
     if state.silent == 1:
         state.silent = 0
-        n = _event(events, n, (i, k, now, gap), CLOSES, state)
+        threshold = _threshold(state, seasons[k], now)
+        n = _event(events, n, (i, k, now, gap), CLOSES, state, threshold)
         learnt = state.ticks - state.spoke < WARM_UP
         state.spoke = state.ticks
-        alive = min(alive, _threshold(state))
+        alive = min(alive, threshold)
     if learnt:
         state.longest_gap_ns = longest_after(state.longest_gap_ns, alive)
         if gap >= SHORT_NS:
