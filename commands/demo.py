@@ -108,7 +108,9 @@ def _scratch(logs: Path) -> Iterator[Path]:
 def _settings(reference: Path) -> Settings:
     """The settings in force, but for a broker and reference data of our own, and without a model where none ships."""
     address = f"127.0.0.1:{processes.free_ports(1)[0]}"
-    effective = configuration.read({"brokers": address, "encoding": "frames", "checkpoint_interval_ms": CHECKPOINT_MS})
+    # Our producer writes heartbeats on every partition: none is ever silent, however long Python workers take to start.
+    ours = {"brokers": address, "encoding": "frames", "checkpoint_interval_ms": CHECKPOINT_MS, "idle_after_s": 0}
+    effective = configuration.read(ours)
     settings = effective.settings.model_copy(update={"reference": reference})
     if effective.sources["model"] == "default" and settings.model not in registry.aliases():
         settings = settings.model_copy(update={"model": registry.NONE})

@@ -57,9 +57,10 @@ def source(settings: Settings, *, bounded: bool) -> str:
     }
     if bounded:
         options["scan.bounded.mode"] = "latest-offset"
-    else:
-        # Long: once all partitions are idle, the watermark jumps to the fastest one.
-        options["scan.watermark.idle-timeout"] = "30s"
+    elif settings.idle_after_s:
+        # Long: Flink counts the time that the source's thread spends in Python as a partition's silence (FLINK-40234), and once
+        # all partitions are idle, the watermark jumps to the fastest one.
+        options["scan.watermark.idle-timeout"] = f"{settings.idle_after_s}s"
     return f"""
       CREATE TEMPORARY TABLE raw_ticks (
         k BYTES, v BYTES,

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from commands import configuration, settings
+from jobs import tables
 from tickproof.errors import SettingsError
 from tickproof.settings import Settings, resolve
 
@@ -17,6 +18,14 @@ def test_defaults() -> None:
     effective = resolve({}, {"HOME": "/home/somebody"})
     assert effective.settings == Settings()
     assert set(effective.sources.values()) == {"default"}
+
+
+def test_a_live_job_takes_silent_partitions_for_idle_if_it_is_to() -> None:
+    option = "'scan.watermark.idle-timeout' = "
+    assert option + "'30s'" in tables.source(Settings(), bounded=False)
+    assert option + "'7s'" in tables.source(Settings(idle_after_s=7), bounded=False)
+    assert option not in tables.source(Settings(idle_after_s=0), bounded=False)
+    assert option not in tables.source(Settings(), bounded=True)
 
 
 def test_options_win_over_variables_over_the_file() -> None:

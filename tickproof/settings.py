@@ -41,6 +41,12 @@ class Settings(BaseModel):
     out_of_orderness_ms: int = Field(
         default=1000, ge=0, description="how far a channel's event time may go back; the watermark's delay"
     )
+    idle_after_s: int = Field(
+        default=30,
+        ge=0,
+        description="live, after how long a partition without records no longer holds back the others; 0: never, "
+        "for producers that write heartbeats on every partition",
+    )
     lookahead_ms: int = Field(default=250, ge=0, description="how long a verdict waits for what follows before it is final")
     threshold: float = Field(
         default=4.0, ge=0, description="final_score from which a tick is corrupt; 4 is 100 false alarms a million"
