@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Literal
@@ -223,5 +223,3 @@ RANGES: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
     "news_move": ((0.012, 0.035), (0.010, 0.040)),
 }
 """Parameter -> its range in training and in evaluation; drawn log-uniformly."""
-
-PARAMETERS = tuple(field.name for field in fields(Market))

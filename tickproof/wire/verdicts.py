@@ -37,8 +37,3 @@ def encode_verdicts(ticks: Ticks, verdicts: Array) -> Payload:
     value = sink.getvalue().to_pybytes()
     headers = {"content-type": FRAME_CONTENT_TYPE.encode(), "rows": str(len(ticks)).encode(), "crc32c": crc32c(value)}
     return Payload(value, headers)
-
-
-def decode_verdicts(value: bytes) -> pa.Table:
-    """Positions and verdicts as a table."""
-    return pa.ipc.open_stream(value).read_all()
