@@ -16,6 +16,7 @@ import psutil
 import pytest
 from rich.console import Console
 
+from commands.demo import _settings
 from commands.demo_view import Status, line, table
 from producers.broken import WAYS, Breaker
 from producers.framing import Frame, Framing
@@ -44,6 +45,11 @@ def left_of(folder: Path) -> list[list[str]]:
         if any(str(folder) in word for word in said):
             found.append(said)
     return found
+
+
+def test_no_partition_of_a_demo_is_taken_for_idle() -> None:
+    """However slow the start: a short demo on a quiet machine would not show it."""
+    assert _settings(Path("reference.json")).idle_after_s == 0
 
 
 def test_a_short_demo_scores_every_tick_once_and_leaves_only_the_report(tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ import numpy as np
 
 from tickproof.kernel import kernel
 
-SLOT_NS = 900_000_000_000
-SLOTS = 96
+QUARTER_NS = 900_000_000_000
+QUARTERS = 96
 """Quarters of an hour of a day, UTC: pauses begin and end on them."""
-SEASON = np.dtype([("ticks", "<i8"), ("clock", "<i8"), ("gaps", "u1", (2, SLOTS))])
+SEASON = np.dtype([("ticks", "<i8"), ("clock", "<i8"), ("gaps", "u1", (2, QUARTERS))])
 """Messages of the instrument, and its channel's time alive, as this quarter began; mean gaps of the last two days by quarter, as
 `octaves_of`, 0 where they are not known."""
 PER_OCTAVE = 4.0
@@ -36,10 +36,10 @@ def usual_gap_ns(season, last, now):  # type: ignore[no-untyped-def]
 
     Who said nothing since the quarter before this one is judged by the longer gap of the two: a pause may end within a quarter.
     """
-    slot = now // SLOT_NS
-    least = min(season.gaps[0, slot % SLOTS], season.gaps[1, slot % SLOTS])
-    if least > 0 and last // SLOT_NS < slot:
-        before = (slot - 1) % SLOTS
+    quarter = now // QUARTER_NS
+    least = min(season.gaps[0, quarter % QUARTERS], season.gaps[1, quarter % QUARTERS])
+    if least > 0 and last // QUARTER_NS < quarter:
+        before = (quarter - 1) % QUARTERS
         least = max(least, min(season.gaps[0, before], season.gaps[1, before]))
     return 2.0 ** (least / PER_OCTAVE) if least > 0 else 0.0
 
@@ -47,17 +47,17 @@ def usual_gap_ns(season, last, now):  # type: ignore[no-untyped-def]
 @kernel(error_model="numpy")
 def is_pause(season, last, now):  # type: ignore[no-untyped-def]
     """Did the instrument say nothing for a quarter of an hour in which it usually says nothing?"""
-    before = now // SLOT_NS - 1
-    least = min(season.gaps[0, before % SLOTS], season.gaps[1, before % SLOTS])
-    return last // SLOT_NS < before and least > 0 and 2.0 ** (least / PER_OCTAVE) >= SLOT_NS
+    before = now // QUARTER_NS - 1
+    least = min(season.gaps[0, before % QUARTERS], season.gaps[1, before % QUARTERS])
+    return last // QUARTER_NS < before and least > 0 and 2.0 ** (least / PER_OCTAVE) >= QUARTER_NS
 
 
 @kernel(error_model="numpy")
-def _learn(season, slot, gap_ns, is_usual):  # type: ignore[no-untyped-def]
+def _learn(season, quarter, gap_ns, is_usual):  # type: ignore[no-untyped-def]
     """One more day of a quarter; what is unusual must come twice, and the first usual day counts at once."""
     seen = octaves_of(gap_ns)
-    season.gaps[1, slot] = seen if is_usual and season.gaps[0, slot] == 0 else season.gaps[0, slot]
-    season.gaps[0, slot] = seen
+    season.gaps[1, quarter] = seen if is_usual and season.gaps[0, quarter] == 0 else season.gaps[0, quarter]
+    season.gaps[0, quarter] = seen
 
 
 @kernel(error_model="numpy")
@@ -75,12 +75,12 @@ def turn(season, last, now, said, alive):  # type: ignore[no-untyped-def]
     """
     ticks, is_unusual = said
     before, clock = alive
-    slot, current = last // SLOT_NS, now // SLOT_NS
-    lived = min(clock - season.clock, SLOT_NS)
+    quarter, current = last // QUARTER_NS, now // QUARTER_NS
+    lived = min(clock - season.clock, QUARTER_NS)
     if ticks > season.ticks and lived >= LEAST_NS:
-        _learn(season, slot % SLOTS, lived / float(ticks - season.ticks), not is_unusual)
-    passed = min(current - slot - 1, SLOTS - 1)
-    if passed > 0 and 2 * (clock - before) >= passed * SLOT_NS:
+        _learn(season, quarter % QUARTERS, lived / float(ticks - season.ticks), not is_unusual)
+    passed = min(current - quarter - 1, QUARTERS - 1)
+    if passed > 0 and 2 * (clock - before) >= passed * QUARTER_NS:
         for k in range(passed):
-            _learn(season, (current - 1 - k) % SLOTS, float(clock - before), not is_unusual)
+            _learn(season, (current - 1 - k) % QUARTERS, float(clock - before), not is_unusual)
     season.ticks, season.clock = ticks, clock

@@ -242,6 +242,7 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
             corrections.act(instruments, heads, k, now, actions)
         # Quotes and trades may come by two channels: an instrument goes by the clock of its first one.
         home = clocks[channel_of[k]]
+        was_halted = one.halted == 1
         if row.kind == _STATUS:
             if (row.conditions & _STOPPED) != 0:
                 one.halted = 1
@@ -251,6 +252,7 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
             gap = float(max(now - one.last_time, 0)) if one.ticks > 0 else 0.0
             n = silence.hear(instruments, seasons, heads, gap, home.alive_ns, (i, k, events, n))
             one.others_ticks = rolling.ticks_of_others(instruments, heads[one.symbol], k)
+        silence.tell_quarter(one, seasons[k], now, home.alive_ns, was_halted)
         one.last_clock = home.alive_ns
         if row.kind > _TRADE:
             if row.kind <= 3:

@@ -15,7 +15,7 @@ from tickproof.event import CLOSES, OPENS
 from tickproof.finding import BY_NAME
 from tickproof.kernel import kernel
 from tickproof.rolling import ticks_of_others
-from tickproof.season import SLOT_NS, is_pause, turn, usual_gap_ns
+from tickproof.season import QUARTER_NS, is_pause, turn, usual_gap_ns
 
 MUTE = 1 << 62
 """Bit of `ROW.reasons`, inside only: this heartbeat shows that its channel lives, and not its symbols, which all say nothing."""
@@ -123,8 +123,11 @@ def _is_missed(instruments, seasons, heads, k, quiet_ns, now):  # type: ignore[n
     state = instruments[k]
     if state.silent == 1 or state.halted == 1 or state.ticks < WARM_UP:
         return False
-    # Asked of every tick: what is below the floor need not be held against two logarithms.
-    if quiet_ns < FLOOR_NS or quiet_ns < _threshold(state, seasons[k], now):
+    # Asked of every tick: what is below the floor need not be held against two logarithms, nor what its longest gap excuses
+    # against the time of day, which lies elsewhere.
+    if quiet_ns < FLOOR_NS or quiet_ns < threshold_ns(state.longest_gap_ns, 0.0, state.ticks, FLOOR_NS):
+        return False
+    if quiet_ns < _threshold(state, seasons[k], now):
         return False
     theirs = ticks_of_others(instruments, heads[state.symbol], k)
     return theirs == 0 or (theirs - state.others_ticks) * float(state.ticks) >= EXPECTED * theirs
@@ -163,7 +166,7 @@ def _is_left_behind(instruments, seasons, heads, k, quiet_ns, now):  # type: ign
         return False
     # By its own time, too: one that hardly speaks owes nothing to a cluster of others' ticks, and it never said nothing for so
     # long. And it is not one venue alone that says so much.
-    if quiet_ns < max(MEAN_GAPS * _mean_gap_ns(state, seasons[k], now), float(state.longest_gap_ns)):
+    if quiet_ns < state.longest_gap_ns or quiet_ns < MEAN_GAPS * _mean_gap_ns(state, seasons[k], now):
         return False
     if not _others_go_on(instruments, heads[state.symbol], k, now - np.int64(0.5 * quiet_ns)):
         return False
@@ -213,10 +216,7 @@ def hear(instruments, seasons, heads, gap, clock, at):  # type: ignore[no-untype
         due = now - np.int64(alive - threshold)
         n = _event(events, n, (-1, k, due, float(due - state.last_time)), OPENS, state, threshold)
     learnt = alive > 0.5 * gap
-    if state.last_time // SLOT_NS < now // SLOT_NS:
-        # A silence in this quarter of an hour, or one that ends only now.
-        unusual = state.silent == 1 or state.halted == 1 or (state.spoke > 0 and state.spoke >= seasons[k].ticks)
-        turn(seasons[k], state.last_time, now, (state.ticks, unusual), (state.last_clock, clock))
+    if gap >= QUARTER_NS:
         learnt = learnt and not is_pause(seasons[k], state.last_time, now)
     if state.silent == 1:
         state.silent = 0
@@ -232,3 +232,13 @@ def hear(instruments, seasons, heads, gap, clock, at):  # type: ignore[no-untype
             faded = float(state.longest_unheard) * 2.0 ** (-gap / HALF_LIFE_NS)
             state.longest_unheard = max(_unheard(state, theirs, alive, gap), faded)
     return n
+
+
+@kernel()
+def tell_quarter(state, season, now, clock, was_halted):  # type: ignore[no-untyped-def]
+    """Learn what is usual at a time of day, by any message of an instrument that spoke before, once `hear` has heard it."""
+    if state.ticks == 0 or state.last_time // QUARTER_NS >= now // QUARTER_NS:
+        return
+    # A silence since the quarter began, one that goes on, or one that this message ended.
+    was_silent = state.silent == 1 or state.spoke > season.ticks or state.spoke == state.ticks
+    turn(season, state.last_time, now, (state.ticks, was_silent or was_halted), (state.last_clock, clock))
