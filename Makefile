@@ -40,9 +40,9 @@ clean: ## remove what set-up and runs left in this checkout (the shared cache st
 
 LOCK := $(RUN)/uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
-lock: setup ## for maintainers: renew the lock files after a change of pyproject.toml or of a version in jobs/jars.py
+lock: setup ## for maintainers: renew the lock files after a change of pyproject.toml or of a version in jobs/services/jars.py
 	$(LOCK) requirements-uv.in -o requirements-uv.txt
 	$(LOCK) build-constraints.in -o build-constraints.txt
 	$(LOCK) pyproject.toml -o requirements.txt
 	$(LOCK) pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
-	$(RUN)/python -m jobs.jars lock
+	$(RUN)/python -m jobs.services.jars lock

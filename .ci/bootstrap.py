@@ -33,7 +33,7 @@ class SetupError(Exception):
 
 
 def cache_folder(environment: Mapping[str, str]) -> pathlib.Path:
-    """Where wheels of the installer and jars are kept for all checkouts; jobs/jars.py says the same."""
+    """Where wheels of the installer and jars are kept for all checkouts; jobs/services/jars.py says the same."""
     if environment.get("TICKPROOF_CACHE"):
         return pathlib.Path(environment["TICKPROOF_CACHE"])
     base = environment.get("XDG_CACHE_HOME") or os.path.join(environment.get("HOME", "~"), ".cache")
@@ -143,13 +143,15 @@ def main() -> None:
     else:
         check_names(next((VENV / "lib").glob("python3.*")) / "site-packages")
     # Its own errors are one line already.
-    status = subprocess.run([str(python), "-m", "jobs.jars"], cwd=str(ROOT), stdin=subprocess.DEVNULL).returncode
+    status = subprocess.run([str(python), "-m", "jobs.services.jars"], cwd=str(ROOT), stdin=subprocess.DEVNULL).returncode
     if status:
         sys.exit(status)
     if fresh:
         # Not needed, only waited for later: so whether it works is not asked here.
         print("tickproof: compiling kernels", flush=True)
-        subprocess.run([str(python), "-m", "jobs.warm"], cwd=str(ROOT), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            [str(python), "-m", "jobs.offline.compile_all"], cwd=str(ROOT), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
 
 
 def install(python: pathlib.Path) -> None:

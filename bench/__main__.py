@@ -19,8 +19,8 @@ from rich.console import Console
 
 from bench import report, stream
 from bench.context import Context
-from jobs import topics
-from jobs.broker import Broker
+from jobs.kafka import topics
+from jobs.services.broker import Broker
 
 CASES: dict[str, tuple[str, str]] = {
     "decode_only": ("bench.parts", "a consumer that only decodes frames"),

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from bench import stream
-from tickproof.tick import Ticks
+from tickproof.ticks.schema import Ticks
 
 
 @dataclass(frozen=True, slots=True)

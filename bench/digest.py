@@ -90,7 +90,9 @@ def digests(case: Case, build: Path, model: str) -> dict[str, str]:
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), help="Where to write the digests, as JSON.")
 @click.option("--against", type=click.Path(exists=True, path_type=Path), help="Digests of another build, to hold these against.")
-@click.option("--build", default=ROOT, type=click.Path(exists=True, path_type=Path), help="The checkout to run.  [default: this one]")
+@click.option(
+    "--build", default=ROOT, type=click.Path(exists=True, path_type=Path), help="The checkout to run.  [default: this one]"
+)
 @click.option("--only", multiple=True, type=click.Choice([case.name for case in CASES]), help="Only this case; may be repeated.")
 @click.option("--quick", is_flag=True, help=f"Only {', '.join(QUICK)}.")
 @click.option("--model", default="default", show_default=True, help="Model to score with.")

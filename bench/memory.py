@@ -9,11 +9,11 @@ import numpy as np
 
 from bench.context import Context
 from bench.parts import clocked_walk
-from jobs.state import pack_shard
-from tickproof import scoring
-from tickproof.scoring import ShardSettings
-from tickproof.shard import ShardState
-from tickproof.tick import NS_PER_MS, ROW, UNITS_PER_ONE, Kind, Present, Ticks, empty
+from jobs.pipeline.journal import pack_shard
+from tickproof.shard import step as scoring
+from tickproof.shard.state import ShardState
+from tickproof.shard.step import ShardSettings
+from tickproof.ticks.schema import NS_PER_MS, ROW, UNITS_PER_ONE, Kind, Present, Ticks, empty
 
 SYMBOLS = (100, 1_000, 10_000, 100_000)
 TIMED = 200_000

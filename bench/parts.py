@@ -13,18 +13,18 @@ from bench import stream
 from bench.context import Context
 from bench.pipeline import model
 from bench.progress import headers
-from jobs.local import Engine, EngineSettings
-from models.registry import open_model
-from tickproof import channel as channels
-from tickproof import scoring
-from tickproof import shard_kernel as kernel
-from tickproof.channel import ChannelSettings, ChannelState
-from tickproof.features import NAMES
-from tickproof.ordering import Waiting
-from tickproof.routing import route
-from tickproof.scoring import ShardSettings
-from tickproof.shard import ShardState
-from tickproof.tick import Ticks
+from jobs.pipeline.engine import Engine, EngineSettings
+from models.store.registry import open_model
+from tickproof.channel import step as channels
+from tickproof.channel.routing import route
+from tickproof.channel.step import ChannelSettings, ChannelState
+from tickproof.features.table import NAMES
+from tickproof.shard import step as scoring
+from tickproof.shard import walk as kernel
+from tickproof.shard.state import ShardState
+from tickproof.shard.step import ShardSettings
+from tickproof.ticks.schema import Ticks
+from tickproof.ticks.waiting import Waiting
 from tickproof.wire import decode_frame, decode_json
 
 REPEATS = 3

@@ -13,7 +13,9 @@ from typing import Any
 
 from bench.context import Context
 from bench.progress import Progress
-from jobs import flink, java, topics
+from jobs.flink import options as flink
+from jobs.kafka import topics
+from jobs.services import java
 
 BUNDLE = (1_000, 1_000)
 """Records and milliseconds of a bundle."""

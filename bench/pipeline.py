@@ -7,11 +7,11 @@ import shutil
 
 from bench.context import Context
 from bench.progress import Progress, messages, rows
-from jobs import topics
-from jobs.embedded import JVM_ARGUMENTS
-from jobs.flink import Tuning
-from jobs.submit import start_embedded
-from models.registry import DEFAULT, aliases
+from jobs.flink.embedded import JVM_ARGUMENTS
+from jobs.flink.options import Tuning
+from jobs.flink.submit import start_embedded
+from jobs.kafka import topics
+from models.store.registry import DEFAULT, aliases
 from tickproof.settings import Settings
 
 OUTPUTS = ("ticks.scored", "ticks.verdicts", "ticks.dead-letters", "feed.findings", "feed.statistics")

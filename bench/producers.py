@@ -15,12 +15,12 @@ import numpy as np
 
 from bench.context import Context
 from bench.stream import SEED, TICKS_PER_MINUTE
-from commands import simulate as simulate_command
-from commands.simulate_publish import publish
-from producers.faults import Faults
-from producers.market import Market
-from producers.recordings import find, read
-from producers.simulation import simulate
+from commands.simulate import simulate as simulate_command
+from commands.simulate.publish import publish
+from producers.faults.table import Faults
+from producers.market.parameters import Market
+from producers.recordings.registry import find, read
+from producers.simulation.day import simulate
 from tickproof.settings import Settings
 
 REPEATS = 3

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from producers.faults import Faults
-from producers.framing import Frame
-from producers.market import Market
-from producers.publish import LARGE_FRAMES, Published, Publisher
-from producers.replay import Plan, frames
-from producers.simulation import simulate
-from tickproof.tick import Ticks, concat
+from producers.faults.table import Faults
+from producers.market.parameters import Market
+from producers.publish.framing import Frame
+from producers.publish.kafka import LARGE_FRAMES, Published, Publisher
+from producers.publish.replay import Plan, frames
+from producers.simulation.day import simulate
+from tickproof.ticks.schema import Ticks, concat
 
 SEED = 20
 FAULTS_PER_MILLION = 6.0

@@ -23,17 +23,17 @@ TERMINATED = 143
 """Exit status after SIGTERM."""
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "demo": ("commands.demo", "broker, job, a market with faults, what was found"),
-    "simulate": ("commands.simulate", "a simulated market with labelled faults"),
+    "demo": ("commands.demo.demo", "broker, job, a market with faults, what was found"),
+    "simulate": ("commands.simulate.simulate", "a simulated market with labelled faults"),
     "recordings": ("commands.recordings", "what is in recorded feeds"),
-    "replay": ("commands.replay", "recorded feeds to Kafka, at their own pace or another"),
+    "replay": ("commands.replay.replay", "recorded feeds to Kafka, at their own pace or another"),
     "scan": ("commands.scan", "judge every tick of recordings, offline"),
     "submit": ("commands.submit", "start the job, on a session cluster or in this process"),
     "jobs": ("commands.jobs", "list, stop and cancel the jobs of a session cluster"),
     "watch": ("commands.watch", "follow findings on a terminal"),
     "report": ("commands.report", "a scan's folder as one HTML file"),
     "train": ("commands.train", "a model from labelled simulated streams"),
-    "evaluate": ("commands.evaluate", "measure verdicts and findings against labels"),
+    "evaluate": ("commands.evaluation.evaluate", "measure verdicts and findings against labels"),
     "audit": ("commands.audit", "is every tick there once, from the topics alone"),
     "dead-letters": ("commands.dead_letters", "what could not be read, and why"),
     "doctor": ("commands.doctor", "what is wrong here, and what to do next"),

@@ -8,8 +8,8 @@ import sys
 import click
 
 from commands.configuration import broker_options, read
-from jobs.account import Audit
-from jobs.audit import audit
+from jobs.kafka.audit import audit
+from jobs.kafka.audit_account import Audit
 
 
 @click.command()

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from jobs.cluster import Cluster
-from jobs.rest import Rest
+from jobs.flink.cluster import Cluster
+from jobs.flink.rest import Rest
 
 FOLDER = Path(".tickproof/cluster")
 folder_option = click.option(

@@ -10,7 +10,7 @@ import click
 from confluent_kafka import Message
 
 from commands.configuration import broker_options, read
-from jobs.reading import Reader, headers_of
+from jobs.kafka.reader import Reader, headers_of
 
 TOPIC = "ticks.dead-letters"
 CONNECT = "__connect.errors."

@@ -8,8 +8,8 @@ from dataclasses import asdict
 import click
 
 from commands.configuration import broker_options, read
-from jobs.check import State, Subject
-from jobs.doctor import examine
+from jobs.checks.check import State, Subject
+from jobs.checks.doctor import examine
 
 
 @click.command(name="doctor")

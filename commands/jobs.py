@@ -10,8 +10,8 @@ import click
 
 from commands.cluster import FOLDER
 from commands.configuration import read
-from jobs.cluster import Cluster
-from jobs.rest import ENDED, Rest
+from jobs.flink.cluster import Cluster
+from jobs.flink.rest import ENDED, Rest
 from tickproof.errors import SettingsError
 
 cluster_option = click.option(

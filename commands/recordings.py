@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from producers.recordings import RECORDINGS, Contents, contents, find, known
+from producers.recordings.registry import RECORDINGS, Contents, contents, find, known
 from tickproof.errors import InputError, SettingsError
 
 _FORMATS = "\n".join(f"  {format_.name:13} {format_.meaning}" for format_ in RECORDINGS)

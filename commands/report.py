@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 from reports import html
 from reports.folder import SCORED, ScanFolder
 from tickproof.errors import InputError, SettingsError
-from tickproof.finding import VERDICTS
-from tickproof.label import from_csv
-from tickproof.tick import SCHEMA
+from tickproof.findings.finding import VERDICTS
+from tickproof.findings.label import from_csv
+from tickproof.ticks.schema import SCHEMA
 
 REPORT = "report.html"
 
@@ -77,7 +77,7 @@ def write_report(folder: Path, out: Path | None = None, labels: Path | None = No
 
 
 def _recall(folder: Path, labels: Path) -> dict[str, Any]:
-    from models.evaluate import Run, evaluate  # imports what only labels need
+    from models.evaluation.evaluate import Run, evaluate  # imports what only labels need
 
     try:
         episodes = from_csv(labels.read_text(encoding="utf-8"), str(labels))

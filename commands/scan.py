@@ -17,18 +17,18 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from commands import configuration
 from commands.report import write_report
-from jobs import scan as engine
-from jobs import scan_folder
-from jobs.local import EngineSettings
-from jobs.reference_file import load
-from models import registry
-from producers.heartbeats import Heartbeats
-from producers.recordings import Tally, known, merged, open_recordings
-from tickproof import rules
+from jobs.offline import scan as engine
+from jobs.offline import scan_folder
+from jobs.pipeline.engine import EngineSettings
+from jobs.pipeline.reference_file import load
+from models.store import registry
+from producers.recordings.registry import Tally, known, merged, open_recordings
+from producers.streams.heartbeats import Heartbeats
 from tickproof.errors import SettingsError
-from tickproof.finding import Quality
-from tickproof.moment import iso
+from tickproof.findings.finding import Quality
+from tickproof.rules import table as rules
 from tickproof.settings import Effective
+from tickproof.ticks.rfc3339 import iso
 
 SUMMARY = "scan.json"
 """What was scanned, how, and what came out; a report reads it."""

@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 import click
 
 from commands.configuration import broker_options, read
-from jobs import preflight
-from jobs.check import Subject
-from jobs.running import POLL_S, RunningJob
-from jobs.submit import start_embedded, start_session
-from models import registry
-from models.artifact import read_manifest
+from jobs.checks import preflight
+from jobs.checks.check import Subject
+from jobs.flink.running_job import POLL_S, RunningJob
+from jobs.flink.submit import start_embedded, start_session
+from models.store import registry
+from models.store.artifact import read_manifest
 from tickproof.errors import ServiceError, SettingsError
 from tickproof.settings import Settings
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import click
 
 from commands.configuration import broker_options, read
-from jobs import topics
+from jobs.kafka import topics
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 

@@ -10,16 +10,17 @@ import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 
-from jobs.training import dataset, judge, lowered, partly_sizeless, poorer
-from models import artifact, train
-from models.artifact import Provenance
-from models.detector import Detector
-from producers.faults import FAULTS, Faults
-from producers.market import Market
-from producers.profiles import DEFAULT, PROFILES
-from producers.simulation import Simulation, simulate
-from tickproof import rules
-from tickproof.features import NAMES
+from jobs.offline.training_rows import dataset, judge, lowered, partly_sizeless, poorer
+from models.store import artifact
+from models.store.artifact import Provenance
+from models.training import train
+from models.trees.detector import Detector
+from producers.faults.table import FAULTS, Faults
+from producers.market.parameters import Market
+from producers.market.profiles import DEFAULT, PROFILES
+from producers.simulation.day import Simulation, simulate
+from tickproof.features.table import NAMES
+from tickproof.rules import table as rules
 
 LEAST_SYMBOLS = 4
 HELD_OUT_EVERY = 3

@@ -11,10 +11,10 @@ from rich.text import Text
 
 from commands import configuration
 from commands.configuration import broker_options
-from jobs.findings_client import FindingsClient, Unreadable
-from tickproof.finding import Finding, Severity, encode
-from tickproof.incident import rank
-from tickproof.moment import iso, span
+from jobs.kafka.findings_client import FindingsClient, Unreadable
+from tickproof.findings.finding import Finding, Severity, encode
+from tickproof.findings.incident import rank
+from tickproof.ticks.rfc3339 import iso, span
 
 STYLES = {Severity.CRITICAL: "bold red", Severity.WARNING: "yellow", Severity.INFO: "dim"}
 

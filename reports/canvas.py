@@ -10,7 +10,7 @@ from html import escape
 import numpy as np
 import numpy.typing as npt
 
-from tickproof.moment import iso
+from tickproof.ticks.rfc3339 import iso
 
 Floats = npt.NDArray[np.float64]
 _STEPS_NS = [

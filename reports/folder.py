@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tickproof.errors import InputError
-from tickproof.finding import VERDICTS, Finding, decode
-from tickproof.tick import SCHEMA
+from tickproof.findings.finding import VERDICTS, Finding, decode
+from tickproof.ticks.schema import SCHEMA
 
 SCORED, FINDINGS, STATISTICS, SUMMARY = "scored.parquet", "findings.jsonl", "statistics.parquet", "scan.json"
 _DRAWN = (

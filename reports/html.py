@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from reports.folder import ScanFolder
 from reports.page import page
-from tickproof.moment import iso, span
+from tickproof.ticks.rfc3339 import iso, span
 
 INCIDENTS_SHOWN = 40
 """Incidents in full on a page: more than a person reads, and a page of 2 MB at most."""
@@ -28,7 +28,7 @@ def render(folder: Path, *, limit: int = INCIDENTS_SHOWN, recall: Mapping[str, A
     limit : int
         Incidents that are shown in full, the worst first.
     recall : mapping, optional
-        `models.measures.Evaluation.to_dict()` of the scan against its labels.
+        `models.evaluation.results.Evaluation.to_dict()` of the scan against its labels.
 
     Raises
     ------

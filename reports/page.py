@@ -16,9 +16,9 @@ from reports.folder import ScanFolder
 from reports.selection import FEW_TICKS, REACHES_NS, excerpt, scopes, shown
 from reports.ticks_plot import Drawing
 from reports.wording import TickTable, facts, origin, tick_table
-from tickproof.features import FEATURES
-from tickproof.finding import BY_NAME, Finding
-from tickproof.incident import Incident, incidents, rank
+from tickproof.features.table import FEATURES
+from tickproof.findings.finding import BY_NAME, Finding
+from tickproof.findings.incident import Incident, incidents, rank
 
 FINDINGS_SHOWN = 4
 """Findings of one incident with all they have; further ones are named."""

@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 from reports import canvas
 from reports.canvas import Floats, Frame
 from reports.ticks_plot import WIDTH, Drawing
-from tickproof.incident import SEVERITIES, Incident
-from tickproof.moment import iso, span
-from tickproof.tick import UNITS_PER_ONE
+from tickproof.findings.incident import SEVERITIES, Incident
+from tickproof.ticks.rfc3339 import iso, span
+from tickproof.ticks.schema import UNITS_PER_ONE
 
 SECOND_NS = 1_000_000_000
 MOST_BARS = 180

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from reports.folder import Excerpt
-from tickproof.finding import Finding
-from tickproof.incident import Incident, worst_first
+from tickproof.findings.finding import Finding
+from tickproof.findings.incident import Incident, worst_first
 
 AT_FIRST = 4
 """So many incidents of one code are taken before other codes have had their turn."""

@@ -11,10 +11,10 @@ import pyarrow as pa
 from reports import canvas
 from reports.canvas import Floats, Frame
 from reports.selection import core
-from tickproof.finding import Quality, mask, names_of
-from tickproof.incident import Incident
-from tickproof.moment import iso
-from tickproof.tick import UNITS_PER_ONE, Kind
+from tickproof.findings.finding import Quality, mask, names_of
+from tickproof.findings.incident import Incident
+from tickproof.ticks.rfc3339 import iso
+from tickproof.ticks.schema import UNITS_PER_ONE, Kind
 
 PADS_NS = tuple(seconds * 1_000_000_000 for seconds in (1, 2, 5, 10, 30, 60, 300, 1800))
 ENOUGH_TICKS = 80

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tickproof.finding import Finding
-from tickproof.moment import iso, span
-from tickproof.tick import UNITS_PER_ONE, Condition, Flag, Kind
+from tickproof.findings.finding import Finding
+from tickproof.ticks.rfc3339 import iso, span
+from tickproof.ticks.schema import UNITS_PER_ONE, Condition, Flag, Kind
 
 _COLUMNS = ("capture time", "venue time", "sequence", "kind", "bid", "bid size", "ask", "ask size", "price", "size", "marks")
 _SCALED = {"bid_px": "bid", "bid_sz": "bid size", "ask_px": "ask", "ask_sz": "ask size", "price": "price", "size": "size"}

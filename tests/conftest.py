@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.broker import Broker
+from jobs.services.broker import Broker
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from models.baselines import bands, bnhls, brownlees_gallo
 from models.baselines.columns import Columns, Floats, Mask, instruments, is_wild
-from tickproof.tick import Ticks
+from tickproof.ticks.schema import Ticks
 
 HIGHEST = 1e30
 """Ratios end here: a float32 holds it, and a division by a scale of 0 gives it."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from models.baselines.brownlees_gallo import quotient
 from models.baselines.columns import Columns, Floats, Integers, each_series, last_valid
-from tickproof.tick import NS_PER_SECOND
+from tickproof.ticks.schema import NS_PER_SECOND
 
 WINDOW_NS = 300 * NS_PER_SECOND
 

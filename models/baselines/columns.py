@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from tickproof.tick import NS_PER_SECOND, UNITS_PER_ONE, Array, Condition, Kind, Present, Ticks
+from tickproof.ticks.schema import NS_PER_SECOND, UNITS_PER_ONE, Array, Condition, Kind, Present, Ticks
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

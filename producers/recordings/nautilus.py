@@ -15,13 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from producers.merge import BATCH_ROWS
-from producers.recordings.names import Names
-from producers.recordings.tally import Tally
-from producers.rows import gathered
+from producers.recordings.common.names import Names
+from producers.recordings.common.tally import Tally
+from producers.streams.merge import BATCH_ROWS
+from producers.streams.word_copy import gathered
 from tickproof.errors import InputError
-from tickproof.reference import Channel, Reference
-from tickproof.tick import NULLABLE, ROW, UNITS_PER_ONE, Array, Kind, Ticks
+from tickproof.reference.data import Channel, Reference
+from tickproof.ticks.schema import NULLABLE, ROW, UNITS_PER_ONE, Array, Kind, Ticks
 
 MAGIC = b"PAR1"
 _TRADE = {"price": "price", "size": "quantity"}

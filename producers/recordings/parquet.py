@@ -13,12 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from producers.merge import BATCH_ROWS
-from producers.recordings.tally import Tally
-from tickproof.columns import check_schema, from_arrow
+from producers.recordings.common.tally import Tally
+from producers.streams.merge import BATCH_ROWS
 from tickproof.errors import InputError, TickError
-from tickproof.finding import VERDICTS
-from tickproof.tick import NAMES, SCHEMA, SCHEMA_VERSION, Ticks
+from tickproof.findings.finding import VERDICTS
+from tickproof.ticks.arrow import check_schema, from_arrow
+from tickproof.ticks.schema import NAMES, SCHEMA, SCHEMA_VERSION, Ticks
 
 MAGIC = b"PAR1"
 

@@ -13,14 +13,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from producers.recordings import sheets
-from producers.recordings.compressed import head, pieces
-from producers.recordings.delimited import PRICE, TEXT, blocks, lines_of, one_array, tables
-from producers.recordings.known import channels
-from producers.recordings.names import Names
-from producers.recordings.tally import Tally
-from tickproof.reference import Reference
-from tickproof.tick import Kind, Ticks
+from producers.recordings.common import csv_blocks as sheets
+from producers.recordings.common.compressed import head, pieces
+from producers.recordings.common.delimited import PRICE, TEXT, blocks, lines_of, one_array, tables
+from producers.recordings.common.implied_reference import channels
+from producers.recordings.common.names import Names
+from producers.recordings.common.tally import Tally
+from tickproof.reference.data import Reference
+from tickproof.ticks.schema import Kind, Ticks
 
 CHANNEL, VENUE = "TRUEFX.QUOTE", "TRUEFX"
 _HEAD_BYTES = 256

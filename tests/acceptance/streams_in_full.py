@@ -5,10 +5,9 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-import holds
-
-from producers.recordings import open_recordings
-from tickproof.tick import Ticks, concat
+from producers.recordings.registry import open_recordings
+from tests.support import kill_guarantees as holds
+from tickproof.ticks.schema import Ticks, concat
 
 IBM = ("equity/usa/tick/ibm/20131007_quote.zip", "equity/usa/tick/ibm/20131007_trade.zip")
 EURUSD = ("forex/oanda/tick/eurusd/20140501_quote.zip", "forex/fxcm/tick/eurusd/20140501_quote.zip")

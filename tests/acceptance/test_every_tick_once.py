@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from time import monotonic
 
-import flow
-import holds
 import pytest
-from streams_in_full import stream
 
-from jobs.broker import Broker
+from jobs.services.broker import Broker
+from tests.acceptance.streams_in_full import stream
+from tests.support import job_run as flow
+from tests.support import kill_guarantees as holds
 
 
 @pytest.mark.parametrize("name", ["ibm", "eurusd", "market"])

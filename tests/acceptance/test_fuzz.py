@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from time import monotonic
 
-import fuzz
 import pytest
-from fuzz import BLOCK, Plan, run
 
-from jobs.scan import engine_settings
+from jobs.offline.scan import engine_settings
+from tests.support import fuzz
+from tests.support.fuzz import BLOCK, Plan, run
 
 MILLION = 1_000_000
 SHARE = 0.5

@@ -6,12 +6,12 @@ from collections import Counter
 from pathlib import Path
 from time import monotonic
 
-import flow
-import holds
 import pytest
 
-from jobs.broker import Broker
-from tickproof.tick import Ticks
+from jobs.services.broker import Broker
+from tests.support import job_run as flow
+from tests.support import kill_guarantees as holds
+from tickproof.ticks.schema import Ticks
 
 COUNT = 10_000
 

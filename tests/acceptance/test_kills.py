@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import flow
-import holds
 import pytest
 
-from jobs import topics
-from jobs.broker import Broker
-from jobs.cluster import Cluster
-from jobs.submit import start_session
+from jobs.flink.cluster import Cluster
+from jobs.flink.submit import start_session
+from jobs.kafka import topics
+from jobs.services.broker import Broker
+from tests.support import job_run as flow
+from tests.support import kill_guarantees as holds
 
 KILLS = 3
 

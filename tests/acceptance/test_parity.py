@@ -5,23 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from time import monotonic
 
-import flow
-import holds
 import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from flow import Flow
-from holds import Variant
-from streams_in_full import EURUSD, IBM, stream
 
 from commands import program
-from jobs.broker import Broker
-from tickproof.columns import from_arrow, to_arrow
-from tickproof.finding import VERDICT, Finding
-from tickproof.tick import SCHEMA, Array, Ticks, concat
+from jobs.services.broker import Broker
+from tests.acceptance.streams_in_full import EURUSD, IBM, stream
+from tests.support import job_run as flow
+from tests.support import kill_guarantees as holds
+from tests.support.job_run import Flow
+from tests.support.kill_guarantees import Variant
+from tickproof.findings.finding import VERDICT, Finding
+from tickproof.ticks.arrow import from_arrow, to_arrow
+from tickproof.ticks.schema import SCHEMA, Array, Ticks, concat
 
 VARIANTS = (
     Variant(rows=1_000),

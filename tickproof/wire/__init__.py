@@ -14,8 +14,8 @@ ones. Limits are checked on what a payload claims, before anything is allocated.
     limits.py
 """
 
+from tickproof.wire.content_type import FRAME_CONTENT_TYPE, JSON_CONTENT_TYPE, detect, undetected
 from tickproof.wire.frame import Payload, decode_frame, decode_scored, encode_frame
-from tickproof.wire.headers import FRAME_CONTENT_TYPE, JSON_CONTENT_TYPE, detect, undetected
 from tickproof.wire.json_tick import JsonBatch, decode_json, encode_json
 
 __all__ = [

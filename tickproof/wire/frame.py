@@ -20,11 +20,12 @@ from functools import lru_cache
 import numpy as np
 import pyarrow as pa
 
-from tickproof.columns import check_schema, from_batches, to_arrow
 from tickproof.errors import TickError, WireError
-from tickproof.finding import VERDICT, VERDICTS
-from tickproof.tick import SCHEMA_VERSION, Array, Kind, Present, Ticks
-from tickproof.wire.headers import (
+from tickproof.findings.finding import VERDICT, VERDICTS
+from tickproof.ticks.arrow import check_schema, from_batches, to_arrow
+from tickproof.ticks.schema import SCHEMA_VERSION, Array, Kind, Present, Ticks
+from tickproof.wire.arrow_message import CONTINUATION, walk
+from tickproof.wire.content_type import (
     CHANNEL,
     CONTENT_TYPE,
     CRC32C,
@@ -40,7 +41,6 @@ from tickproof.wire.headers import (
     excerpt,
 )
 from tickproof.wire.limits import MAX_ROWS, MAX_VALUE_BYTES
-from tickproof.wire.message import CONTINUATION, walk
 
 _LAST_KIND = int(max(Kind))
 _SEQUENCE = int(Present.SEQUENCE)

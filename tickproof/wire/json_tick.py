@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tickproof.errors import WireError
-from tickproof.tick import NAMES, NULLABLE, ROW, SCHEMA, UNITS_PER_ONE, Present, Ticks
-from tickproof.wire.headers import (
+from tickproof.ticks.schema import NAMES, NULLABLE, ROW, SCHEMA, UNITS_PER_ONE, Present, Ticks
+from tickproof.wire.content_type import (
     CHANNEL,
     CONTENT_TYPE,
     FIRST_SEQUENCE,
@@ -33,8 +33,8 @@ from tickproof.wire.headers import (
     check_header,
     check_key,
 )
-from tickproof.wire.json_fields import FORMS, Fields, read
-from tickproof.wire.json_text import Form
+from tickproof.wire.json_batch import FORMS, Fields, read
+from tickproof.wire.json_numbers import Form
 
 _ORDINARY = {CONTENT_TYPE: JSON_CONTENT_TYPE.encode()}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from tickproof.tick import Array, Ticks
+from tickproof.ticks.schema import Array, Ticks
+from tickproof.wire.content_type import FRAME_CONTENT_TYPE, crc32c
 from tickproof.wire.frame import Payload
-from tickproof.wire.headers import FRAME_CONTENT_TYPE, crc32c
 
 SCHEMA = pa.schema(
     [

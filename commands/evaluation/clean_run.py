@@ -1,0 +1,43 @@
+"""The demonstration's market without its faults, judged by the engine without Kafka and Flink: what chance finds.
+
+A process of its own, so that it uses the second core while the job runs:
+`python -m commands.evaluation.clean_run` with one JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from jobs.offline import scan_folder
+from jobs.offline.scan import engine_settings, run
+from jobs.pipeline.reference_file import load
+from producers.market.parameters import Market
+from producers.simulation.day import simulate
+from producers.streams.heartbeats import Heartbeats
+from tickproof.settings import Settings
+
+NICENESS = 5
+"""The job comes first."""
+
+
+def main(seed: int, minutes: float, settings: Settings, folder: Path) -> None:
+    """Write the scan of the market without faults to `folder`."""
+    os.nice(NICENESS)
+    chosen = engine_settings(
+        settings.model,
+        shards=settings.shards,
+        out_of_orderness_ms=settings.out_of_orderness_ms,
+        lookahead_ms=settings.lookahead_ms,
+        threshold=settings.threshold,
+        reference=load(settings.reference),
+    )
+    market = Market.varied(seed, "evaluate", minutes=minutes)
+    scan_folder.write(run(simulate(market), chosen, Heartbeats(1)), folder)
+
+
+if __name__ == "__main__":
+    said = json.loads(sys.argv[1])
+    main(said["seed"], said["minutes"], Settings.model_validate(said["settings"]), Path(said["folder"]))

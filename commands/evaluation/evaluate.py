@@ -1,0 +1,152 @@
+"""`tickproof evaluate`: how good verdicts and findings are, measured against labels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import reduce
+from operator import add
+from pathlib import Path
+
+import click
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from commands.evaluation.tables import console, show, show_beside, show_unlabelled
+from models.evaluation.evaluate import Run, conclude, observe
+from tickproof.errors import InputError, SettingsError
+from tickproof.findings.finding import VERDICTS, Finding, decode
+from tickproof.findings.label import Label, from_csv
+from tickproof.ticks.schema import SCHEMA
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+Stream = tuple[pa.Table, list[Finding], list[Label], tuple[pa.Table, Run] | None]
+"""Scored ticks, findings, labels; and the same stream without faults, where it is given."""
+
+
+@click.command()
+@click.option("--scored", required=True, multiple=True, type=FILE, metavar="F", help="Scored ticks (Parquet), as of `scan`.")
+@click.option(
+    "--findings", required=True, multiple=True, type=FILE, metavar="F", help="Findings, JSON lines; all revisions or the last."
+)
+@click.option("--labels", multiple=True, type=FILE, metavar="F", help="Labels (CSV), as `simulate` writes them.")
+@click.option("--clean-scored", multiple=True, type=FILE, metavar="F", help="Scored ticks of the same stream without faults.")
+@click.option("--clean-findings", multiple=True, type=FILE, metavar="F", help="Findings of the same stream without faults.")
+@click.option("--baselines", is_flag=True, help="Published cleaners beside; without --labels, what their flags fall on.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(
+    *,
+    scored: tuple[Path, ...],
+    findings: tuple[Path, ...],
+    labels: tuple[Path, ...],
+    clean_scored: tuple[Path, ...],
+    clean_findings: tuple[Path, ...],
+    baselines: bool,
+    as_json: bool,
+) -> None:
+    """Measure verdicts and findings against labels: recall by kind with what chance would find, false alarms per million
+    ticks, genuine events called corrupt, and what the model adds to the rules.
+
+    Several streams (days, seeds) are measured together: give each option once a stream, in the same order.
+
+    \b
+    Examples:
+      tickproof evaluate --scored out/scored.parquet --findings out/findings.jsonl --labels sim/labels.csv
+      tickproof evaluate --scored out/scored.parquet --findings out/findings.jsonl --labels sim/labels.csv \\
+        --clean-scored clean/scored.parquet --clean-findings clean/findings.jsonl --json
+      tickproof evaluate --scored out/scored.parquet --findings out/findings.jsonl --baselines
+    """
+    _check_counts(len(scored), {"--findings": findings, "--labels": labels}, baselines)
+    if len(clean_scored) != len(clean_findings):
+        raise SettingsError("--clean-scored and --clean-findings go together: give both, or neither for shifted windows")
+    if clean_scored and len(clean_scored) != len(scored):
+        raise SettingsError(
+            f"--clean-scored: found {len(clean_scored)}, expected one for each of {len(scored)} --scored, or none"
+        )
+    streams = _streams(list(zip(scored, findings, strict=True)), labels, list(zip(clean_scored, clean_findings, strict=True)))
+    if not labels:
+        _say_unlabelled(streams, as_json)
+    elif baselines:
+        _say_beside(streams, as_json)
+    else:
+        observed = [observe(Run.of(table, found), episodes, clean and clean[1]) for table, found, episodes, clean in streams]
+        result = conclude(observed)
+        if as_json:
+            click.echo(json.dumps(result.to_dict(), indent=1))
+        else:
+            show(result, console())
+
+
+def _say_beside(streams: Iterator[Stream], as_json: bool) -> None:
+    from models.evaluation.against_baselines import TICKPROOF, Beside, observe_all
+
+    beside = Beside.of([observe_all(table, Run.of(table, found), episodes, clean) for table, found, episodes, clean in streams])
+    result = beside.evaluations[TICKPROOF]
+    if as_json:
+        click.echo(json.dumps({**result.to_dict(), "baselines": beside.to_dict()}, indent=1))
+    else:
+        show(result, console())
+        show_beside(beside, console())
+
+
+def _say_unlabelled(streams: Iterator[Stream], as_json: bool) -> None:
+    from models.evaluation.against_baselines import Unlabelled
+
+    found = reduce(add, (Unlabelled.of(table, findings) for table, findings, _, _ in streams))
+    if as_json:
+        click.echo(json.dumps(found.to_dict(), indent=1))
+    else:
+        show_unlabelled(found, console())
+
+
+def _check_counts(streams: int, given: dict[str, tuple[Path, ...]], baselines: bool) -> None:
+    if not given["--labels"] and not baselines:
+        raise SettingsError("--labels: found none; give one for each --scored, or --baselines to compare cleaners without labels")
+    for option, paths in given.items():
+        if len(paths) != streams and (paths or option != "--labels"):
+            raise SettingsError(f"{option}: found {len(paths)}, expected one for each of {streams} --scored")
+
+
+def _streams(runs: Sequence[tuple[Path, Path]], labels: Sequence[Path], clean: Sequence[tuple[Path, Path]]) -> Iterator[Stream]:
+    """The streams one by one, so that only one is held at a time."""
+    for place, (scored, findings) in enumerate(runs):
+        episodes = from_csv(_text(labels[place]), str(labels[place])) if labels else []
+        table, found = _ticks(scored), _findings(findings)
+        without = None
+        if clean:
+            other = _ticks(clean[place][0])
+            without = other, Run.of(other, _findings(clean[place][1]))
+        yield table, found, episodes, without
+
+
+def _ticks(path: Path) -> pa.Table:
+    try:
+        known = set(pq.read_schema(path).names)
+        return pq.read_table(path, columns=[name for name in (*SCHEMA.names, *VERDICTS) if name in known])
+    except (pa.ArrowInvalid, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: not readable as Parquet ({reason}); expected the scored ticks of `tickproof scan`") from error
+
+
+def _findings(path: Path) -> list[Finding]:
+    found = []
+    for number, line in enumerate(_text(path).splitlines(), start=1):
+        try:
+            if line.strip():
+                found.append(decode(line.encode()))
+        except msgspec.MsgspecError as error:
+            raise InputError(
+                f"{path}, line {number}: not a finding ({error}); expected the findings of `tickproof scan`"
+            ) from error
+    return found
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text at byte {error.start}; expected what `tickproof` writes") from error
+
+
+__all__ = ["command", "show"]

@@ -1,0 +1,268 @@
+"""`tickproof simulate`: a simulated market with labelled faults, written to Parquet with its labels beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from commands.configuration import broker_options, read
+from commands.replay.replay import Moment
+from commands.simulate.publish import publish
+from producers.faults.table import Faults
+from producers.market.parameters import START_NS, Family, Market, usual
+from producers.market.profiles import DEFAULT, PROFILES
+from producers.market.reference import reference
+from producers.realism.observed_ticks import Observer
+from producers.recordings.registry import find
+from producers.simulation.day import Simulation, simulate
+from tickproof.errors import SettingsError
+from tickproof.findings import label
+from tickproof.ticks.arrow import to_arrow
+from tickproof.ticks.schema import NAMES, Kind, Ticks, concat
+
+THICK_MINUTES = 60.0
+"""Streams up to this long are full of genuine events, unless said otherwise; longer ones are like usual days."""
+ROW_GROUP = 100_000
+"""Least rows of a row group, but for the last one."""
+
+
+@click.command()
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="The same seed gives the same bytes.")
+@click.option("--minutes", type=float, default=2.0, show_default=True, help="Length of the stream.")
+@click.option("--profile", type=click.Choice(list(PROFILES)), default=DEFAULT, show_default=True, help="What kind of market.")
+@click.option("--start", "start_ns", type=Moment(), default=None, help="Beginning, in UTC.  [default: 2024-03-05T15:00:00]")
+@click.option(
+    "--events",
+    type=click.Choice(["thick", "usual"]),
+    help="Genuine events: some of most kinds in two minutes, or in a day.  [default: thick up to an hour]",
+)
+@click.option("--symbols", type=click.IntRange(min=1), default=48, show_default=True, help="How many symbols, on four venues.")
+@click.option(
+    "--aggregated-venues", type=click.IntRange(0, 4), default=0, show_default=True, help="How many of them cross by habit."
+)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder to write to; made if needed.")
+@click.option("--faults-per-kind", type=click.IntRange(min=0), default=5, show_default=True, help="Episodes of each fault.")
+@click.option(
+    "--prevalence", type=click.FloatRange(1e-6, 1e-2), help="Share of the ticks that faults concern, instead of episodes a kind."
+)
+@click.option(
+    "--audit", "is_audit", is_flag=True, help="Can a classifier tell faults by the format of their ticks? Takes minutes."
+)
+@broker_options
+@click.option("--no-faults", is_flag=True, help="The same market without faults.")
+@click.option(
+    "--family", type=click.Choice(["train", "evaluate"]), help="Draw the market's parameters from this range, by the seed."
+)
+@click.option(
+    "--compare",
+    "recordings",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="Also write comparison.html: the first regular session next to that of this recording. May be given several times.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+def command(
+    *,
+    seed: int,
+    minutes: float,
+    profile: str,
+    start_ns: int | None,
+    events: str | None,
+    symbols: int,
+    aggregated_venues: int,
+    out: Path | None,
+    faults_per_kind: int,
+    prevalence: float | None,
+    is_audit: bool,
+    brokers: str | None,
+    prefix: str | None,
+    no_faults: bool,
+    family: Family | None,
+    recordings: tuple[Path, ...],
+    as_json: bool,
+) -> None:
+    """Simulate a market: ticks.parquet, labels.csv and reference.json in a folder.
+
+    Quotes and trades of many symbols on four venues, with news, halts and odd prints that are genuine, and with labelled faults
+    of each kind. A stream may begin at any time and cross any number of sessions; nothing is said while a market is closed. What
+    is known of its channels and instruments is in reference.json. All of it follows from the seed.
+
+    \b
+    Examples:
+      tickproof simulate --out out
+      tickproof simulate --seed 7 --minutes 10 --faults-per-kind 20 --out out
+      tickproof simulate --no-faults --json --out clean
+      tickproof simulate --prevalence 1e-4 --minutes 30 --out rare
+      tickproof simulate --brokers 127.0.0.1:9092 --prefix sim. --out labels
+      tickproof simulate --profile crypto --minutes 5 --out crypto
+      tickproof simulate --start 2024-07-03T08:00 --minutes 1000 --symbols 8 --no-faults --out half-day
+      tickproof simulate --start 2024-03-05T14:30 --minutes 390 --no-faults --compare recordings/ibm --out day
+      tickproof simulate --audit --json
+    """
+    if out is None and not is_audit:
+        raise click.UsageError("--out is missing: a folder for the labels, and for the ticks if they go to no broker")
+    amount = {"per_kind": faults_per_kind} if prevalence is None else {"per_kind": 0, "prevalence": prevalence}
+    is_usual = events == "usual" or (events is None and minutes > THICK_MINUTES)
+    given: dict[str, Any] = {
+        "minutes": minutes,
+        "symbols": symbols,
+        "profile": profile,
+        "aggregated_venues": aggregated_venues,
+        "eventfulness": usual(symbols) if is_usual else 1.0,
+    }
+    if start_ns is not None or family is None:
+        given["start_ns"] = START_NS if start_ns is None else start_ns
+    if family is None:
+        market, faults = Market(seed=seed, **given), Faults(seed=seed, **amount)
+    else:
+        market = Market.varied(seed, family, **given)
+        faults = replace(Faults.varied(seed, family), **amount)
+    if is_audit:
+        _audit(market, faults, as_json=as_json)
+        return
+    assert out is not None
+    if recordings:
+        # A day takes a minute to simulate: what cannot be compared is said before.
+        find(recordings)
+    simulation = simulate(market, None if no_faults else faults)
+    observer = Observer() if recordings else None
+    begun = time.perf_counter()
+    if brokers or prefix:
+        settings = read({"brokers": brokers, "prefix": prefix}).settings
+        summary = publish(_watched(simulation, market, observer), simulation, market, settings, out)
+        click.echo(_published(summary, time.perf_counter() - begun, simulation, as_json=as_json))
+        return
+    kinds = _write(_watched(simulation, market, observer), simulation, out, market)
+    seconds = time.perf_counter() - begun
+    summary = {
+        "ticks": sum(kinds.values()),
+        "by_kind": {Kind(kind).name.lower(): count for kind, count in sorted(kinds.items()) if count},
+        "episodes": dict(sorted(Counter(found.kind for found in simulation.labels).items())),
+        "missing": simulation.missing,
+        "seconds": round(seconds, 3),
+        "ticks_per_s": round(sum(kinds.values()) / seconds),
+        "ticks_file": str(out / "ticks.parquet"),
+        "labels_file": str(out / "labels.csv"),
+        "reference_file": str(out / "reference.json"),
+    }
+    if observer is not None:
+        # Drawing is only imported where it is asked for.
+        from commands.simulate.comparison import page
+
+        text = page(market, observer.result(), recordings)
+        (out / "comparison.html").write_text(text, encoding="utf-8")
+        summary["comparison_file"] = str(out / "comparison.html")
+    click.echo(json.dumps(summary) if as_json else _text(summary, simulation))
+
+
+def _audit(market: Market, faults: Faults, *, as_json: bool) -> None:
+    """Print what the format of corrupted ticks gives away, by kind."""
+    # scikit-learn takes a second to import, and a simulation has no use for it.
+    from commands.simulate.fault_audit import audit_faults, table
+
+    found = audit_faults(market, faults, lambda line: click.echo(line, err=True))
+    click.echo(json.dumps({"kinds": {one.kind: one.as_dict() for one in found}}) if as_json else table(found))
+
+
+def _published(summary: dict[str, Any], seconds: float, simulation: Simulation, *, as_json: bool) -> str:
+    labels = summary.pop("labels")
+    summary["episodes"] = dict(sorted(Counter(found.kind for found in labels).items()))
+    summary |= {"missing": simulation.missing, "seconds": round(seconds, 3), "ticks_per_s": round(summary["ticks"] / seconds)}
+    if as_json:
+        return json.dumps(summary)
+    return (
+        f"{summary['ticks']:,} ticks in {summary['messages']:,} records to {summary['topic']} in {summary['seconds']} s: "
+        f"{summary['ticks_per_s']:,} ticks/s; {summary['broken']} broken payloads, {summary['lost']:,} ticks lost with them\n"
+        f"{len(labels)} labels: {summary.get('labels_file', 'nowhere')}"
+    )
+
+
+def _write(batches: Iterator[Ticks], simulation: Simulation, out: Path, market: Market) -> Counter[int]:
+    """Write ticks, labels and reference data; count ticks by kind. Files get their names when they are whole."""
+    kinds: Counter[int] = Counter()
+    parts = {name: out / f".{name}.part" for name in ("ticks.parquet", "labels.csv", "reference.json")}
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        # Every batch has the same columns; those of no ticks are the file's.
+        schema = to_arrow(Ticks(concat([]).rows, simulation.names)).schema
+        with pq.ParquetWriter(parts["ticks.parquet"], schema, compression="zstd", use_dictionary=list(NAMES)) as writer:
+            for group in _groups(batches):
+                kinds.update(dict(enumerate(np.bincount(group.rows["kind"], minlength=len(Kind)).tolist())))
+                writer.write_batch(to_arrow(group), row_group_size=2 * ROW_GROUP)
+        parts["labels.csv"].write_text(label.to_csv(simulation.labels), encoding="ascii")
+        known = json.dumps(reference(market, simulation.labels), indent=1)
+        parts["reference.json"].write_text(known + "\n", encoding="ascii")
+        for name, part in parts.items():
+            os.replace(part, out / name)
+    except OSError as error:
+        reason = error.strerror or error
+        raise SettingsError(f"simulate: cannot write to {out} ({reason}); choose another --out or make room") from error
+    finally:
+        for part in parts.values():
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+    return kinds
+
+
+def _groups(batches: Iterator[Ticks]) -> Iterator[Ticks]:
+    """Batches put together until they are worth a row group."""
+    waiting: list[Ticks] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(map(len, waiting)) >= ROW_GROUP:
+            yield concat(waiting)
+            waiting = []
+    if waiting:
+        yield concat(waiting)
+
+
+def _watched(simulation: Simulation, market: Market, observer: Observer | None) -> Iterator[Ticks]:
+    """The batches, which an observer may see, with a progress bar on standard error where that is a terminal."""
+    for batch in _shown(simulation, market):
+        if observer is not None:
+            observer.step(batch)
+        yield batch
+
+
+def _shown(simulation: Simulation, market: Market) -> Iterator[Ticks]:
+    if not sys.stderr.isatty():
+        yield from simulation
+        return
+    columns = TextColumn("simulating"), BarColumn(), TextColumn("{task.fields[ticks]:,} ticks"), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=market.end_ns - market.start_ns, ticks=0)
+        ticks = 0
+        for batch in simulation:
+            ticks += len(batch)
+            progress.update(task, completed=int(batch.rows["ts_recv"][-1]) - market.start_ns, ticks=ticks)
+            yield batch
+
+
+def _text(summary: dict[str, object], simulation: Simulation) -> str:
+    faults = sum(not found.is_genuine for found in simulation.labels)
+    lines = [
+        f"{summary['ticks']:,} ticks in {summary['seconds']} s: {summary['ticks_file']}",
+        f"{faults} episodes of faults, {len(simulation.labels) - faults} labels of genuine events: {summary['labels_file']}",
+    ]
+    if "comparison_file" in summary:
+        lines.append(f"next to the recording: {summary['comparison_file']}")
+    missing = [f"{name} {count}" for name, count in simulation.missing.items() if name not in simulation.unfit]
+    if missing:
+        lines.append(f"no place for: {', '.join(missing)}; a longer stream has more room")
+    if simulation.unfit:
+        lines.append(f"not in this feed, which lacks what they need: {', '.join(sorted(simulation.unfit))}")
+    return "\n".join(lines)

@@ -1,0 +1,256 @@
+"""The offline engine: ticks in, the same ticks with their verdicts, findings and statistics out. No Kafka, no Flink.
+
+`scan` is for notebooks, `run` for whoever streams. Both walk the steps that the Flink job walks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar, cast
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from jobs.offline.input_order import InputOrder
+from jobs.offline.result_tables import finding_table, statistics_table
+from jobs.pipeline.engine import Engine, EngineSettings, Output
+from models.store import registry
+from tickproof.channel.step import ChannelSettings
+from tickproof.errors import TickError
+from tickproof.features.table import NAMES
+from tickproof.findings.finding import VERDICT, VERDICTS, Finding, verdict_columns
+from tickproof.findings.second_statistics import Row
+from tickproof.reference.data import NOTHING, Reference
+from tickproof.shard.step import DEFAULT_THRESHOLD, Detector, ShardSettings
+from tickproof.ticks.arrow import from_arrow, to_arrow
+from tickproof.ticks.schema import NS_PER_MS, SCHEMA, Array, Ticks, is_scored
+
+BATCH_ROWS = 65_536
+Table = TypeVar("Table", pa.Table, pd.DataFrame)
+
+
+class EventTime(Protocol):
+    """What moves event time where nothing is said: `producers.streams.heartbeats.Heartbeats`."""
+
+    def step(self, ticks: Ticks) -> Ticks:
+        """The ticks with capture heartbeats among them."""
+
+    def seal(self, lookahead_ns: int, out_of_orderness_ns: int) -> Ticks:
+        """The last capture heartbeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What became final in one step.
+
+    Parameters
+    ----------
+    blocks : list of (Ticks, array of VERDICT)
+        Batches of the input with their verdicts, in the input's order.
+    findings : list of Finding
+        Every revision, as it would be published.
+    statistics : list of statistics.Row
+    overtaken : int
+        Ticks that came behind the watermark: judged by the message alone.
+    read : int
+        Ticks of the feed taken in by this step.
+    """
+
+    blocks: list[tuple[Ticks, Array]]
+    findings: list[Finding]
+    statistics: list[Row]
+    overtaken: int
+    read: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scan(Generic[Table]):
+    """What `scan` gives, all of it of the kind that went in.
+
+    Parameters
+    ----------
+    scored : Arrow table or DataFrame
+        The input's rows in the input's order, canonical columns and then those of `tickproof.findings.finding.VERDICTS`.
+    findings : Arrow table or DataFrame
+        The last revision of each finding, by `first_ts` and `id`; `evidence`, `contributions` and `corroboration` as JSON.
+    statistics : Arrow table or DataFrame
+        Rows of `tickproof.findings.second_statistics.Row`, by `ts` and `scope`.
+    overtaken : int
+        Ticks that came behind the watermark: judged by the message alone.
+    """
+
+    scored: Table
+    findings: Table
+    statistics: Table
+    overtaken: int = field(default=0)
+
+
+def engine_settings(
+    model: str = registry.NONE,
+    *,
+    shards: int = 4,
+    out_of_orderness_ms: int = 1000,
+    lookahead_ms: int = 250,
+    threshold: float | None = None,
+    reference: Reference = NOTHING,
+) -> EngineSettings:
+    """What results depend on.
+
+    Parameters
+    ----------
+    model : str
+        Alias or folder; `none`: rules only.
+    threshold : float, optional
+        `final_score` from which a tick is corrupt; by default the model's own, or DESIGN's 4 without one.
+
+    Raises
+    ------
+    ModelError
+        No such model, or it does not fit.
+    """
+    detector = cast("Detector | None", registry.open_model(model, NAMES))
+    if threshold is None:
+        threshold = detector.threshold if detector else DEFAULT_THRESHOLD
+    return EngineSettings(
+        shards,
+        ChannelSettings(out_of_orderness_ns=out_of_orderness_ms * NS_PER_MS),
+        ShardSettings(lookahead_ms * NS_PER_MS, threshold, detector),
+        reference,
+    )
+
+
+def run(ticks: Iterable[Ticks], settings: EngineSettings, event_time: EventTime | None = None) -> Iterator[Slice]:
+    """Score a stream in capture order. Memory is flat: batches leave as soon as all their ticks are final.
+
+    Parameters
+    ----------
+    ticks : iterable of Ticks
+        In capture order. Capture heartbeats among them are kept in the output, with a verdict of zeros, and counted nowhere.
+    settings : EngineSettings
+    event_time : EventTime, optional
+        Adds capture heartbeats and the seal, as a replay does. Without it a channel that says nothing is known to be silent
+        only when it speaks again, and what is open at the end stays open.
+
+    Raises
+    ------
+    RuntimeError
+        A tick got no verdict: a bug.
+    """
+    engine, order = Engine(settings), InputOrder()
+    for batch in ticks:
+        stamped = order.add(batch)
+        read = int(is_scored(stamped.rows).sum())
+        yield _slice(engine.feed(event_time.step(stamped) if event_time else stamped), order, read)
+    if event_time:
+        seal = event_time.seal(settings.shard.lookahead_ns, settings.channel.out_of_orderness_ns)
+        yield _slice(engine.feed(seal), order, 0)
+    yield _slice(engine.finish(), order, 0)
+    if len(order):
+        raise RuntimeError(f"{len(order)} ticks got no verdict, expected none")
+
+
+def _slice(output: Output, order: InputOrder, read: int) -> Slice:
+    for _, result in output.scored:
+        order.settle(result.final, result.verdicts)
+    for behind, verdicts in output.overtaken:
+        order.settle(behind, verdicts)
+    overtaken = sum(len(behind) for behind, _ in output.overtaken)
+    return Slice(order.take(), output.findings, output.statistics, overtaken, read)
+
+
+def scan(
+    ticks: Table, *, model: str = registry.NONE, settings: EngineSettings | None = None, event_time: EventTime | None = None
+) -> Scan[Table]:
+    """Score ticks in memory: Arrow in, Arrow out; DataFrame in, DataFrame out.
+
+    Parameters
+    ----------
+    ticks : pyarrow.Table or pandas.DataFrame
+        The canonical schema (`tickproof.ticks.schema.SCHEMA`), in capture order; nullable columns that are absent are
+        null, and verdict columns are ignored. A DataFrame's index comes back.
+    model : str
+        Alias or folder of a model; `none`: rules only.
+    settings : EngineSettings, optional
+        Instead of `engine_settings(model)`.
+    event_time : EventTime, optional
+        `producers.streams.heartbeats.Heartbeats(1)`: as the command `scan` does. See `run`.
+
+    Returns
+    -------
+    Scan
+
+    Raises
+    ------
+    TickError
+        The columns are not ticks.
+    ModelError
+        No such model, or it does not fit.
+
+    Examples
+    --------
+    >>> result = scan(frame)  # doctest: +SKIP
+    >>> frame[result.scored["final_quality"] != 2]  # doctest: +SKIP
+    """
+    whole = from_arrow(canonical(ticks) if isinstance(ticks, pa.Table) else canonical(_from_frame(ticks)))
+    batches = (whole.take(slice(start, start + BATCH_ROWS)) for start in range(0, len(whole), BATCH_ROWS))
+    verdicts: list[Array] = [np.zeros(0, VERDICT)]
+    last: dict[str, Finding] = {}
+    rows: list[Row] = []
+    overtaken = 0
+    for part in run(batches, settings or engine_settings(model), event_time):
+        verdicts += [block for _, block in part.blocks]
+        last |= {finding.id: finding for finding in part.findings}
+        rows += part.statistics
+        overtaken += part.overtaken
+    scored = pa.Table.from_batches([to_arrow(whole, verdict_columns(np.concatenate(verdicts)))])
+    ordered = sorted(last.values(), key=lambda finding: (finding.first_ts, finding.id))
+    found, seconds = finding_table(ordered), statistics_table(sorted(rows, key=lambda row: (row.ts, row.scope)))
+    if isinstance(ticks, pa.Table):
+        return Scan(scored, found, seconds, overtaken)
+    frame = scored.to_pandas(types_mapper=_WHOLE.get)
+    frame.index = ticks.index
+    return Scan(frame, found.to_pandas(types_mapper=_WHOLE.get), seconds.to_pandas(types_mapper=_WHOLE.get), overtaken)
+
+
+_WHOLE = {pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype()}
+"""Integers stay integers where there are nulls: float64 has no room for a time in ns, or for most prices."""
+
+
+def canonical(table: pa.Table) -> pa.Table:
+    """The canonical columns of a table: absent nullable ones as nulls, verdict columns left out, types cast if nothing is lost.
+
+    Raises
+    ------
+    TickError
+        A column is missing or unknown, or has values that are not of its type.
+    """
+    known = {*SCHEMA.names, *VERDICTS}
+    unknown = [name for name in table.column_names if name not in known]
+    if unknown:
+        raise TickError(f"ticks: column {', '.join(unknown)} is unknown; expected {', '.join(SCHEMA.names)}")
+    columns = []
+    for wanted in SCHEMA:
+        if wanted.name not in table.column_names:
+            if not wanted.nullable:
+                raise TickError(f"ticks: column {wanted.name} is missing, expected {wanted.type}")
+            columns.append(pa.nulls(len(table), wanted.type))
+            continue
+        column = table.column(wanted.name)
+        if pa.types.is_dictionary(column.type) and pa.types.is_string(column.type.value_type):
+            columns.append(column)
+            continue
+        try:
+            columns.append(column if column.type == wanted.type else column.cast(wanted.type))
+        except pa.ArrowInvalid as error:
+            reason = str(error).splitlines()[0]
+            raise TickError(f"ticks: column {wanted.name}: found {column.type}, expected {wanted.type} ({reason})") from error
+    return pa.table(dict(zip(SCHEMA.names, columns, strict=True)))
+
+
+def _from_frame(frame: pd.DataFrame) -> pa.Table:
+    try:
+        return pa.Table.from_pandas(frame, preserve_index=False)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise TickError(f"ticks: not a table of ticks ({' '.join(str(error).split())})") from error

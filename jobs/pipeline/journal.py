@@ -1,0 +1,204 @@
+"""A shard's state as bytes, and the journal that keeps it in Flink's keyed state.
+
+Writing the whole state at each slice would cost more than the ticks. So the state store holds a snapshot now and then, and
+between snapshots the frames that came in since: on restore they are walked again, without output. A step does not care how its
+input is cut, so this gives the state bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+
+from jobs.pipeline.tick_bytes import pack, unpack
+from tickproof.features import market as measures_market
+from tickproof.features import state as measures
+from tickproof.features.table import NAMES
+from tickproof.feeds import rate_and_mix as shifts
+from tickproof.findings.second_statistics import ACCUMULATOR
+from tickproof.instrument import flood_share as share
+from tickproof.instrument import level as rolling
+from tickproof.instrument import silence
+from tickproof.instrument import time_of_day as season
+from tickproof.reference.data import NOTHING, Reference
+from tickproof.rules import relation_marks as marking
+from tickproof.rules import relations as crosses
+from tickproof.rules import table as rules
+from tickproof.shard import walk as shard_kernel
+from tickproof.shard.state import NO_SECOND, Registry, ShardState
+from tickproof.ticks.schema import Ticks
+from tickproof.ticks.waiting import Waiting
+
+VERSION = 2
+PAGE_BYTES = 1 << 20
+SNAPSHOT_FACTOR = 4
+"""A snapshot is written once the journal holds this many times its bytes, and at least SNAPSHOT_BYTES."""
+SNAPSHOT_BYTES = 8 << 20
+
+_ARRAYS: dict[str, np.dtype[Any]] = {
+    "instruments": rolling.INSTRUMENT,
+    "seasons": season.SEASON,
+    "heads": np.dtype(np.int64),
+    "venues": rules.VENUE,
+    "clocks": silence.CLOCK,
+    "channel_of": np.dtype(np.int64),
+    "shard": shard_kernel.SHARD,
+    "accumulators": ACCUMULATOR,
+    "minutes": share.MINUTE,
+    "member_of": np.dtype(np.int64),
+    "marks": marking.MARK,
+    "members": crosses.MEMBER,
+    "measures": measures.MEASURE,
+    "symbols": measures_market.SYMBOL,
+    "groups": measures_market.GROUP,
+    "market": measures_market.MARKET,
+    "context": rules.CONTEXT,
+    "features": np.dtype(np.float64),
+    "scores": np.dtype(np.float32),
+}
+
+
+class _Snapshot(msgspec.Struct):
+    version: int
+    layout: str
+    registry: tuple[list[tuple[str, str]], list[str], list[str], list[str], list[str]]
+    arrays: dict[str, bytes]
+    tracker: bytes
+    watch: bytes
+    block: bytes
+    final: int
+    waiting: bytes
+
+
+class Pages(Protocol):
+    """Flink's MapState of int -> bytes, of the current key."""
+
+    def get(self, key: int) -> bytes | None: ...
+
+    def put(self, key: int, value: bytes) -> None: ...
+
+    def items(self) -> Iterable[tuple[int, bytes]]: ...
+
+    def clear(self) -> None: ...
+
+
+def pack_shard(state: ShardState, waiting: Ticks) -> bytes:
+    """The state and the ticks that wait, as bytes."""
+    registry, used = state.registry, _rows_used(state)
+    arrays = {name: np.ascontiguousarray(getattr(state, name)[: used.get(name)]).tobytes() for name in _ARRAYS}
+    tables = (registry.instruments, registry.symbols, registry.venues, registry.channels, registry.groups)
+    snapshot = _Snapshot(
+        VERSION,
+        _layout(),
+        tables,
+        arrays,
+        state.tracker.pack(),
+        state.watch.pack(),
+        pack(state.block),
+        state.final,
+        pack(waiting),
+    )
+    return msgspec.msgpack.encode(snapshot)
+
+
+def unpack_shard(data: bytes, model_version: str, reference: Reference = NOTHING) -> tuple[ShardState, Ticks]:
+    """What `pack_shard` gave.
+
+    Raises
+    ------
+    ValueError
+        It was written by another version of tickproof.
+    """
+    snapshot = msgspec.msgpack.decode(data, type=_Snapshot)
+    if snapshot.version != VERSION or snapshot.layout != _layout():
+        raise ValueError("the savepoint holds a shard of another version of tickproof: start the job without it, from the topic")
+    state = ShardState.new(model_version, reference)
+    for name, dtype in _ARRAYS.items():
+        setattr(state, name, np.frombuffer(snapshot.arrays[name], dtype).copy())
+    state.features = state.features.reshape(-1, len(NAMES))
+    state.counted = np.flatnonzero(state.accumulators["ticks"] > 0)
+    state.first_second = int(state.accumulators["second"][state.counted].min(initial=NO_SECOND))
+    registry = Registry()
+    instruments, symbols, venues, channels, groups = snapshot.registry
+    for venue, symbol in instruments:
+        registry.instrument(venue, symbol)
+    for kind, table, names in (
+        ("symbol", registry.symbols, symbols),
+        ("venue", registry.venues, venues),
+        ("channel", registry.channels, channels),
+        ("group", registry.groups, groups),
+    ):
+        for name in names:
+            registry.find(kind, table, name)
+    state.registry = registry
+    state.tracker.unpack(snapshot.tracker)
+    state.watch.unpack(snapshot.watch)
+    state.block, state.final = unpack(snapshot.block), snapshot.final
+    return state, unpack(snapshot.waiting)
+
+
+def _rows_used(state: ShardState) -> dict[str, int]:
+    """Rows in use of the tables that grow: they have room for up to twice as many. A table has one row at least."""
+    registry = state.registry
+    known = {
+        **dict.fromkeys(("instruments", "seasons", "measures", "accumulators", "channel_of", "minutes"), registry.instruments),
+        **dict.fromkeys(("heads", "symbols"), registry.symbols),
+        "groups": registry.groups,
+        "venues": registry.venues,
+        "clocks": registry.channels,
+    }
+    return {name: max(len(names), 1) for name, names in known.items()}
+
+
+def _layout() -> str:
+    """The layout of all records: a state of another layout must not be read."""
+    return repr([(name, dtype.descr) for name, dtype in _ARRAYS.items()]) + repr(shifts.LINE.descr) + repr(NAMES)
+
+
+class Journal:
+    """The frames of one shard since its last snapshot, over two maps of Flink's keyed state.
+
+    Parameters
+    ----------
+    frames : Pages
+        Number -> packed ticks as they came in; -1 -> how far they were released, in ns.
+    snapshot : Pages
+        The last snapshot, in pages.
+    """
+
+    def __init__(self, frames: Pages, snapshot: Pages) -> None:
+        self._frames = frames
+        self._snapshot = snapshot
+
+    def restore(self, model_version: str, reference: Reference = NOTHING) -> tuple[ShardState, Waiting, int | None, int]:
+        """(state of the snapshot, all ticks since, released up to, number of frames); a new shard where there is nothing."""
+        pages = dict(self._snapshot.items())
+        waiting = Waiting()
+        state = ShardState.new(model_version, reference)
+        if pages:
+            state, ticks = unpack_shard(b"".join(pages[k] for k in sorted(pages)), model_version, reference)
+            waiting.add(ticks)
+        frames = dict(self._frames.items())
+        released = frames.pop(-1, None)
+        for number in sorted(frames):
+            waiting.add(unpack(frames[number]))
+        return state, waiting, None if released is None else int.from_bytes(released, "little", signed=True), len(frames)
+
+    def append(self, number: int, data: bytes) -> None:
+        """Remember a frame that came in."""
+        self._frames.put(number, data)
+
+    def released(self, before_ns: int) -> None:
+        """Remember how far the ticks were walked."""
+        self._frames.put(-1, before_ns.to_bytes(8, "little", signed=True))
+
+    def snapshot(self, data: bytes, released_ns: int) -> None:
+        """Replace everything by a snapshot."""
+        self._frames.clear()
+        self._snapshot.clear()
+        for page, start in enumerate(range(0, len(data), PAGE_BYTES)):
+            self._snapshot.put(page, data[start : start + PAGE_BYTES])
+        self.released(released_ns)

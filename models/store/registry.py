@@ -1,0 +1,49 @@
+"""Where models are: an alias, a folder, or none. Cheap to import: scikit-learn comes in when a model is opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tickproof.errors import ModelError
+
+if TYPE_CHECKING:
+    from models.trees.detector import Detector
+
+SHIPPED = Path(__file__).parents[1]
+MANIFEST = "manifest.json"
+"""The file that makes a folder a model."""
+DEFAULT = "default"
+NONE = "none"
+
+
+def aliases() -> dict[str, Path]:
+    """The models that ship, by alias."""
+    return {path.parent.name: path.parent for path in sorted(SHIPPED.glob(f"*/{MANIFEST}"))}
+
+
+def find(name: str) -> Path:
+    """The folder of a model, by alias or path; an alias wins.
+
+    Raises
+    ------
+    ModelError
+        Neither.
+    """
+    known = aliases()
+    if name in known:
+        return known[name]
+    if (Path(name) / MANIFEST).is_file():
+        return Path(name)
+    raise ModelError(
+        f"model {name}: no such alias ({', '.join(known) or 'none ship'}) and no folder with a {MANIFEST}; or say `none`"
+    )
+
+
+def open_model(name: str, feature_names: tuple[str, ...]) -> Detector | None:
+    """The model of an alias or path, ready to score; nothing for `none`. Raises ModelError."""
+    if name == NONE:
+        return None
+    from models.store.artifact import load
+
+    return load(find(name), feature_names)

@@ -1,0 +1,42 @@
+"""One episode of a fault: what, where and when, carried on from block to block by the same random numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from producers.faults.editing.block import Block, Span, Target
+from producers.faults.editing.fault import Fault
+
+
+@dataclass(slots=True)
+class Episode:
+    """One episode that has a place: what, where, when, and the seed of its random numbers.
+
+    `name` is the code of a symbol's name that is free to be used, `span` what it has done so far.
+    """
+
+    fault: Fault
+    number: int
+    channels: tuple[int, ...]
+    series: tuple[int, ...]
+    start: int
+    stop: int
+    size: float
+    seed: int
+    name: int
+    span: Span | None = None
+
+    def inject(self, block: Block) -> Span | None:
+        """Edit a block; whether and what it did there."""
+        window = self.start, self.stop
+        where = block.of_series(self.series, *window) if self.series else block.of_channels(self.channels, *window)
+        block.episode, block.spare = self.number, [self.name] if self.name >= 0 else []
+        block.is_open = self.fault.is_genuine and self.fault.lasts_s is not None
+        rng = np.random.Generator(np.random.PCG64(self.seed))
+        span = self.fault.inject(block, Target(self.channels, self.series, self.start, self.stop, where), self.size, rng)
+        if span is not None:
+            before = self.span or span
+            self.span = span._replace(onset=min(before.onset, span.onset), end=max(before.end, span.end))
+        return span

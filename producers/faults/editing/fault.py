@@ -1,0 +1,91 @@
+"""One entry of the table of faults: what it is, where it strikes, how long and how strongly, and what is like it and genuine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from producers.faults.editing.block import Block, Span, Target
+from tickproof.findings.label import GENUINE_PREFIX
+
+Inject = Callable[[Block, Target, float, np.random.Generator], Span | None]
+"""(block, target, size, random) -> what was done, or None and an unchanged block."""
+Reach = Literal["one", "venue", "all"]
+Need = Literal["sequence", "sizes", "trades", "relation"]
+"""What not every feed has."""
+Aspect = Literal["presence", "price", "spread", "size", "time", "sequence", "latency"]
+"""What a tick's format shows: the audit's groups of features (`models.training.format_features`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One way to corrupt a stream, or a genuine twin of one.
+
+    Parameters
+    ----------
+    name : str
+        Its own name; two entries may share a kind.
+    kind : str
+        The taxonomy's code, which its labels carry; a twin's begins with `genuine_`.
+    scope : {"symbol", "channel"}
+    inject : Inject
+        The edit.
+    window_s : float
+        The episode lies within a window of this length; of one that lasts, the longest.
+    sizes : (float, float)
+        The size is drawn from it, evenly in logarithm; (1, 1) where the edit draws its own.
+    magnitude : str
+        What the label's magnitude means.
+    stage : {"content", "sequence"}
+        Before or after messages are numbered.
+    reach : {"one", "venue", "all"}
+        One channel, or one symbol on one venue; all channels of a venue; all channels, or one symbol on all its venues.
+    lasts_s : (float, float) or None
+        It lasts so long, over several blocks; None: within one block.
+    effect_s : float
+        How long statistics may be upset after the end.
+    about : tuple of Aspect
+        What it is about by its nature; the audit does not look there.
+    is_format : bool
+        Whether it is about format as such (grid, unit, shift, swap, flip, sentinel): no audit.
+    twin : str
+        The genuine thing that looks like it and must not be called corrupt: an entry of FAULTS, a genuine event of the market,
+        or, in words, what only reference data or a recording can show. Empty where the taxonomy names none.
+    ticks : float
+        About how many ticks it changes.
+    when_shut : bool
+        Whether it befalls the time in which the market is shut, and so only markets that are.
+    needs : tuple of Need
+        What a feed must have to suffer it; all of the sequence stage need numbers.
+    """
+
+    name: str
+    kind: str
+    scope: Literal["symbol", "channel"]
+    inject: Inject
+    window_s: float
+    sizes: tuple[float, float]
+    magnitude: str
+    stage: Literal["content", "sequence"] = "content"
+    reach: Reach = "one"
+    lasts_s: tuple[float, float] | None = None
+    effect_s: float = 3.0
+    about: tuple[Aspect, ...] = ()
+    is_format: bool = False
+    twin: str = ""
+    ticks: float = 1.0
+    when_shut: bool = False
+    needs: tuple[Need, ...] = ()
+
+    @property
+    def is_genuine(self) -> bool:
+        """Whether it is a twin and no fault."""
+        return self.kind.startswith(GENUINE_PREFIX)
+
+    @property
+    def is_open_ended(self) -> bool:
+        """Whether it goes on to the end of the stream."""
+        return self.lasts_s is not None and self.lasts_s[1] == np.inf

@@ -1,0 +1,271 @@
+"""Where faults go: windows that keep clear of each other and of genuine events, and a label for each episode.
+
+Channel windows are taken first; symbols keep clear of their channel's. An episode lies wholly within one block, unless it lasts:
+then it is carried on in each block with the same random numbers, so that it is one function of absolute time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from producers.faults.editing.block import Block, Random
+from producers.faults.editing.episode import Episode
+from producers.faults.editing.fault import Fault
+from producers.faults.kinds.burst import spare_names
+from producers.faults.occupancy import Room
+from producers.faults.placement import ATTEMPTS, Places
+from producers.faults.table import Faults
+from producers.market.capture import Capture
+from producers.market.genuine_events import Event
+from producers.market.parameters import Market
+from producers.market.universe import Universe
+from tickproof.findings.label import Label
+from tickproof.ticks.schema import NS_PER_SECOND
+
+RENAME = "genuine_rename"
+NEW_NAMES = ("unknown_symbol", "genuine_listing", RENAME)
+"""Entries that bring a name that nobody has had yet."""
+RESETS = ("sequence_reset", "genuine_sequence_reset")
+
+
+@dataclass(slots=True)
+class Injection:
+    """Puts faults into one block after another.
+
+    `labels` are those of the blocks so far, in no order; `placed` counts episodes by entry; `episodes` are the ids of labels by
+    the number of their episode, less one.
+    """
+
+    market: Market
+    universe: Universe
+    faults: Faults
+    names: tuple[str, ...] = field(init=False)
+    """The universe's, and behind them those that nobody has before a fault gives them away."""
+    labels: list[Label] = field(init=False, default_factory=list)
+    placed: Counter[str] = field(init=False, default_factory=Counter)
+    episodes: list[str] = field(init=False, default_factory=list)
+    changed: int = field(init=False, default=0)
+    """Ticks that faults have changed, taken away or added."""
+    _ticks: int = field(init=False, default=0)
+    _room: Room = field(init=False)
+    _places: Places = field(init=False)
+    _pending: list[Episode] = field(init=False, default_factory=list)
+    """Sequence faults whose window is taken."""
+    _running: list[Episode] = field(init=False, default_factory=list)
+    """Episodes that go on in the next block."""
+    _links: list[tuple[int, int]] = field(init=False, default_factory=list)
+    _spare: int = field(init=False)
+    _renamed: dict[str, tuple[int, str]] = field(init=False, default_factory=dict)
+    """Old name -> when it got its new one, and that."""
+    _queue: list[Fault] = field(init=False, default_factory=list)
+    """What comes next when a prevalence is wanted."""
+
+    _fitting: tuple[Fault, ...] = field(init=False)
+    """The wanted entries that the feed can suffer."""
+
+    def __post_init__(self) -> None:
+        self._places = Places(self.market, self.universe, self.faults)
+        character = self.market.character
+        lacks = {
+            need
+            for need, has in (
+                ("sequence", character.has_sequence),
+                ("sizes", character.has_sizes),
+                ("trades", character.trades * self.market.trade_share > 0),
+                ("relation", bool(self.universe.ties)),
+            )
+            if not has
+        }
+        self._fitting = tuple(fault for fault in self.faults.entries if lacks.isdisjoint(fault.needs))
+        self._room = Room.of(self.universe, self.faults, self.market.end_ns - self.market.start_ns)
+        self._spare = len(self.universe.names)
+        self.names = (*self.universe.names, *spare_names(self.market, self.universe, [self.market.seed, 9, self.faults.seed]))
+
+    def missing(self) -> dict[str, int]:
+        """Entries of which fewer episodes than `per_kind` could be placed, and how many fewer."""
+        wanted = self.faults.per_kind
+        entries = (fault for fault in self.faults.entries if self._places.shuts or not fault.when_shut)
+        return {fault.name: wanted - self.placed[fault.name] for fault in entries if self.placed[fault.name] < wanted}
+
+    @property
+    def unfit(self) -> frozenset[str]:
+        """Entries that need what the feed has not."""
+        return frozenset(fault.name for fault in self.faults.entries) - {fault.name for fault in self._fitting}
+
+    def edit_content(self, block: Block, number: int, events: list[Event]) -> None:
+        """Inject the faults that come before numbering, and choose windows for the others."""
+        rng = self._random(number, 0)
+        start, end = self.market.blocks[number]
+        self._ticks += len(block.rows)
+        block.marked = self.faults.marked
+        self._carry_on(block, start)
+        self._room.forget(start)
+        self._room.passed_ns = end - self.market.start_ns
+        wanted = self._wanted(number, block)
+        if wanted:
+            self._places.enter(block, number)
+        # Channels first, and what is rarest so far. Then long windows, as they are the hardest to place; ties by chance, so that
+        # no kind always comes last.
+        wanted = [wanted[place] for place in rng.permutation(len(wanted))]
+        wanted.sort(key=lambda fault: (fault.scope != "channel", self.placed[fault.name], -fault.window_s))
+        full: set[str] = set()
+        for fault in wanted:
+            # What found no place once finds none in this block; it comes again in the next one.
+            if fault.name not in full and not self._is_enough() and not self._place(fault, block, events, rng):
+                full.add(fault.name)
+        self._links = block.settle()
+
+    def edit_sequence(self, block: Block, number: int, capture: Capture) -> None:
+        """Inject the faults that come after numbering."""
+        for row, original in self._links:
+            block.rows["trade_id"][row] = block.rows["trade_id"][original]
+        rng = self._random(number, 1)
+        # Resets first and in time order: what is copied later must have its final number.
+        self._pending.sort(key=lambda episode: (episode.fault.name not in RESETS, episode.start, episode.channels))
+        for episode in self._pending:
+            for _ in range(ATTEMPTS // 10):
+                episode.seed, episode.number = int(rng.integers(1 << 62)), len(self.episodes) + 1
+                if self._try(episode, block):
+                    assert episode.span is not None
+                    if episode.fault.name in RESETS:
+                        capture.sequence[episode.channels[0]] -= int(episode.span.magnitude)
+                    self._record(episode)
+                    break
+        self._pending = []
+        if number == len(self.market.blocks) - 1:
+            for episode in self._running:
+                self._record(episode)
+            self._running = []
+
+    def under_new_names(self, labels: list[Label]) -> list[Label]:
+        """Labels of genuine events, under the name that their symbol has by then."""
+        found = []
+        for one in labels:
+            since, name = self._renamed.get(one.symbol, (0, ""))
+            found.append(replace(one, symbol=name) if name and one.onset >= since else one)
+        return found
+
+    def _carry_on(self, block: Block, start: int) -> None:
+        """Continue the episodes that have begun in earlier blocks, and end those that are over."""
+        going = []
+        for episode in self._running:
+            if episode.stop <= start - NS_PER_SECOND:
+                self._record(episode)
+            else:
+                going.append(episode)
+                self._try(episode, block)
+        self._running = going
+        # A new symbol's ticks are ticks like others: silences swallow them, and lateness delays them.
+        block.settle(free=True)
+
+    def _try(self, episode: Episode, block: Block) -> bool:
+        before = block.changed
+        span = episode.inject(block)
+        if span is not None and not episode.fault.is_genuine:
+            self.changed += block.changed - before
+        return span is not None
+
+    def _random(self, number: int, stage: int) -> Random:
+        return np.random.default_rng([self.market.seed, 9, self.faults.seed, number, stage])
+
+    def _wanted(self, number: int, block: Block) -> list[Fault]:
+        """Entries to place in this block, one an episode: the share of the stream so far, less what is there already."""
+        # A little ahead of time, so that a last block without room (market-wide news) leaves nothing undone.
+        share = min(1.0, 1.25 * (number + 1) / len(self.market.blocks))
+        wanted = []
+        for fault in self._fitting:
+            due = int(np.ceil(self.faults.per_kind * share)) + int(self.faults.per_million * self._ticks / 1e6)
+            if not self.faults.prevalence:
+                wanted += [fault] * (due - self.placed[fault.name])
+        return wanted + self._by_prevalence(number)
+
+    def _is_enough(self) -> bool:
+        """Whether as many ticks are changed as there should be, where nothing else says how many episodes there are."""
+        return self.faults.prevalence > 0 and not self.faults.per_kind and self.changed >= self.faults.prevalence * self._ticks
+
+    def _by_prevalence(self, number: int) -> list[Fault]:
+        """Entries in turn, as long as fewer ticks are changed than there should be by now."""
+        due = self.faults.prevalence * self._ticks
+        if self.changed >= due:
+            return []
+        # An episode larger than a quarter of all that there may be would leave no room for others.
+        total = due * len(self.market.blocks) / (number + 1)
+        fitting = [fault for fault in self._fitting if fault.ticks <= max(1.0, total / 4)]
+        wanted: list[Fault] = []
+        expected = float(self.changed)
+        while fitting and expected < due:
+            if not self._queue:
+                order = self._random(len(self.episodes), 2).permutation(len(fitting))
+                self._queue = [fitting[place] for place in order]
+            fault = self._queue.pop()
+            wanted.append(fault)
+            expected += 0 if fault.is_genuine else fault.ticks
+            if all(one.is_genuine for one in fitting) and len(wanted) >= len(fitting):
+                break
+        return wanted
+
+    def _place(self, fault: Fault, block: Block, events: list[Event], rng: Random) -> bool:
+        places = len(self.universe.channels) if fault.scope == "channel" else len(self._places.series(fault))
+        for place, start, stop in self._places.draw(fault, places, rng):
+            channels, series = self._places.concerned(fault, place)
+            kept = self._places.kept(fault, series)
+            if not self._room.is_free(fault, channels, kept, (start, stop)) or self._places.is_genuine(
+                events, channels, series, start, stop
+            ):
+                continue
+            name = self._spare if fault.name in NEW_NAMES and self._spare < len(self.names) else -1
+            seed, size = int(rng.integers(1 << 62)), self.faults.size(fault, rng)
+            episode = Episode(fault, len(self.episodes) + 1, channels, series, start, stop, size, seed, name)
+            if fault.stage == "sequence":
+                self._room.take(fault, channels, series, (start, stop))
+                self._pending.append(episode)
+                return True
+            if not self._try(episode, block):
+                continue
+            assert episode.span is not None
+            self._spare += name >= 0
+            if fault.name == RENAME:
+                old = self.names[int(self.universe.series["symbol_code"][series[0]])]
+                self._renamed[old] = start, self.names[name]
+            lasts = fault.lasts_s is not None
+            self._room.take(fault, channels, kept, (start, stop) if lasts else (episode.span.onset, episode.span.end))
+            if lasts and stop > self._places.bounds[1] - NS_PER_SECOND:
+                # Its number is taken now; its label comes when it is over.
+                self._name(episode)
+                self._running.append(episode)
+            else:
+                self._record(episode)
+            return True
+        return False
+
+    def _name(self, episode: Episode) -> str:
+        """The id of an episode's label; a new one if it has none yet."""
+        if episode.number > len(self.episodes):
+            self.placed[episode.fault.name] += 1
+            self.episodes.append(f"{episode.fault.name}-{self.placed[episode.fault.name]:04d}")
+        return self.episodes[episode.number - 1]
+
+    def _record(self, episode: Episode) -> None:
+        names, universe, fault, span = self.names, self.universe, episode.fault, episode.span
+        assert span is not None
+        symbol = ""
+        if fault.scope == "symbol":
+            symbol = names[span.symbol if span.symbol >= 0 else int(universe.series["symbol_code"][episode.series[0]])]
+        channel = int(episode.channels[0])
+        self.labels.append(
+            Label(
+                fault_id=self._name(episode),
+                kind=fault.kind,
+                scope=fault.scope,
+                channel=names[channel] if fault.reach == "one" else "",
+                venue=names[int(universe.channels["venue_code"][channel])] if fault.reach != "all" else "",
+                symbol=symbol,
+                onset=span.onset,
+                end=span.end,
+                effect_end=span.end + int(fault.effect_s * NS_PER_SECOND),
+                magnitude=round(span.magnitude, 9),
+            )
+        )

@@ -1,0 +1,171 @@
+"""Messages that should not be there: quotes without information in a burst, and symbols that were never listed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from producers.faults.editing.block import BOTH_SIDES, Block, Random, Span, Target
+from producers.market.parameters import Market
+from producers.market.universe import Array, Universe
+from producers.streams.word_copy import gathered
+from tickproof.ticks.schema import NS_PER_MS, NS_PER_SECOND, UNITS_PER_ONE, Condition, Kind, Present
+
+STAMPED = int(Present.TS_EVENT | Present.SEQUENCE)
+"""What a status carries, on a channel with numbers."""
+
+
+SPARE_NAMES = 256
+"""Symbols that a stream can be given besides its own."""
+
+
+def spare_names(market: Market, universe: Universe, seed: list[int]) -> list[str]:
+    """Names like those of the universe's symbols, and none of them."""
+    rng = np.random.default_rng([*seed, 3])
+    listed = set(universe.names)
+    names = market.character.listing(SPARE_NAMES + market.symbols, rng).names
+    return [name for name in names if name not in listed][:SPARE_NAMES]
+
+
+def burst(block: Block, target: Target, size: float, rng: Random) -> Span | None:
+    """A symbol's quotes come again and again within a second, on one side with the size of another moment: stuffing.
+
+    `size` is how many messages come.
+    """
+    quotes = block.quotes(target.where)
+    if len(quotes) < 2:
+        return None
+    onset = int(block.rows["ts_recv"][quotes[0]])
+    length = int(rng.uniform(0.2, 1.0) * NS_PER_SECOND)
+    return _stuff(block, target, quotes, (onset, onset + length), round(size), rng)
+
+
+def channel_burst(block: Block, target: Target, size: float, rng: Random) -> Span | None:
+    """All symbols of a channel repeat their quotes for a second or two, `size` messages in all."""
+    quotes = block.quotes(target.where)
+    quotes = quotes[block.rows["symbol"][quotes] < len(block.universe.names)]
+    if len(quotes) < 100:
+        return None
+    onset = int(block.rows["ts_recv"][quotes[0]])
+    length = int(rng.uniform(0.5, 2.0) * NS_PER_SECOND)
+    return _stuff(block, target, quotes, (onset, onset + length), round(size), rng)
+
+
+def _stuff(block: Block, target: Target, quotes: Array, window: tuple[int, int], count: int, rng: Random) -> Span | None:
+    """Insert copies of the quotes that stand, at times even in the window."""
+    rows = block.rows
+    times = np.sort(rng.integers(window[0] + 1, window[1], count))
+    if times[-1] >= target.stop:
+        return None
+    # The last quote of each moment; of a channel, one of its last few that still stands, so that symbols take turns.
+    base = np.searchsorted(rows["ts_recv"][quotes], times, side="right") - 1
+    if not target.series:
+        earlier = np.maximum(base - rng.integers(0, 20, count), 0)
+        base = np.where(_next_of_same(rows["symbol"][quotes])[earlier] > base, earlier, base)
+    copies = gathered(rows, quotes[base])
+    latency = copies["ts_recv"] - copies["ts_event"]
+    # Sizes that the symbol has shown, so that nothing in them tells copies from quotes.
+    if target.series:
+        other = rng.integers(len(quotes), size=count)
+    else:
+        follows = _next_of_same(rows["symbol"][quotes])[base]
+        other = np.where(follows < len(quotes), follows, base)
+    side = rng.random(count) < 0.5
+    for name, mine in (("bid_sz", side), ("ask_sz", ~side)):
+        copies[name] = np.where(mine, rows[name][quotes[other]], copies[name])
+    times = _with_ties(block, target, quotes, times, rng)
+    copies["ts_recv"], copies["ts_event"] = times, times - latency
+    insert_at_their_times(block, target.channels[0], copies)
+    return Span(int(times[0]), int(times[-1]), float(count))
+
+
+def _with_ties(block: Block, target: Target, quotes: Array, times: Array, rng: Random) -> Array:
+    """Ascending times, of which as large a share as of some quotes is that of the channel's message before."""
+    mine = block.of_channels(target.channels, target.start, target.stop)
+    recorded = block.rows["ts_recv"][mine]
+    is_tied = np.diff(recorded, prepend=-1) == 0
+    share = float(is_tied[np.isin(mine, quotes)].mean())
+    before = recorded[np.maximum(np.searchsorted(recorded, times, side="right") - 1, 0)]
+    tied = (rng.random(len(times)) < share) & (before >= times[0]) & (before <= times)
+    found: Array = np.sort(np.where(tied, before, times))
+    return found
+
+
+def _next_of_same(codes: Array) -> Array:
+    """For each place, the next one with the same code; beyond the end where there is none."""
+    order = np.argsort(codes, kind="stable")
+    follows = codes[order[1:]] == codes[order[:-1]]
+    found = np.full(len(codes), len(codes))
+    found[order[:-1][follows]] = order[1:][follows]
+    return found
+
+
+def insert_at_their_times(block: Block, channel: int, rows: Array) -> None:
+    """Put rows, sorted by `ts_recv`, among those of a channel where they belong."""
+    mine = block.of_channels((channel,), 0, 1 << 62)
+    # What was captured after the block's last message is in the next block.
+    rows["ts_recv"] = np.minimum(rows["ts_recv"], block.rows["ts_recv"][mine[-1]])
+    place = np.searchsorted(block.rows["ts_recv"][mine], rows["ts_recv"], side="right") - 1
+    block.insert(mine[np.maximum(place, 0)], rows)
+
+
+def out_of_session(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
+    """A symbol's last ticks of the session come again with new times, when its venue has long been shut."""
+    series, channel = target.series[0], target.channels[0]
+    last = block.plain(block.of_series((series,), 0, 1 << 62))[-int(rng.integers(5, 40)) :]
+    if len(last) < 5:
+        return None
+    copies = gathered(block.rows, last)
+    latency = copies["ts_recv"] - copies["ts_event"]
+    times = np.sort(rng.integers(target.start, target.stop, len(last)))
+    copies["ts_recv"], copies["ts_event"] = times, times - latency
+    mine = block.of_channels((channel,), 0, 1 << 62)
+    block.insert(np.full(len(copies), mine[-1]), copies)
+    return Span(int(times[0]), int(times[-1]), (int(times[0]) - int(block.rows["ts_recv"][mine[-1]])) / NS_PER_SECOND)
+
+
+def unknown_symbol(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
+    """Quotes and trades of a symbol that was never listed: another one's, some price steps away."""
+    if not block.spare:
+        return None
+    return _adopt(block, target, block.spare[0], rng, listed=False)
+
+
+def genuine_listing(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
+    """A new symbol opens on all venues with its status message, and goes on to the end of the stream."""
+    if not block.spare:
+        return None
+    return _adopt(block, target, block.spare[0], rng, listed=True)
+
+
+def _adopt(block: Block, target: Target, name: int, rng: Random, *, listed: bool) -> Span | None:
+    """Insert copies of a symbol's ticks under another name, a little later than they came."""
+    rows = block.rows
+    where = target.where
+    where = where[block.keep[where] & (rows["kind"][where] <= Kind.TRADE)]
+    where = where[((rows["present"][where] & BOTH_SIDES) == BOTH_SIDES) | (rows["kind"][where] == Kind.TRADE)]
+    if len(where) < 10 * len(target.series):
+        return None
+    tick = block.tick(target)
+    # So that it is another price and no copy: up to half as much again, and the same in all blocks of an episode.
+    first = float(block.universe.instruments["price"][block.universe.series["instrument"][target.series[0]]])
+    steps = max(3, round(rng.uniform(0.05, 0.5) * first))
+    later = int(rng.uniform(0.1, 2.0) * NS_PER_MS)
+    copies = gathered(rows, where)
+    for column in ("bid_px", "ask_px", "price"):
+        copies[column] += np.where(copies[column] != 0, steps * tick, 0)
+    copies["symbol"] = name
+    copies["ts_event"] += later
+    copies["ts_recv"] += later
+    for series in target.series:
+        line = block.universe.series[series]
+        mine = gathered(copies, np.flatnonzero(copies["venue"] == line["venue_code"]))
+        if listed and target.start <= rows["ts_recv"][where[0]] < target.start + NS_PER_SECOND and len(mine):
+            opened = gathered(mine, np.zeros(1, np.int64))
+            for column in ("bid_px", "bid_sz", "ask_px", "ask_sz", "price", "size", "trade_id"):
+                opened[column] = 0
+            opened["kind"], opened["conditions"] = Kind.STATUS, Condition.SESSION_OPENED
+            opened["present"] &= np.uint16(STAMPED)
+            mine = np.concatenate([opened, mine])
+        if len(mine):
+            insert_at_their_times(block, int(line["channel"]), mine)
+    return Span(int(copies["ts_recv"].min()), int(copies["ts_recv"].max()), steps * tick / UNITS_PER_ONE, name)

@@ -1,0 +1,197 @@
+"""Faults of a symbol's level that single ticks do not show: frozen and stale prices, silence, drift, another unit.
+
+Each returns what it did, or None when the window does not suit it; nothing is changed then. `drift`, `unit_change` and
+`lots_change` may last over several blocks: they are called once a block with the same source of random numbers, and
+depend on absolute time.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from producers.faults.editing.block import PRICES, Block, Random, Span, Target
+from producers.faults.kinds.symbol import scale
+from producers.market.universe import Array
+from tickproof.ticks.schema import NS_PER_SECOND, UNITS_PER_ONE, Kind, Present
+
+SIZES = ("bid_sz", "ask_sz", "size")
+LEAST_QUOTES = 16
+"""Of a frozen or stale stretch."""
+LEAST_LOST = 60
+"""Ticks that a silence swallows: so many usual intervals."""
+
+
+def frozen(block: Block, target: Target, _size: float, _rng: Random) -> Span | None:
+    """Quotes repeat one message, sizes and all, while the market moves on; trades print at its prices."""
+    return _freeze(block, target, sizes=True)
+
+
+def frozen_price(block: Block, target: Target, _size: float, _rng: Random) -> Span | None:
+    """Quotes repeat one price while the market and displayed sizes move on; trades print at that price."""
+    return _freeze(block, target, sizes=False)
+
+
+def _freeze(block: Block, target: Target, *, sizes: bool) -> Span | None:
+    held = _held(block, target)
+    if held is None:
+        return None
+    still, whole, away = held
+    rows = block.rows
+    bid, ask = int(rows["bid_px"][still]), int(rows["ask_px"][still])
+    hold(block, whole, bid, ask)
+    if sizes:
+        quotes = whole[rows["kind"][whole] == Kind.QUOTE]
+        for name in ("bid_sz", "ask_sz"):
+            rows[name][quotes] = np.where(rows[name][quotes] != 0, rows[name][still], rows[name][quotes])
+    span = block.done(whole, away / ((bid + ask) / 2))
+    return Span(int(rows["ts_recv"][still]), span.end, span.magnitude)
+
+
+def _held(block: Block, target: Target) -> tuple[int, Array, float] | None:
+    """The quote that is held, the rows after it, and how far the market goes away from it at most."""
+    quotes = block.quotes(target.where)
+    if len(quotes) < LEAST_QUOTES:
+        return None
+    rows = block.rows
+    still, run = int(quotes[0]), quotes[1:]
+    bid, ask = int(rows["bid_px"][still]), int(rows["ask_px"][still])
+    away = np.abs((rows["bid_px"][run] + rows["ask_px"][run]) - (bid + ask)) / 2
+    tick = block.tick(target)
+    # The last price must differ as well, or nothing tells the end.
+    if away.max() < max(2 * tick, 0.6 * (ask - bid)) or away[-1] < tick:
+        return None
+    whole = target.where[(target.where > still) & (target.where <= run[-1])]
+    if not block.is_free(whole).all() or np.any(rows["kind"][whole] > Kind.TRADE):
+        return None
+    return still, whole, float(away.max())
+
+
+def hold(block: Block, where: Array, bid: int, ask: int) -> None:
+    """Give some rows the prices of one quote: quotes those sides that they carry, plain trades the nearer one."""
+    rows = block.rows
+    sides = where[rows["kind"][where] == Kind.QUOTE]
+    for name, value in (("bid_px", bid), ("ask_px", ask)):
+        carried = (rows["present"][sides] & Present[name.upper()]) != 0
+        rows[name][sides] = np.where(carried, value, rows[name][sides])
+    trades = block.trades(where)
+    rows["price"][trades] = np.where(rows["price"][trades] > (bid + ask) / 2, ask, bid)
+
+
+def stale_book(block: Block, target: Target, _size: float, _rng: Random) -> Span | None:
+    """Updates of the book are lost upstream: quotes repeat an old price, and trades go on where the market is."""
+    return _leave_behind(block, target, mute=False)
+
+
+def stale_book_mute(block: Block, target: Target, _size: float, _rng: Random) -> Span | None:
+    """Quotes stop after one, and trades go on where the market is."""
+    return _leave_behind(block, target, mute=True)
+
+
+def _leave_behind(block: Block, target: Target, *, mute: bool) -> Span | None:
+    held = _held(block, target)
+    if held is None:
+        return None
+    still, whole, away = held
+    rows = block.rows
+    bid, ask = int(rows["bid_px"][still]), int(rows["ask_px"][still])
+    trades = block.trades(whole)
+    outside = (rows["price"][trades] > ask) | (rows["price"][trades] < bid)
+    # What makes it one: trades that the old quotes could not have given.
+    if np.count_nonzero(outside) < 3:
+        return None
+    quotes = whole[rows["kind"][whole] == Kind.QUOTE]
+    if mute:
+        block.drop(quotes)
+        block.reserve(trades)
+    else:
+        hold(block, quotes, bid, ask)
+        block.touch(quotes)
+        block.reserve(trades)
+    times = rows["ts_recv"]
+    return Span(int(times[still]), int(times[whole[-1]]), away / ((bid + ask) / 2))
+
+
+def silent(block: Block, target: Target, size: float, _rng: Random) -> Span | None:
+    """A symbol stops on one venue for `size` seconds, at least sixty times its usual interval; its channel goes on."""
+    # The first and the last row are the edges of the silence.
+    where = target.where[block.rows["ts_recv"][target.where] < target.start + size * NS_PER_SECOND]
+    lost = where[1:-1]
+    if len(lost) < LEAST_LOST or not block.is_free(where).all() or np.any(block.rows["kind"][lost] > Kind.TRADE):
+        return None
+    block.drop(lost)
+    block.reserve(where)
+    onset, end = (int(time) for time in block.rows["ts_recv"][where[[0, -1]]])
+    return Span(onset, end, (end - onset) / NS_PER_SECOND)
+
+
+def drift(block: Block, target: Target, size: float, rng: Random) -> Span | None:
+    """Prices of one venue slide away from all others, up to a fraction of the price, and are right again at once."""
+    sign = 1.0 if rng.random() < 0.5 else -1.0
+    where = priced(block, target.where)
+    if len(where) < 5 or not is_visible(block, target, where, size):
+        return None
+    passed = (block.rows["ts_recv"][where] - target.start) / (target.stop - target.start)
+    return slide(block, where, sign * size * passed, block.tick(target), size)
+
+
+def priced(block: Block, where: Array) -> Array:
+    """Untouched quotes and trades among some rows, odd ones too."""
+    rows = block.rows
+    where = where[block.is_free(where)]
+    found: Array = where[rows["kind"][where] <= Kind.TRADE]
+    return found
+
+
+def is_visible(block: Block, target: Target, where: Array, size: float) -> bool:
+    """Whether a fraction of the price is three steps and two spreads of the first quote among some rows.
+
+    True where there is no quote: a later block of an episode that has begun.
+    """
+    quotes = block.quotes(where[:64])
+    if not len(quotes):
+        return bool(block.rows["ts_recv"][where[0]] > target.start + NS_PER_SECOND)
+    bid, ask = int(block.rows["bid_px"][quotes[0]]), int(block.rows["ask_px"][quotes[0]])
+    return size * bid >= max(3 * block.tick(target), 2 * (ask - bid))
+
+
+def slide(block: Block, where: Array, fractions: Array, tick: int, magnitude: float) -> Span | None:
+    """Move each row by its fraction of its own price, in whole steps and both sides alike."""
+    rows = block.rows
+    level = np.where(rows["price"][where] != 0, rows["price"][where], rows["bid_px"][where])
+    level = np.where(level != 0, level, rows["ask_px"][where])
+    steps = np.rint(fractions * level / tick).astype(np.int64)
+    lowest = np.where(rows["bid_px"][where] != 0, rows["bid_px"][where], level)
+    moved = (steps != 0) & (level > 0) & (lowest + steps * tick >= tick)
+    where, steps = where[moved], steps[moved]
+    if not len(where):
+        return None
+    for name in PRICES:
+        values = rows[name][where]
+        rows[name][where] = np.where(values != 0, values + steps * tick, 0)
+    return block.done(where, magnitude)
+
+
+def unit_change(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
+    """All prices are in another unit for a while: a hundredth, a hundred times, or a tenth."""
+    factor = float(rng.choice([100.0, 0.01, 0.1]))
+    where = priced(block, target.where)
+    if len(where) < 2:
+        return None
+    # Below ten steps a price keeps nothing of what it was.
+    level = np.maximum(block.rows["price"][where], block.rows["bid_px"][where])
+    if factor < 1 and np.median(level) * factor < 10 * block.tick(target):
+        return None
+    scale(block, where, factor, block.tick(target))
+    return block.done(where, factor)
+
+
+def lots_change(block: Block, target: Target, _size: float, _rng: Random) -> Span | None:
+    """All sizes count lots where they should count shares; odd lots are none."""
+    lot = block.lot(target)
+    where = priced(block, target.where)
+    if len(where) < 2 or lot < 2 * UNITS_PER_ONE:
+        return None
+    for name in SIZES:
+        sizes = block.rows[name][where]
+        block.rows[name][where] = np.where(sizes > 0, np.maximum(sizes // lot, 1) * UNITS_PER_ONE, sizes)
+    return block.done(where, UNITS_PER_ONE / lot)

@@ -1,0 +1,290 @@
+"""Recorded feeds: one reader a format, one row a reader in RECORDINGS.
+
+A reader yields ticks in the file's order, a batch at a time, and writes down in a `Tally` what it read and what it could not
+decode, by reason: nothing is skipped in silence. Values are not judged here; a negative price is a tick. What a format implies of
+its channels (does `sequence` count without holes, do sides merge) it says as reference data, so that nobody has to write them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from producers.recordings import nautilus, parquet, truefx
+from producers.recordings import ticks_csv as text
+from producers.recordings.common import compressed
+from producers.recordings.common.implied_reference import merged
+from producers.recordings.common.tally import Tally
+from producers.recordings.crypto import binance_files as binance_depth
+from producers.recordings.crypto import cryptofeed, tardis
+from producers.recordings.databento import dbn
+from producers.recordings.us_equities import iex, lean, lobster, taq
+from producers.streams.event_time import EARLIEST, running
+from producers.streams.merge import merge
+from producers.streams.word_copy import gathered
+from tickproof.errors import InputError
+from tickproof.reference.data import NOTHING, Reference
+from tickproof.ticks.schema import Kind, Ticks
+
+__all__ = [
+    "BY_NAME",
+    "RECORDINGS",
+    "Contents",
+    "Format",
+    "Tally",
+    "contents",
+    "find",
+    "known",
+    "merged",
+    "open_recordings",
+    "read",
+]
+
+HEAD_BYTES = 1024
+"""How much of a file's beginning, unpacked, a format is recognised by."""
+_LATEST = int(np.iinfo(np.int64).max)
+
+
+def _unknown(path: Path) -> int | None:
+    return None
+
+
+def _nothing(path: Path) -> Reference:
+    return NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One kind of recording.
+
+    Parameters
+    ----------
+    name : str
+        What `tickproof recordings` calls it.
+    meaning : str
+        One line for people.
+    recognises : callable
+        `(path, first HEAD_BYTES bytes, unpacked) -> bool`; the path is absolute.
+    read : callable
+        `(path, tally) -> batches` of at most `producers.streams.merge.BATCH_ROWS` ticks in the file's order. Raises InputError
+        where nothing of the file can be read.
+    starts : callable
+        `path -> ns`, a lower bound of the file's `ts_recv` that is found without reading its rows; None: not known.
+    reference : callable, optional
+        `path -> Reference`, what the format implies of the channels in the file; by default nothing.
+    """
+
+    name: str
+    meaning: str
+    recognises: Callable[[Path, bytes], bool]
+    read: Callable[[Path, Tally], Iterator[Ticks]]
+    starts: Callable[[Path], int | None] = _unknown
+    reference: Callable[[Path], Reference] = _nothing
+
+
+RECORDINGS: tuple[Format, ...] = (
+    Format("lean", "QuantConnect LEAN tick zips: trades and quotes", lean.recognises, lean.read, lean.starts, lean.reference),
+    Format("nautilus", "Parquet samples of nautilus_trader", nautilus.recognises, nautilus.read, reference=nautilus.reference),
+    Format("parquet", "Parquet in the canonical schema", parquet.recognises, parquet.read, parquet.starts),
+    Format("csv", "CSV in the canonical schema", text.recognises_csv, text.read_csv),
+    Format("jsonl", "JSON ticks, one a line", text.recognises_lines, text.read_lines),
+    Format("taq", "NYSE TAQ trades or quotes, CSV of R's highfrequency", taq.recognises, taq.read, reference=taq.reference),
+    Format("iex", "IEX TOPS 1.6 in packet captures", iex.recognises, iex.read, reference=iex.reference),
+    Format(
+        "cryptofeed",
+        "sessions as cryptofeed records them",
+        cryptofeed.recognises,
+        cryptofeed.read,
+        reference=cryptofeed.reference,
+    ),
+    Format("dbn", "Databento's DBN: trades, tops of book, books by order", dbn.recognises, dbn.read, reference=dbn.reference),
+    Format("lobster", "LOBSTER messages and order books", lobster.recognises, lobster.read, lobster.starts, lobster.reference),
+    Format("truefx", "TrueFX quotes, CSV", truefx.recognises, truefx.read, reference=truefx.reference),
+    Format("tardis", "CSV of tardis.dev: trades, quotes, books", tardis.recognises, tardis.read, reference=tardis.reference),
+    Format(
+        "binance-depth", "Binance's depth CSV", binance_depth.recognises, binance_depth.read, reference=binance_depth.reference
+    ),
+)
+"""The formats that are read, in the order in which they are tried."""
+
+BY_NAME: dict[str, Format] = {format_.name: format_ for format_ in RECORDINGS}
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What is in one recording. `by_kind` counts ticks by the name of their kind; `undecoded` (by reason) and `without_ticks` (by
+    type) count messages, `notes` what was verified."""
+
+    path: str
+    format: str | None
+    ticks: int = 0
+    messages: int = 0
+    by_kind: dict[str, int] = field(default_factory=dict)
+    undecoded: dict[str, int] = field(default_factory=dict)
+    without_ticks: dict[str, int] = field(default_factory=dict)
+    notes: dict[str, int] = field(default_factory=dict)
+    out_of_order: int = 0
+    first_ns: int | None = None
+    last_ns: int | None = None
+
+
+def find(paths: Iterable[str | Path], unknown: list[Path] | None = None) -> list[tuple[Path, Format]]:
+    """The recordings among some files and folders, in the order given, each folder's by path.
+
+    Parameters
+    ----------
+    paths : iterable of str or Path
+        A folder means all recordings below it.
+    unknown : list of Path, optional
+        Gets the files in folders that are of no known format (a README, labels beside the ticks).
+
+    Raises
+    ------
+    InputError
+        A path is not there, is of no known format, or a folder holds no recording.
+    """
+    found: list[tuple[Path, Format]] = []
+    for path in map(Path, paths):
+        if not path.exists():
+            raise InputError(f"{path}: found nothing there, expected a recording or a folder of recordings")
+        if not path.is_dir():
+            format_ = _format_of(path)
+            if format_ is None:
+                raise InputError(f"{path}: not a known format, expected one of: {_known()}; LEAN zips are known by their folders")
+            found.append((path, format_))
+            continue
+        below = [(file, _format_of(file)) for file in sorted(path.rglob("*")) if file.is_file()]
+        recordings = [(file, format_) for file, format_ in below if format_ is not None]
+        if not recordings:
+            raise InputError(f"{path}: found no recording among {len(below)} files, expected one of: {_known()}")
+        found += recordings
+        if unknown is not None:
+            unknown += [file for file, format_ in below if format_ is None]
+    return found
+
+
+def _known() -> str:
+    return "; ".join(f"{format_.name} ({format_.meaning})" for format_ in RECORDINGS)
+
+
+def _format_of(path: Path) -> Format | None:
+    head = compressed.head(path, HEAD_BYTES)
+    absolute = path.absolute()
+    return next((format_ for format_ in RECORDINGS if format_.recognises(absolute, head)), None)
+
+
+def read(path: Path, format_: Format, tally: Tally | None = None) -> Iterator[Ticks]:
+    """The ticks of one file, in its order.
+
+    Counts in `tally` those whose `ts_recv` is below an earlier one's of the file, and says there when all of it has been read.
+    """
+    tally = Tally() if tally is None else tally
+    latest = EARLIEST
+    for batch in format_.read(path, tally):
+        if len(batch):
+            times = batch.rows["ts_recv"]
+            event_time = running(times, latest)
+            tally.out_of_order += int(np.count_nonzero(times < event_time))
+            latest = int(event_time[-1])
+            yield batch
+    tally.reached[path] = path.stat().st_size
+
+
+def open_recordings(
+    paths: Iterable[str | Path],
+    *,
+    symbols: Sequence[str] | None = None,
+    start_ns: int | None = None,
+    end_ns: int | None = None,
+    tally: Tally | None = None,
+) -> Iterator[Ticks]:
+    """The ticks of several files and folders, merged by capture time; memory does not grow with their size.
+
+    Parameters
+    ----------
+    paths : iterable of str or Path
+        Files and folders. Ticks of equal time come in this order, then in that of the file.
+    symbols : sequence of str, optional
+        Only these; ticks without a symbol stay.
+    start_ns, end_ns : int, optional
+        Only ticks with `start_ns <= ts_recv < end_ns`.
+    tally : Tally, optional
+        Gets the counts of all files.
+
+    Raises
+    ------
+    InputError
+        As `find`, or when a file cannot be read at all.
+    """
+    tally = Tally() if tally is None else tally
+    first = EARLIEST if start_ns is None else start_ns
+    last = _LATEST if end_ns is None else end_ns
+    wanted = None if symbols is None else frozenset(symbols)
+    recordings = [(path, format_, format_.starts(path)) for path, format_ in find(paths, tally.unknown)]
+    recordings = [recording for recording in recordings if recording[2] is None or recording[2] < last]
+    streams = [_selected(read(path, format_, tally), wanted, first, last) for path, format_, _ in recordings]
+    return merge(streams, [start for _, _, start in recordings])
+
+
+def _selected(batches: Iterator[Ticks], symbols: frozenset[str] | None, first: int, last: int) -> Iterator[Ticks]:
+    for batch in batches:
+        times = batch.rows["ts_recv"]
+        keep = (times >= first) & (times < last)
+        if symbols is not None:
+            # One slot more than there are names, so that -1 (null) maps to itself: kept.
+            keep &= np.array([*(name in symbols for name in batch.names), True])[batch.rows["symbol"]]
+        if keep.all():
+            yield batch
+        elif keep.any():
+            yield Ticks(gathered(batch.rows, np.flatnonzero(keep)), batch.names)
+
+
+def known(paths: Iterable[str | Path]) -> Reference:
+    """What the formats of some recordings imply of their channels; of two files that say something of one channel the first wins.
+
+    Raises
+    ------
+    InputError
+        As `find`, or when a file cannot be read at all.
+    """
+    whole = NOTHING
+    for path, format_ in find(paths):
+        whole = merged(whole, format_.reference(path))
+    return whole
+
+
+def contents(path: Path, format_: Format) -> Contents:
+    """Read one recording and count what is in it.
+
+    Raises
+    ------
+    InputError
+        Nothing of the file can be read.
+    """
+    tally = Tally()
+    kinds = np.zeros(256, np.int64)
+    times = []
+    for batch in read(path, format_, tally):
+        kinds += np.bincount(batch.rows["kind"], minlength=256)
+        times += [int(batch.rows["ts_recv"].min()), int(batch.rows["ts_recv"].max())]
+        times = [min(times), max(times)]
+    return Contents(
+        path=str(path),
+        format=format_.name,
+        ticks=int(kinds.sum()),
+        messages=tally.messages,
+        by_kind={_kind_name(int(kind)): int(kinds[kind]) for kind in np.flatnonzero(kinds)},
+        undecoded=dict(sorted(tally.undecoded.items())),
+        without_ticks=dict(sorted((+tally.without_ticks).items())),
+        notes=dict(sorted(tally.notes.items())),
+        out_of_order=tally.out_of_order,
+        first_ns=times[0] if times else None,
+        last_ns=times[-1] if times else None,
+    )
+
+
+def _kind_name(kind: int) -> str:
+    return Kind(kind).name.lower() if kind <= max(Kind) else f"kind_{kind}"

@@ -1,0 +1,115 @@
+"""Ticks as text in the canonical schema: CSV with a header, and JSON lines.
+
+In CSV the columns are those of the schema, in any order, with its units: times in ns, prices and sizes as whole units of 1e-9, an
+empty cell for null; `kind` is a number or a name. Columns that may be null may be left out, verdict columns are; another column
+is an error. JSON lines hold one JSON tick each, as on the wire.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from producers.recordings.common import csv_blocks as sheets
+from producers.recordings.common.compressed import head, pieces
+from producers.recordings.common.delimited import TEXT, blocks, filled, one_array
+from producers.recordings.common.tally import Tally
+from producers.streams.merge import BATCH_ROWS
+from tickproof.errors import TickError
+from tickproof.findings.finding import VERDICTS
+from tickproof.ticks.schema import NAMES, NULLABLE, SCHEMA, Kind, Ticks
+from tickproof.wire import decode_json
+
+_HEAD_BYTES = 1024
+_REQUIRED = ("ts_recv", "channel", "venue", "kind")
+_TYPES = {field.name: TEXT if field.name in (*NAMES, "kind") else field.type for field in SCHEMA}
+
+
+def _kind(word: str) -> int:
+    """The number of a kind, by number or name; −1 if it is none."""
+    if word.upper() in Kind.__members__:
+        return Kind[word.upper()]
+    return int(word) if word.isdecimal() and word.isascii() and int(word) <= max(Kind) else -1
+
+
+def _fill(block: sheets.Block) -> None:
+    for name in NAMES:
+        if name in block:
+            block.name(name, name)
+            block.require((block.rows[name] >= 0) | (name == "symbol"), f"{name}: none")
+        else:
+            block.rows[name] = -1
+    block.time("ts_recv")
+    kinds = block.by_word("kind", _kind)
+    block.require(kinds >= 0, "kind: not a number or name of one")
+    block.rows["kind"] = np.maximum(kinds, 0)
+    for name in (*NULLABLE, "conditions", "flags"):
+        if name in block:
+            values, there = filled(one_array(block.table, name))
+            if name in NULLABLE:
+                block.put(name, values, there)
+            else:
+                block.require(there, f"{name}: none")
+                block.rows[name] = values
+
+
+SHEET = sheets.Sheet(
+    {name: _TYPES[name] for name in _REQUIRED}, _fill, {name: type_ for name, type_ in _TYPES.items() if name not in _REQUIRED}
+)
+
+
+def recognises_csv(path: Path, first: bytes) -> bool:
+    """A header with the columns that no tick lacks."""
+    header = sheets.header_of(first)
+    return header is not None and SHEET.fits(header)
+
+
+def read_csv(path: Path, tally: Tally) -> Iterator[Ticks]:
+    """The ticks of a CSV file.
+
+    Raises
+    ------
+    TickError
+        A column is unknown.
+    """
+    header = sheets.header_of(head(path, _HEAD_BYTES)) or []
+    unknown = [name for name in header if name not in SCHEMA.names and name not in VERDICTS]
+    if unknown:
+        raise TickError(f"{path}: column {', '.join(unknown)} is unknown; expected {','.join(SCHEMA.names)}")
+    return sheets.read(path, SHEET, tally)
+
+
+def recognises_lines(path: Path, first: bytes) -> bool:
+    """A JSON object on the first line, with the time of a tick."""
+    line = first.lstrip().partition(b"\n")[0]
+    return line.startswith(b"{") and b'"ts_recv"' in line
+
+
+def read_lines(path: Path, tally: Tally) -> Iterator[Ticks]:
+    """The ticks of JSON lines; lines that are no ticks are counted by reason, empty ones are not there."""
+    row = 0
+    for block in blocks(pieces(path, tally)):
+        lines = [line for line in block.split(b"\n") if line.strip()]
+        for first in range(0, len(lines), BATCH_ROWS):
+            part = lines[first : first + BATCH_ROWS]
+            batch = decode_json(part)
+            tally.messages += len(part)
+            for _, error in batch.errors:
+                tally.undecoded[_reason(str(error))] += 1
+            if len(batch.ticks):
+                batch.ticks.rows["row"] = row + batch.row_of
+                yield batch.ticks
+            row += len(part)
+
+
+def _reason(text: str) -> str:
+    """An error's text without what differs from line to line."""
+    field = re.match(r"\$\.(\w+): ", text)
+    if field:
+        return f"{field[1]}: not what the field holds"
+    if text.startswith(("byte ", "truncated", "found bytes that are not UTF-8")):
+        return "line: not JSON"
+    return "line: not a JSON tick"

@@ -1,0 +1,104 @@
+"""NYSE TAQ trades and quotes as the R package highfrequency keeps them: CSV with a header, plain or packed.
+
+What the files do not say themselves, and how it is filled in:
+
+- **Clock.** `DT` is UTC: the exchange's time is five hours less in winter. It is one clock, the tape's: it is `ts_recv`, to the
+  nanosecond as it stands there, and `ts_event` is null.
+- **Channel.** `TAQ.TRADE` and `TAQ.QUOTE`: the consolidated tape has a line for each. No numbers, no trade ids.
+- **Quotes** carry both sides. A side with a price of 0 stays what the tape says, a price of 0: cleaners throw such rows out (P2),
+  and rules find them. Sizes are round lots, and stay as they are.
+- **Corrections** are by the Daily TAQ specification: a trade that was later corrected or cancelled (1, 7, 8) stands where it
+  was first reported and is a trade, flagged as suspicious by its source where it was cancelled or wrong; 10 and 11 are the
+  venue's cancel, 12 its correction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from producers.recordings.common import csv_blocks as sheets
+from producers.recordings.common.compressed import head
+from producers.recordings.common.delimited import FLOATED, SIZE, TEXT, filled, one_array
+from producers.recordings.common.implied_reference import channels
+from producers.recordings.common.tally import Tally
+from producers.recordings.us_equities.lean_codes import exchange
+from producers.recordings.us_equities.taq_codes import CORRECTIONS, conditions
+from tickproof.errors import InputError
+from tickproof.reference.data import Reference
+from tickproof.ticks.schema import Flag, Kind, Ticks
+
+TRADES, QUOTES = "TAQ.TRADE", "TAQ.QUOTE"
+_TIME = pa.timestamp("ns")
+_HEAD_BYTES = 1024
+
+
+def _trades(block: sheets.Block) -> None:
+    block.same("channel", TRADES)
+    _source(block)
+    block.units("PRICE", "price")
+    block.units("SIZE", "size")
+    block.rows["kind"] = Kind.TRADE
+    if "COND" in block:
+        block.rows["conditions"] = block.by_word("COND", conditions)
+    if "CORR" in block:
+        codes, there = filled(one_array(block.table, "CORR"))
+        block.require(~there | np.isin(codes, list(CORRECTIONS)), "CORR: not a correction indicator")
+        for code, (kind, suspicious) in CORRECTIONS.items():
+            block.rows["kind"][codes == code] = kind
+            block.rows["flags"][codes == code] = Flag.VENDOR_SUSPICIOUS if suspicious else 0
+
+
+def _quotes(block: sheets.Block) -> None:
+    block.same("channel", QUOTES)
+    _source(block)
+    block.rows["kind"] = Kind.QUOTE
+    for price, size, column, lots in (("bid_px", "bid_sz", "BID", "BIDSIZ"), ("ask_px", "ask_sz", "OFR", "OFRSIZ")):
+        block.units(column, price)
+        block.units(lots, size)
+
+
+def _source(block: sheets.Block) -> None:
+    block.time("DT")
+    block.name("symbol", "SYMBOL")
+    block.name("venue", "EX", exchange)
+
+
+TRADE_SHEET = sheets.Sheet(
+    {"DT": _TIME, "EX": TEXT, "SYMBOL": TEXT, "PRICE": FLOATED, "SIZE": SIZE}, _trades, {"COND": TEXT, "CORR": pa.uint8()}
+)
+QUOTE_SHEET = sheets.Sheet(
+    {"DT": _TIME, "EX": TEXT, "SYMBOL": TEXT, "BID": FLOATED, "BIDSIZ": SIZE, "OFR": FLOATED, "OFRSIZ": SIZE}, _quotes
+)
+
+
+def _sheet(first: bytes) -> sheets.Sheet | None:
+    header = sheets.header_of(first)
+    return None if header is None else next((sheet for sheet in (TRADE_SHEET, QUOTE_SHEET) if sheet.fits(header)), None)
+
+
+def recognises(path: Path, first: bytes) -> bool:
+    """A header with TAQ's columns."""
+    return _sheet(first) is not None
+
+
+def read(path: Path, tally: Tally) -> Iterator[Ticks]:
+    """The ticks of one file.
+
+    Raises
+    ------
+    InputError
+        The header is missing or another one.
+    """
+    sheet = _sheet(head(path, _HEAD_BYTES))
+    if sheet is None:
+        raise InputError(f"{path}, line 1: found no header of TAQ trades or quotes, expected DT,EX,SYMBOL and prices")
+    return sheets.read(path, sheet, tally)
+
+
+def reference(path: Path) -> Reference:
+    """Neither line has numbers."""
+    return channels((TRADES, QUOTES), "none")

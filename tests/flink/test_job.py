@@ -1,0 +1,122 @@
+"""The job on a real broker and in a real mini-cluster: every tick once, the engine's verdicts, and nothing stops it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jobs.kafka.reader import headers_of
+from jobs.services.broker import Broker
+from tests.support import job_run as flow
+from tests.support import kill_guarantees as holds
+from tests.support.job_run import Flow
+from tests.support.kill_guarantees import Variant
+from tickproof.ticks.schema import Ticks, concat
+from tickproof.wire import decode_frame
+
+VARIANTS = (
+    Variant(parallelism=2, rows=100, interleaving=1),
+    Variant(json=True),
+    Variant(rows=200, stopped=True),
+)
+"""Some ways to send one stream; `make acceptance` runs all."""
+IBM = (
+    ("equity/usa/tick/ibm/20131007_quote.zip", "equity/usa/tick/ibm/20131007_trade.zip"),
+    1_381_153_500_000_000_000,
+    1_381_153_680_000_000_000,
+)
+"""2013-10-07, 09:45 to 09:48 in New York."""
+EURUSD = (
+    ("forex/oanda/tick/eurusd/20140501_quote.zip", "forex/fxcm/tick/eurusd/20140501_quote.zip"),
+    1_398_952_200_000_000_000,
+    1_398_952_500_000_000_000,
+)
+"""2014-05-01, 13:50 to 13:55 UTC."""
+
+
+@pytest.fixture(scope="module")
+def stream() -> Ticks:
+    """Half a minute with faults."""
+    return holds.faulty_market(minutes=0.5, symbols=10, rate=25.0, per_kind=1)
+
+
+@pytest.fixture(scope="module")
+def wanted(stream: Ticks) -> Flow:
+    """What the engine says of it."""
+    return flow.expected(flow.framed(stream))
+
+
+def test_the_stream_has_something_to_find(wanted: Flow) -> None:
+    assert wanted.ticks > 10_000
+    assert len(wanted.codes()) > 12
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+def test_the_job_says_what_the_engine_says(
+    variant: Variant, stream: Ticks, wanted: Flow, broker: Broker, prefix: str, tmp_path: Path
+) -> None:
+    found = holds.scored_by_flink(broker.brokers, prefix, tmp_path, stream, variant)
+    assert flow.differences(found, wanted) == []
+    assert found.dead == []
+
+
+def test_the_engine_does_not_care_how_it_is_fed(stream: Ticks, wanted: Flow) -> None:
+    sent = flow.framed(stream, 1_000, span_ns=100_000_000)
+    assert flow.differences(flow.expected(sent, cut=50), wanted) == []
+
+
+def test_two_swapped_ticks_are_noticed(stream: Ticks, wanted: Flow) -> None:
+    """The comparison sees it wherever it is, even where no verdict changes."""
+    for row in np.random.default_rng(3).integers(0, len(stream) - 1_000, 5).tolist():
+        other = flow.expected(flow.framed(holds.swapped(stream, row)))
+        assert flow.differences(other, wanted)
+
+
+def test_recordings_and_every_code_are_scored_once(data: Path, broker: Broker, prefix: str, tmp_path: Path) -> None:
+    market = holds.with_late_ticks(holds.faulty_market(minutes=2.0, symbols=16, rate=25.0, per_kind=8))
+    stream = concat([holds.recorded(data, [IBM, EURUSD]), market])
+    sent = flow.framed(stream, 1_000)
+    hostile = holds.hostile_among(sent, 60)
+    done = holds.audited(broker.brokers, prefix, tmp_path, sent, hostile)
+    assert done.audit.problems() == []
+    assert (done.failures, done.audit.overtaken) == (0, 0)
+    assert done.audit.total("scored") == len(stream)
+    assert done.audit.total("dead_messages") == len(hostile)
+    assert flow.differences(done.flow, flow.expected(sent), holds.is_of_payload) == []
+    # Five of each are for the larger stream of `make acceptance`.
+    assert holds.rare_codes(done.flow, 1) == {}
+
+
+def test_hostile_payloads_and_failing_steps_are_set_aside(
+    stream: Ticks, broker: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = flow.framed(stream)
+    hostile = holds.hostile_among(sent, 600)
+    in_channel, in_shard = (int(stream.rows["sequence"][row]) for row in holds.plain_rows(stream, 2))
+    with holds.failing_steps(monkeypatch, in_channel, in_shard):
+        # Of either encoding: JSON is decoded where records are gathered, frames in the stage.
+        done = holds.audited(broker.brokers, prefix, tmp_path, sent, hostile, encoding="auto")
+    assert done.failures == 0
+    assert done.audit.problems() == []
+    failed = [message for message in done.flow.dead if headers_of(message)["__connect.errors.stage"] == b"TRANSFORMATION"]
+    rejected = [message for message in done.flow.dead if message not in failed]
+    assert holds.dead_letter_faults(rejected, done.places) == []
+
+    set_aside = {}
+    for message in failed:
+        headers = headers_of(message)
+        said = headers.pop("__connect.errors.exception.message").decode()
+        assert headers.pop("__connect.errors.exception.class.name") == b"ArithmeticError"
+        ours = {name: value for name, value in headers.items() if not name.startswith("__connect.")}
+        ticks = decode_frame(message.value(), ours, message.key())
+        assert len(ticks) == 1
+        set_aside.setdefault(int(ticks.rows["sequence"][0]), []).append(said)
+    count = {number: int((stream.rows["sequence"] == number).sum()) for number in (in_channel, in_shard)}
+    assert set_aside == {
+        in_channel: ["on purpose, in the channel's stage"] * count[in_channel],
+        in_shard: ["on purpose, in the shard's stage"] * count[in_shard],
+    }
+    with holds.blind_steps(monkeypatch, in_channel, in_shard):
+        assert flow.differences(done.flow, flow.expected(sent), holds.is_of_payload) == []

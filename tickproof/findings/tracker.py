@@ -1,0 +1,225 @@
+"""Members become findings: one finding for a run of one code in one scope, with a revision when something changes.
+
+A run ends after `CLOSE_AFTER_NS` of event time without a member. Nothing depends on how the input was cut into steps: members
+come in order, and a finding closes at a point of event time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from tickproof.findings.event import AMENDS, ANNOUNCED, CLOSES, OPENS, SUMMED, UNITS
+from tickproof.findings.finding import CODES, Contribution, Finding, Quality, Severity, feed_of, finding_id
+
+CLOSE_AFTER_NS = 5_000_000_000
+REVISE_EVERY_NS = 1_000_000_000
+
+Key = tuple[int, str, str, str]
+_APART = 64
+"""Added to the code in a key: what was announced or is tolerated is a finding apart, or it would hide what is not."""
+
+
+class Scope(NamedTuple):
+    """Where a finding holds; an empty string is null."""
+
+    channel: str
+    venue: str = ""
+    symbol: str = ""
+
+
+class Member(NamedTuple):
+    """One tick, or one moment, that belongs to a finding."""
+
+    code: int
+    mode: int
+    scope: Scope
+    position: tuple[int, int]
+    time: int
+    first_ts: int
+    values: tuple[float, float, float]
+    """Measured, threshold and reference; NaN is null."""
+    quality: int = 0
+    causal: int = 0
+    score: float = 0.0
+    detected_at: int = 0
+    """When it was known; 0: at `time`."""
+    is_flood: bool = False
+    """Whether more than a hundredth of the scope's ticks of the minute are corrupt."""
+
+
+class Why(NamedTuple):
+    """Besides evidence: what the model's score is made of, and which other sources agree or disagree, in words."""
+
+    contributions: tuple[Contribution, ...] = ()
+    corroboration: tuple[str, ...] = ()
+
+
+class _Open(msgspec.Struct):
+    finding: Finding
+    emitted_at: int
+    lasting: bool
+
+
+class Tracker:
+    """The open findings of one channel or shard.
+
+    Parameters
+    ----------
+    rules_version, model_version : str
+        Stand in every finding.
+    feeds : mapping, optional
+        Feed by channel, where it is not the channel's name up to the last dot.
+    """
+
+    __slots__ = ("_feeds", "_open", "_versions")
+
+    def __init__(self, rules_version: str = "", model_version: str = "", feeds: Mapping[str, str] | None = None) -> None:
+        self._open: dict[Key, _Open] = {}
+        self._versions = (rules_version, model_version)
+        self._feeds = feeds or {}
+
+    def copy(self) -> Tracker:
+        """A tracker that goes on from here alone."""
+        twin = Tracker(*self._versions, self._feeds)
+        twin._open = {key: _Open(item.finding, item.emitted_at, item.lasting) for key, item in self._open.items()}
+        return twin
+
+    def observe(self, member: Member, evidence: Callable[[], dict[str, object]], why: Callable[[], Why] = Why) -> list[Finding]:
+        """Take one member; `evidence` and `why` are asked for only when a finding opens. Returns the revisions to publish."""
+        key = (member.code + (_APART if member.mode == ANNOUNCED else 0), *member.scope)
+        if member.mode == AMENDS:
+            return self._amend(key, member)
+        out: list[Finding] = []
+        item = self._open.get(key)
+        if item and not item.lasting and member.time > item.finding.last_ts + CLOSE_AFTER_NS:
+            out.append(self._close(key))
+            item = None
+        if item is None:
+            if member.mode == CLOSES:
+                return out
+            finding = self._new(member, evidence(), why())
+            self._open[key] = _Open(finding, member.time, member.mode == OPENS)
+            return [*out, finding]
+        old = item.finding
+        changed: dict[str, object] = {"last_ts": max(old.last_ts, member.time), "count": old.count + 1}
+        if member.mode == CLOSES:
+            changed |= {"count": old.count, "measured": _number(member.values[0])}
+            item.lasting = False
+        if member.code in SUMMED:
+            changed |= _summed(old, member)
+        if member.score > old.score:
+            changed["score"] = member.score
+        risen = _rank(member.quality) > _rank(Quality[old.current.upper()])
+        severity = max(_severity(member), old.severity, key=_STEPS.index)
+        if risen:
+            changed |= {"current": Quality(member.quality).name.lower()}
+        if severity != old.severity:
+            changed |= {"severity": severity}
+            risen = True
+        item.finding = msgspec.structs.replace(old, **changed)
+        if member.mode == CLOSES:
+            return [*out, self._close(key)]
+        if risen or member.time >= item.emitted_at + REVISE_EVERY_NS:
+            item.finding = msgspec.structs.replace(item.finding, revision=item.finding.revision + 1)
+            item.emitted_at = member.time
+            out.append(item.finding)
+        return out
+
+    def expire(self, now: int) -> list[Finding]:
+        """Close what had no member for `CLOSE_AFTER_NS` before the event time `now`."""
+        due = [key for key, item in self._open.items() if not item.lasting and now > item.finding.last_ts + CLOSE_AFTER_NS]
+        return [self._close(key) for key in sorted(due)]
+
+    def close_all(self) -> list[Finding]:
+        """Close everything: event time went back, so that what is open says nothing about what comes."""
+        return [self._close(key) for key in sorted(self._open)]
+
+    def open_findings(self) -> list[Finding]:
+        """The last state of each open finding."""
+        return [item.finding for _, item in sorted(self._open.items())]
+
+    def pack(self) -> bytes:
+        """The open findings as bytes."""
+        return msgspec.msgpack.encode(sorted(self._open.items(), key=lambda pair: pair[0]))
+
+    def unpack(self, data: bytes) -> None:
+        """Take over what `pack` gave."""
+        self._open = dict(msgspec.msgpack.decode(data, type=list[tuple[Key, _Open]]))
+
+    def _amend(self, key: Key, member: Member) -> list[Finding]:
+        """Add to what an open finding measured; it ends, as information, when nothing is left of it."""
+        item = self._open.get(key)
+        if item is None:
+            return []
+        changed = _summed(item.finding, member)
+        if not changed["measured"]:
+            item.finding = msgspec.structs.replace(item.finding, severity=Severity.INFO, **changed)
+            return [self._close(key)]
+        item.finding = msgspec.structs.replace(item.finding, revision=item.finding.revision + 1, **changed)
+        item.emitted_at = member.time
+        return [item.finding]
+
+    def _close(self, key: Key) -> Finding:
+        finding = self._open.pop(key).finding
+        return msgspec.structs.replace(finding, state="closed", revision=finding.revision + 1)
+
+    def _new(self, member: Member, evidence: dict[str, object], why: Why) -> Finding:
+        code = CODES[member.code]
+        channel, venue, symbol = member.scope
+        measured, threshold, reference = member.values
+        return Finding(
+            id=finding_id(code.name, channel, venue, symbol, *member.position),
+            class_=code.class_,
+            code=code.name,
+            severity=_severity(member),
+            feed=self._feeds.get(channel) or feed_of(channel),
+            channel=channel,
+            venue=venue or None,
+            symbol=symbol or None,
+            first_ts=member.first_ts,
+            last_ts=member.time,
+            detected_at=member.detected_at or member.time,
+            causal=Quality(member.causal).name.lower(),
+            current=Quality(member.quality).name.lower(),
+            measured=_number(measured),
+            threshold=_number(threshold),
+            reference=_number(reference),
+            unit=UNITS[member.code],
+            score=member.score,
+            contributions=list(why.contributions),
+            corroboration=list(why.corroboration),
+            rules_version=self._versions[0],
+            model_version=self._versions[1],
+            evidence=evidence,
+        )
+
+
+_STEPS = tuple(Severity)
+
+
+def _severity(member: Member) -> Severity:
+    """The code's own, one step more in a flood; info where it was announced, or where a tick is only suspected."""
+    code = CODES[member.code]
+    suspected = code.quality == Quality.CORRUPT and member.quality != Quality.CORRUPT
+    if member.mode == ANNOUNCED or suspected or code.severity == Severity.INFO:
+        return Severity.INFO
+    return _STEPS[min(_STEPS.index(code.severity) + member.is_flood, len(_STEPS) - 1)]
+
+
+def _summed(old: Finding, member: Member) -> dict[str, Any]:
+    """What a finding measured in all, with one member more."""
+    measured, _, reference = member.values
+    return {"measured": (old.measured or 0.0) + measured, "reference": (old.reference or 0.0) + reference}
+
+
+def _rank(quality: int) -> int:
+    """Corrupt is the worst that can be said of a tick."""
+    return 3 if quality == Quality.CORRUPT else min(quality, 2)
+
+
+def _number(value: float) -> float | None:
+    # JSON has no NaN and no infinity.
+    return value if abs(value) < float("inf") else None

@@ -1,0 +1,140 @@
+"""When venues are open: calendars by their code, or sessions as the reference data give them, as arrays that a kernel searches.
+
+A calendar's code stands for its regular hours. Ticks are out of session only outside of EARLY_NS before them to LATE_NS after
+them, for many venues trade so long; sessions given in ns are taken to the ns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+
+import numba as nb
+import numpy as np
+
+from tickproof.ticks.schema import NS_PER_SECOND, Array
+
+Sessions = Mapping[str, str | tuple[tuple[int, int], ...]]
+"""Venue -> a calendar's code, or pairs (open, close) in ns."""
+
+EARLY_NS = 19_800 * NS_PER_SECOND
+LATE_NS = 14_400 * NS_PER_SECOND
+"""Five and a half hours before the open and four after the close: US equities trade from 04:00 to 20:00."""
+EDGE_NS = 300 * NS_PER_SECOND
+"""So long after the open and before the close spreads are as wide as out of hours, where a calendar tells; sessions given in ns
+are taken to the ns."""
+FIRST_YEAR, LAST_YEAR = 1990, 2100
+"""Stamps of other years are wrong, and no calendar is asked about them."""
+NEVER = 2**62
+
+
+def unknown_codes(sessions: Sessions) -> list[str]:
+    """The codes that name no calendar."""
+    codes = sorted({code for code in sessions.values() if isinstance(code, str)})
+    if not codes:
+        return []
+    import exchange_calendars
+
+    known = set(exchange_calendars.get_calendar_names())
+    return [code for code in codes if code not in known]
+
+
+def spans(hours: str | Sequence[tuple[int, int]], years: Iterable[int]) -> Array:
+    """Sessions [open, close) in ns, in order, shape (n, 2): of some years, and a few days around, where a calendar is asked."""
+    if not isinstance(hours, str):
+        return np.array(sorted(hours), np.int64).reshape(-1, 2)
+    parts = [_of_year(hours, year) for year in sorted({*years}) if FIRST_YEAR <= year <= LAST_YEAR]
+    return np.unique(np.concatenate(parts), axis=0) if parts else np.zeros((0, 2), np.int64)
+
+
+@lru_cache(maxsize=256)
+def _of_year(code: str, year: int) -> Array:
+    # Half a second to import, and most runs know of no calendar.
+    import exchange_calendars
+
+    calendar = exchange_calendars.get_calendar(code, start=f"{year - 1}-12-15", end=f"{year + 1}-01-15")
+    both: Array = np.stack([calendar.opens_nanos, calendar.closes_nanos], axis=1).astype(np.int64)
+    both.setflags(write=False)
+    return both
+
+
+def years_of(times: Array) -> list[int]:
+    """The years of some times in ns."""
+    years: Array = np.unique(times.astype("datetime64[ns]").astype("datetime64[Y]").view(np.int64))
+    return [int(year) + 1970 for year in years]
+
+
+def is_shut(sessions: Sessions, venue: str, time: int) -> bool:
+    """Is a venue known to be shut at a time in ns?"""
+    hours = sessions.get(venue)
+    if hours is None:
+        return False
+    known = spans(hours, years_of(np.array([time])))
+    return len(known) > 0 and search(known, time)[0] == 0
+
+
+def is_regular(sessions: Sessions, venue: str, time: int) -> bool:
+    """May a venue be within its hours, and not at their edges, at a time in ns? True where nothing is known."""
+    hours = sessions.get(venue)
+    if hours is None:
+        return True
+    known = spans(hours, years_of(np.array([time])))
+    if not len(known):
+        return True
+    edge = EDGE_NS if isinstance(hours, str) else 0
+    # Both edges belong to one session.
+    opened, close, _ = search(known, time - edge)
+    return bool(opened == 1 and time + edge < close)
+
+
+def tables(names: Sequence[str], sessions: Sessions, times: Array) -> tuple[Array, Array, Array, Array, Array]:
+    """What a kernel asks about the venues among some names.
+
+    Returns
+    -------
+    (calendar by name's code or −1, one more for null; edges of each calendar's rows in the next; sessions; edges; sessions with
+    the time around them)
+    """
+    calendar_of = np.full(len(names) + 1, -1, np.int64)
+    regular: list[Array] = []
+    extended: list[Array] = []
+    years = years_of(times) if sessions else []
+    for code, name in enumerate(names):
+        hours = sessions.get(name)
+        if hours is None:
+            continue
+        known = spans(hours, years)
+        if len(known):
+            calendar_of[code] = len(regular)
+            regular.append(known)
+            extended.append(_merged(known + np.array([[-EARLY_NS, LATE_NS]])) if isinstance(hours, str) else known)
+    return calendar_of, *_joined(regular), *_joined(extended)
+
+
+def _merged(known: Array) -> Array:
+    """Sessions that touch as one."""
+    first = np.r_[True, known[1:, 0] > np.maximum.accumulate(known[:, 1])[:-1]]
+    starts = np.flatnonzero(first)
+    return np.stack([known[starts, 0], np.maximum.reduceat(known[:, 1], starts)], axis=1)
+
+
+def _joined(parts: list[Array]) -> tuple[Array, Array]:
+    edges = np.cumsum([0, *map(len, parts)])
+    return edges, np.concatenate(parts) if parts else np.zeros((0, 2), np.int64)
+
+
+@nb.njit(cache=True, nogil=True)
+def search(known, time):  # type: ignore[no-untyped-def]
+    """(1 if open at `time` else 0, when it closes or has closed, when it opens next; NEVER if that is not known)."""
+    low, high = 0, len(known)
+    while low < high:
+        middle = (low + high) // 2
+        if known[middle, 0] <= time:
+            low = middle + 1
+        else:
+            high = middle
+    reopen = known[low, 0] if low < len(known) else NEVER
+    if low == 0:
+        return 0, time, reopen
+    close = known[low - 1, 1]
+    return (1, close, reopen) if time < close else (0, close, reopen)

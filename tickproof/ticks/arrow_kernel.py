@@ -1,0 +1,127 @@
+"""Rows laid out as columns, compiled: one pass over a frame's records makes everything that Arrow needs of them.
+
+All columns stand one behind the other in one piece of memory, each at a multiple of 8 bytes: those of 8 bytes, conditions, kinds,
+flags, the bits of the nullable ones, the codes of the three names, the bits of those.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba as nb
+import numpy as np
+
+from tickproof.ticks.schema import NULLABLE, ROW
+
+
+def _place(field: str) -> int:
+    """Where a field begins in a record, in bytes."""
+    assert ROW.fields is not None
+    return ROW.fields[field][1]
+
+
+WIDE = tuple((ROW.names or ())[:10])
+"""The columns of 8 bytes, in their order; a record begins with them."""
+NARROW = ("conditions", "kind", "flags")
+_WIDE, _NULLABLE, _NAMES = len(WIDE), len(NULLABLE), 3
+BITS = _WIDE + len(NARROW)
+"""The place of the first nullable column's bits among all columns, in the order above."""
+CODES = BITS + _NULLABLE
+"""That of the first column of names; behind them come their bits."""
+_COLUMNS = CODES + 2 * _NAMES
+# Words of a record that hold several fields: conditions and channel; venue and symbol; present, kind and flags.
+_LOW, _MIDDLE, _HIGH = (_place(field) // 8 for field in ("conditions", "venue", "present"))
+assert [_place(field) for field in WIDE] == [8 * place for place in range(_WIDE)]
+assert [_place(field) - 8 * _LOW for field in ("conditions", "channel", "venue", "symbol")] == [0, 4, 8, 12]
+assert [_place(field) - 8 * _HIGH for field in ("present", "kind", "flags")] == [0, 2, 3]
+assert list(NULLABLE.values()) == [1 << place for place in range(_NULLABLE)]
+
+
+@nb.njit(cache=True, nogil=True)
+def lay_out(records: Any, names: int) -> Any:
+    """The columns of some ticks.
+
+    Parameters
+    ----------
+    records : array of int64, shape (n, words of a record)
+    names : int
+        How many names there are.
+
+    Returns
+    -------
+    memory : array of uint8
+        The columns, as the module's docstring has them.
+    places : array of int64, shape (columns,)
+        Where each of them begins.
+    missing : array of int64, shape (nullable + 3,)
+        Nulls of each nullable column, then of each column of names.
+    used : array of int32, shape (3, names)
+        The codes that each column of names uses, ascending; a code is written as its place here. Behind them lies nothing of use.
+    counts : array of int64, shape (3,)
+        How many codes each uses.
+    """
+    count = len(records)
+    places = _places(count)
+    memory = np.zeros(places[_COLUMNS], np.uint8)
+    missing = np.full(_NULLABLE + _NAMES, count, np.int64)
+    is_used = np.zeros((_NAMES, names), np.int32)
+    wide = memory[: places[_WIDE]].view(np.int64)
+    conditions = memory[places[_WIDE] : places[_WIDE + 1]].view(np.uint32)
+    kinds, flags = memory[places[_WIDE + 1] :], memory[places[_WIDE + 2] :]
+    for row in range(count):
+        record = records[row]
+        for column in range(_WIDE):
+            wide[column * count + row] = record[column]
+        low, middle, high = record[_LOW], record[_MIDDLE], record[_HIGH]
+        conditions[row] = low & 0xFFFFFFFF
+        kinds[row] = (high >> 16) & 0xFF
+        flags[row] = (high >> 24) & 0xFF
+        for column in range(_NULLABLE):
+            if high >> column & 1:
+                memory[places[BITS + column] + (row >> 3)] |= 1 << (row & 7)
+                missing[column] -= 1
+        for column in range(_NAMES):
+            code = _code(low, middle, column)
+            if code >= 0:
+                is_used[column, code] = 1
+                memory[places[CODES + _NAMES + column] + (row >> 3)] |= 1 << (row & 7)
+                missing[_NULLABLE + column] -= 1
+    used = np.empty((_NAMES, names), np.int32)
+    counts = np.zeros(_NAMES, np.int64)
+    for column in range(_NAMES):
+        written_as = is_used[column]
+        for code in range(names):
+            if written_as[code]:
+                used[column, counts[column]] = code
+                written_as[code] = counts[column]
+                counts[column] += 1
+        codes = memory[places[CODES + column] : places[CODES + column + 1]].view(np.int32)
+        for row in range(count):
+            code = _code(records[row, _LOW], records[row, _MIDDLE], column)
+            if code >= 0:
+                codes[row] = written_as[code]
+    return memory, places, missing, used, counts
+
+
+@nb.njit(cache=True, nogil=True)
+def _code(low: int, middle: int, column: int) -> int:
+    """The code of channel, venue or symbol; they are signed, -1 for null."""
+    if column == 0:
+        return low >> 32
+    return (middle << 32) >> 32 if column == 1 else middle >> 32
+
+
+@nb.njit(cache=True, nogil=True)
+def _places(count: int) -> Any:
+    """Where the columns of so many ticks begin, and how long they are in all."""
+    bits = (count + 7) // 8
+    places = np.zeros(_COLUMNS + 1, np.int64)
+    for column in range(_COLUMNS):
+        if column < _WIDE:
+            size = 8 * count
+        elif column == _WIDE or CODES <= column < CODES + _NAMES:
+            size = 4 * count
+        else:
+            size = count if column < BITS else bits
+        places[column + 1] = places[column] + (size + 7) // 8 * 8
+    return places
