@@ -66,13 +66,13 @@ def run(command: list[str], build: Path) -> None:
         raise click.ClickException(f"{' '.join(command)}: exit status {done.returncode}\n{done.stderr}")
 
 
-def digests(case: Case, build: Path, model: str) -> dict[str, str]:
+def digests(case: Case, build: Path, data: Path, model: str) -> dict[str, str]:
     """Everything that comes of one case: part -> digest."""
     tickproof = str(build / ".venv" / "bin" / "tickproof")
     out: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as folder:
         here, scanned = Path(folder), Path(folder) / "scan"
-        paths = [str(DATA / path) for path in case.paths]
+        paths = [str(data.resolve() / path) for path in case.paths]
         options = list(case.options)
         if case.simulate:
             run([tickproof, "simulate", *case.simulate, "--faults-per-kind", "2", "--out", folder], build)
@@ -95,8 +95,9 @@ def digests(case: Case, build: Path, model: str) -> dict[str, str]:
 )
 @click.option("--only", multiple=True, type=click.Choice([case.name for case in CASES]), help="Only this case; may be repeated.")
 @click.option("--quick", is_flag=True, help=f"Only {', '.join(QUICK)}.")
+@click.option("--data", default=DATA, type=click.Path(path_type=Path), help="The recordings' folder.  [default: ../shared/data]")
 @click.option("--model", default="default", show_default=True, help="Model to score with.")
-def main(out: Path | None, against: Path | None, build: Path, only: tuple[str, ...], quick: bool, model: str) -> None:
+def main(out: Path | None, against: Path | None, build: Path, only: tuple[str, ...], quick: bool, data: Path, model: str) -> None:
     """Digest what a build makes of simulated streams and recordings."""
     before = json.loads(against.read_text(encoding="utf-8")) if against else {}
     chosen = set(only or (QUICK if quick else [case.name for case in CASES]))
@@ -105,7 +106,7 @@ def main(out: Path | None, against: Path | None, build: Path, only: tuple[str, .
     for case in CASES:
         if case.name not in chosen:
             continue
-        found[case.name] = digests(case, build.resolve(), model)
+        found[case.name] = digests(case, build.resolve(), data, model)
         click.echo(f"{case.name}: {len(found[case.name])} digests, findings {found[case.name]['findings']}")
         if against:
             was = before.get(case.name, {})

@@ -11,5 +11,11 @@ from functools import partial
 
 import numba as nb
 
+# numba makes its options' names at run time.
+nb.config.CACHE_LOCATOR_CLASSES = (  # type: ignore[attr-defined]
+    "tickproof.kernel_cache.KernelLocator, UserProvidedCacheLocator, InTreeCacheLocator, UserWideCacheLocator"
+)
 kernel = partial(nb.njit, cache=True, nogil=True, _nrt=False)
 """Decorator of a function that is compiled; further options of `numba.njit` go into its brackets."""
+array_kernel = partial(nb.njit, cache=True, nogil=True)
+"""Decorator of a function that is compiled and makes arrays."""

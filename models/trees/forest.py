@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from models.trees.quickscorer import Table, score, tabulate
 from tickproof.errors import ModelError
+from tickproof.kernel import array_kernel
 
 Floats = npt.NDArray[np.float64]
 
@@ -197,7 +197,7 @@ def _tree(source: npt.NDArray[np.void], n_features: int, number: int) -> npt.NDA
     return tree
 
 
-@numba.njit(nogil=True, cache=True)
+@array_kernel()
 def _paths(row, nodes, roots, shares):  # type: ignore[no-untyped-def]
     """Add each feature's part of the margin to `shares`."""
     for root in roots:

@@ -21,6 +21,8 @@ import numpy.typing as npt
 from llvmlite import ir
 from numba.extending import intrinsic
 
+from tickproof.kernel import array_kernel
+
 Floats = npt.NDArray[np.float64]
 Nodes = npt.NDArray[np.void]
 
@@ -113,7 +115,7 @@ def _lowest_bit(typing: Any, word: Any) -> Any:
     return numba.types.uint64(numba.types.uint64), build
 
 
-@numba.njit(nogil=True, cache=True)
+@array_kernel()
 def score(matrix, table, out):  # type: ignore[no-untyped-def]
     """Margins of all rows; see the module's text."""
     masks = table.masks

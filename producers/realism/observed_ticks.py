@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from producers.faults.editing.block import EXPLAINED
+from tickproof.kernel import array_kernel
 from tickproof.ticks.schema import NS_PER_SECOND, Array, Condition, Kind, Present, Ticks
 
 CHUNK_S = 1800
@@ -164,14 +164,14 @@ def observe(batches: Iterable[Ticks]) -> Observation:
     return observer.result()
 
 
-@njit(cache=True, nogil=True)
+@array_kernel()
 def _gcd(a: int, b: int) -> int:
     while b:
         a, b = b, a % b
     return a
 
 
-@njit(cache=True, nogil=True)
+@array_kernel()
 def _see(rows: Any, at: Any, state: Any, tables: Any, trades: Any) -> int:
     times, seconds, series = at
     mids, spreads, counts = tables
@@ -206,7 +206,7 @@ def _see(rows: Any, at: Any, state: Any, tables: Any, trades: Any) -> int:
     return found
 
 
-@njit(cache=True, nogil=True)
+@array_kernel()
 def _hold(mids: Any, spreads: Any) -> None:
     """Let each value hold until the next one."""
     for one in range(mids.shape[0]):

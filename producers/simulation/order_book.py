@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
+from tickproof.kernel import array_kernel
 from tickproof.ticks.schema import Condition, Kind, Present
 
 BOOK = np.dtype(
@@ -67,13 +67,13 @@ UNIT = 1_000_000_000
 """One share."""
 
 
-@njit(cache=True, nogil=True)
+@array_kernel()
 def lots(depth: float, draw: float) -> int:
     """Displayed lots: Pareto-like with the given scale, at least 1."""
     return 1 + int(0.6 * depth * ((1.0 - 0.999 * draw) ** -0.6 - 0.4))
 
 
-@njit(cache=True, nogil=True)
+@array_kernel()
 def requote(book: Any, target: float, spread: float, depth: float, draw: Any) -> None:
     """Put both sides around `target`."""
     width = max(1, int(spread * (0.7 + 0.6 * draw[3]) + 0.5))
@@ -87,7 +87,7 @@ def requote(book: Any, target: float, spread: float, depth: float, draw: Any) ->
     book.unusual = 0
 
 
-@njit(cache=True, nogil=True)
+@array_kernel()
 def refresh(book: Any, away: float, spread: float, depth: float, draw: Any) -> None:
     """A small change: one side moves a step towards the usual spread, or only displayed lots change."""
     width = book.ask - book.bid
@@ -118,7 +118,7 @@ def refresh(book: Any, away: float, spread: float, depth: float, draw: Any) -> N
         book.ask_lots = book.ask_lots + change if draw[5] < 0.5 or book.ask_lots <= change else book.ask_lots - change
 
 
-@njit(cache=True, nogil=True)
+@array_kernel()
 def write_quote(row: Any, book: Any, instrument: Any, stamped: int, missing: int) -> None:
     """The book as a quote message; `missing` 1: no bid, 2: no ask, 4: prices without sizes."""
     present = stamped
@@ -137,7 +137,7 @@ def write_quote(row: Any, book: Any, instrument: Any, stamped: int, missing: int
     row.present = present
 
 
-@njit(cache=True, nogil=True)
+@array_kernel()
 def _sign(tape: Any, lean: float, draw: Any) -> int:
     """Buy (1) or sell (−1): the symbol's current run, or towards the efficient price where that is far off.
 
@@ -153,7 +153,7 @@ def _sign(tape: Any, lean: float, draw: Any) -> int:
     return int(tape.sign)
 
 
-@njit(cache=True, nogil=True)
+@array_kernel()
 def traded_lots(draw: float) -> int:
     """Lots of a trade: two in three are of one lot, and the tail is a power law of exponent 1.5.
 
@@ -163,7 +163,7 @@ def traded_lots(draw: float) -> int:
     return int((1.0 - 0.999999 * draw) ** (-1.0 / 1.5))
 
 
-@njit(cache=True, nogil=True)
+@array_kernel()
 def _write_odd_price(row: Any, book: Any, instrument: Any, habits: Any, draw: Any) -> None:
     """A print away from the market, or halfway between the quotes, with the condition that says so."""
     middle = 0.5 * (book.bid + book.ask)
@@ -182,7 +182,7 @@ def _write_odd_price(row: Any, book: Any, instrument: Any, habits: Any, draw: An
     row.price = max(1, int(np.rint(price * instrument.tick / step))) * step
 
 
-@njit(cache=True, nogil=True)
+@array_kernel()
 def write_trade(row: Any, book: Any, tape: Any, about: Any, draw: Any) -> int:
     """Write one trade into `row` and take it from the book. 0: an odd print, 1: the book stands, 2: the book changed."""
     away, instrument, habits, stamped = about

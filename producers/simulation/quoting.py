@@ -11,13 +11,13 @@ from enum import IntEnum
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from producers.market.hours import Session
 from producers.market.parameters import Market
 from producers.market.universe import Array, Universe
 from producers.simulation.order_book import BOOK, TAPE, Habits, refresh, requote, write_quote, write_trade
 from producers.simulation.prices import BIN_NS, STEP_NS, Climate
+from tickproof.kernel import array_kernel
 from tickproof.ticks.schema import ROW, Condition, Kind, Present
 
 
@@ -112,7 +112,7 @@ class Books:
         return rows[:count]
 
 
-@njit(cache=True, nogil=True)
+@array_kernel()
 def _address(row: Any, line: Any, time: int) -> None:
     row.ts_event = time
     row.channel = line.channel
@@ -120,7 +120,7 @@ def _address(row: Any, line: Any, time: int) -> None:
     row.symbol = line.symbol_code
 
 
-@njit(cache=True, nogil=True)
+@array_kernel()
 def _amend(row: Any, old: Any, about: Any, draw: Any) -> None:
     """A cancel of an old trade, or its correction: another size, or a price one step off."""
     role, place, tick, stamped = about
@@ -135,7 +135,7 @@ def _amend(row: Any, old: Any, about: Any, draw: Any) -> None:
         row.size = old.size * (2 + int(3 * draw[2]))
 
 
-@njit(cache=True, nogil=True)
+@array_kernel()
 def _fills(rows: Any, count: int, draw: Any) -> int:
     """Spread the last print over several fills of one order, all at one time and price; some of one size as well.
 
@@ -157,7 +157,7 @@ def _fills(rows: Any, count: int, draw: Any) -> int:
     return more
 
 
-@njit(cache=True, nogil=True)
+@array_kernel()
 def _break_quote(book: Any, target: float, habits: Any, is_early: bool, draw: Any) -> int:
     """Now and then lock a quote, empty a side, or leave a stub before the open; what is missing, as `write_quote` has it."""
     if is_early and draw[9] < habits.stub:
@@ -177,7 +177,7 @@ def _break_quote(book: Any, target: float, habits: Any, is_early: bool, draw: An
     return 0 if habits.has_sizes else 4
 
 
-@njit(cache=True, nogil=True)
+@array_kernel()
 def _walk(happenings: Any, world: Any, scene: Any, state: Any, rows: Any) -> int:
     series, instruments, channel_venue, habits, stamped = world
     path, path_start, width, width_start, opening, closing = scene

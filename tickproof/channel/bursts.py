@@ -7,10 +7,10 @@ burst when both speak for it; what is only fast is none.
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
 from tickproof.channel.second_counts import TOLD
+from tickproof.kernel import array_kernel
 
 BURST = np.dtype(
     [
@@ -47,7 +47,7 @@ ACCEPTED = 40
 _FADE = 2.0 ** (-0.5 / 600.0)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _close(c):  # type: ignore[no-untyped-def]
     """A half second is over: learn from it, unless it was a burst."""
     c.accepted = c.accepted + 1 if c.flagged == 1 else 0
@@ -59,7 +59,7 @@ def _close(c):  # type: ignore[no-untyped-def]
     c.quotes = c.moved = c.flagged = c.votes = 0
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def is_burst(c, a, standing, price, symbol, now):  # type: ignore[no-untyped-def]
     """Count one quote, whose venue, symbol and prices have the hash `price` (its lower bits those of venue and symbol) and whose
     symbol has the hash `symbol`; `a`, the second's ACTIVITY, hears of it."""

@@ -10,11 +10,11 @@ the clocks differ by. Three things tell a clock from a queue:
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
 from tickproof.findings.emit import bit, mark, note, since
 from tickproof.findings.event import CLOSES, OPENS
+from tickproof.kernel import array_kernel
 from tickproof.ticks.schema import Present
 
 CLOCKS = np.dtype(
@@ -84,7 +84,7 @@ _TIME, _OFFSET, _DRIFT = bit("time_implausible"), bit("clock_offset"), bit("cloc
 _TS_EVENT = int(Present.TS_EVENT)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _trend(floors, filled, width):  # type: ignore[no-untyped-def]
     """(slope in ns a second, scatter about it, seconds, steps that go its way) of the last lowest lags, by Theil and Sen."""
     first = filled - width
@@ -109,7 +109,7 @@ def _trend(floors, filled, width):  # type: ignore[no-untyped-def]
     return slope, scatter, float(last.second - start.second), steps
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _drift(c, floors, width):  # type: ignore[no-untyped-def]
     """The slope of a drift that shows over the last `width` seconds with messages, 0 if none does."""
     if c.filled < width + 2:
@@ -127,7 +127,7 @@ def _drift(c, floors, width):  # type: ignore[no-untyped-def]
     return slope if slope > 0.0 or below else 0.0
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _close_second(c, floors, at):  # type: ignore[no-untyped-def]
     """The lowest lag of a second is known: move the envelope, and see whether the clock drifts, or does no longer."""
     i, now, events, n = at
@@ -166,14 +166,14 @@ def _close_second(c, floors, at):  # type: ignore[no-untyped-def]
     return n
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _end_drift(c, at):  # type: ignore[no-untyped-def]
     i, now, events, n = at
     c.drifts, c.filled, c.deep = 0, 0, 0.0
     return note(events, n, (i, now, now, c.centre, c.noise), _DRIFT, CLOSES, c.slope)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _is_home(c, lag, room):  # type: ignore[no-untyped-def]
     """Is a lag, offset and all, where it was before the clock went wrong?"""
     if c.drifts == 1:
@@ -185,7 +185,7 @@ def _is_home(c, lag, room):  # type: ignore[no-untyped-def]
     return abs(lag - c.home) <= near if c.home < FAR else (lag >= -FUTURE_NS and lag <= QUARTER_ROOM_NS)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _come_home(c, lag, at):  # type: ignore[no-untyped-def]
     """One message more that is back home; enough of them end the offset or the drift."""
     i, now, events, n = at
@@ -202,7 +202,7 @@ def _come_home(c, lag, at):  # type: ignore[no-untyped-def]
     return n
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _accept(c, at):  # type: ignore[no-untyped-def]
     """The clock is off by what the last messages agree on."""
     i, now, events, n = at
@@ -229,7 +229,7 @@ def _accept(c, at):  # type: ignore[no-untyped-def]
     return note(events, n, (i, now, c.off_since, FUTURE_NS, reference), _OFFSET, OPENS, c.offset)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _note_off(row, c, net, symbol, room, now):  # type: ignore[no-untyped-def]
     """One message more whose lag is off. Do the last ones agree on an offset of the clock?"""
     if c.off_count > 0:
@@ -252,7 +252,7 @@ def _note_off(row, c, net, symbol, room, now):  # type: ignore[no-untyped-def]
     return c.off_count >= OFF_RUN or (c.off_count >= OFF_RUN_SLOW and now - c.off_since >= OFF_SLOW_NS)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _learn(row, c, net):  # type: ignore[no-untyped-def]
     """A lag as it should be."""
     c.warm += 1
@@ -264,7 +264,7 @@ def _learn(row, c, net):  # type: ignore[no-untyped-def]
     c.event_last = row.ts_event
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def check_plainly(row, c, usual_ns, now):  # type: ignore[no-untyped-def]
     """`check_clock` where nothing is off and no second ends, which is nearly always: (is it so, latency in ns)."""
     settled = c.has_offset == 0 and c.drifts == 0 and c.off_count == 0 and c.back_count == 0 and c.warm >= WARM
@@ -278,7 +278,7 @@ def check_plainly(row, c, usual_ns, now):  # type: ignore[no-untyped-def]
     return True, lag
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def check_clock(row, i, c, floors, usual_ns, symbol, at):  # type: ignore[no-untyped-def]
     """Judge the venue's time of one message that is no copy.
 

@@ -7,10 +7,10 @@ it, SETTLED at most: event time then goes back, once.
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
 from tickproof.findings.emit import since
+from tickproof.kernel import array_kernel
 from tickproof.ticks.schema import Flag, Kind, Present
 
 ARRIVAL = np.dtype(
@@ -45,13 +45,13 @@ _CAPTURE, _BAD = int(Flag.CAPTURE_HEARTBEAT), int(Flag.BAD_TS_RECV)
 FOLLOWS, JUMPS, HEALS = 0, 1, 2
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def bounded(time):  # type: ignore[no-untyped-def]
     """A time that event time may have."""
     return min(max(time, EARLIEST_NS), LATEST_NS)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _begin(row, a):  # type: ignore[no-untyped-def]
     level = bounded(row.ts_recv)
     wrong = (row.flags & _BAD) != 0 or since(row.ts_event, row.ts_recv) > UNBELIEVED_NS
@@ -63,7 +63,7 @@ def _begin(row, a):  # type: ignore[no-untyped-def]
     a.ordinal = -1
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _is_back(row, a, current):  # type: ignore[no-untyped-def]
     """Is this message, far behind event time, the one that shows event time to be wrong?"""
     t = bounded(row.ts_recv)
@@ -77,7 +77,7 @@ def _is_back(row, a, current):  # type: ignore[no-untyped-def]
     return a.back_count >= min(max(a.agreed + 1, 2), SETTLED)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def arrive(row, a, current):  # type: ignore[no-untyped-def]
     """Move event time by one row and give the row its position.
 

@@ -5,11 +5,11 @@ A missing number may still come within REORDER_NS and REORDER_NUMBERS later ones
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
 from tickproof.findings.emit import bit, note
 from tickproof.findings.event import AMENDS
+from tickproof.kernel import array_kernel
 
 GAP = np.dtype([("first", "<u8"), ("end", "<u8"), ("missing", "<i8"), ("came", "<i8"), ("since", "<i8")])
 """Numbers [first, end) of which `missing` are still to come and `came` have come since the finding was last told of it."""
@@ -23,7 +23,7 @@ MOST_LOST = 2**61
 _GAP = bit("sequence_gap")
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _settle(gap, counts, n, now, events):  # type: ignore[no-untyped-def]
     """A range waits no longer."""
     if gap.came > 0:
@@ -34,7 +34,7 @@ def _settle(gap, counts, n, now, events):  # type: ignore[no-untyped-def]
     return n
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def open_gap(gaps, counts, span, now, events, n):  # type: ignore[no-untyped-def]
     """Numbers of `span` (first, end, how many of them) are missing from now on. Returns the number of events."""
     slot = 0
@@ -54,7 +54,7 @@ def open_gap(gaps, counts, span, now, events, n):  # type: ignore[no-untyped-def
     return n
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def find_gap(gaps, number):  # type: ignore[no-untyped-def]
     """The range that a number is missing from; −1: none."""
     for k in range(len(gaps)):
@@ -64,7 +64,7 @@ def find_gap(gaps, number):  # type: ignore[no-untyped-def]
     return -1
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def fill(gap, count, now, events, n):  # type: ignore[no-untyped-def]
     """So many numbers of a range came after all; tells of it when nothing is missing any more."""
     gap.missing = max(gap.missing - count, 0)
@@ -76,7 +76,7 @@ def fill(gap, count, now, events, n):  # type: ignore[no-untyped-def]
     return n
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def expire_gaps(gaps, counts, counter, now, events, n):  # type: ignore[no-untyped-def]
     """Settle what has waited long enough; returns the number of events."""
     waiting = 0
@@ -93,7 +93,7 @@ def expire_gaps(gaps, counts, counter, now, events, n):  # type: ignore[no-untyp
     return n
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def settle_all(gaps, counts, now, events, n):  # type: ignore[no-untyped-def]
     """Nothing waits any more: the counter started again."""
     for k in range(len(gaps)):

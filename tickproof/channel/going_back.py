@@ -7,13 +7,13 @@ are over. Ticks are marked at once by what is likely; findings wait for that.
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
 from tickproof.channel.gaps import settle_all
 from tickproof.channel.number_ring import BLOCK, CHANGED, COPY, INCREASING, NONE, SHARED, TOLD, UNKNOWN, UNTOLD, begin, is_old
 from tickproof.findings.emit import HELD, bit, note
 from tickproof.findings.event import HOLDS, MOMENT
+from tickproof.kernel import array_kernel
 
 REPLAY_RUN = 24
 """So many known messages in a row are a block that was sent again."""
@@ -28,7 +28,7 @@ _RESET, _ORDER = bit("sequence_reset"), bit("out_of_order")
 _DUPLICATE, _CHANGED, _REPLAYED = bit("duplicate"), bit("duplicate_changed"), bit("replayed_block")
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def tell(c, row, code, now, events, n):  # type: ignore[no-untyped-def]
     """Tell of the aside's messages; `row` is −1 − k for the one that is held in place k."""
     count = c.aside_count if c.aside_told == UNTOLD else 1
@@ -41,7 +41,7 @@ def tell(c, row, code, now, events, n):  # type: ignore[no-untyped-def]
     return n
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def settle_aside(c, now, events, n):  # type: ignore[no-untyped-def]
     """Tell of an aside that is no block and no new line, as far as one can see at `now`. Returns the number of events."""
     if c.aside_told == UNTOLD:
@@ -55,7 +55,7 @@ def settle_aside(c, now, events, n):  # type: ignore[no-untyped-def]
     return n
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def restart(row, i, c, state, content, at):  # type: ignore[no-untyped-def]
     """A counter that started again: one finding, about the first message of its new line."""
     ring, gaps, counts = state
@@ -72,7 +72,7 @@ def restart(row, i, c, state, content, at):  # type: ignore[no-untyped-def]
     return n
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def is_next(number, c, mode):  # type: ignore[no-untyped-def]
     """Is this number the aside's next?"""
     ahead = np.int64(number - c.aside_next)
@@ -81,7 +81,7 @@ def is_next(number, c, mode):  # type: ignore[no-untyped-def]
     return ahead >= 0 and (ahead <= ASIDE_STEP or mode == INCREASING)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def follow_aside(row, i, c, kind, old, at):  # type: ignore[no-untyped-def]
     """One message more of the aside, or the first of another one. Returns (number of events, does it go on)."""
     now, mode, events, n = at
@@ -105,7 +105,7 @@ def follow_aside(row, i, c, kind, old, at):  # type: ignore[no-untyped-def]
     return n, goes_on
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def go_back(row, i, c, kind, state, content, at):  # type: ignore[no-untyped-def]
     """A message that goes back and fills no gap. Returns (code that marks it, number of events)."""
     now, _, events, n = at

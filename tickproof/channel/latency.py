@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
+
+from tickproof.kernel import array_kernel
 
 LATENCY = np.dtype([("count", "<i8"), ("log_p99", "<f8"), ("level", "<f8"), ("late_run", "<i8"), ("late_since", "<i8")])
 """`level` is exp(`log_p99`), ns."""
@@ -20,7 +21,7 @@ ACCEPTED_NS = 60_000_000_000
 _LOG_1US = math.log(1000.0)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def quantile(histogram, total, share):  # type: ignore[no-untyped-def]
     """Upper edge, in ns, of the bin that holds the quantile: at most an eighth of an octave above it."""
     rank = math.ceil(share * total)
@@ -32,13 +33,13 @@ def quantile(histogram, total, share):  # type: ignore[no-untyped-def]
     return np.inf
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def usual(c):  # type: ignore[no-untyped-def]
     """The latency that one message in a hundred exceeds, ns; 0 while there were few."""
     return c.level if c.count > WARMUP else 0.0
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def check_latency(latency, now, c, histogram):  # type: ignore[no-untyped-def]
     """(is it a spike, threshold in ns); learns the channel's own 99th percentile from what is no spike."""
     x = math.log(max(latency, 1000.0))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from tickproof.kernel import array_kernel
 from tickproof.ticks.schema import Kind, Present
 
 COUNTER = np.dtype(
@@ -46,7 +46,7 @@ _HEARTBEAT, _SESSION = int(Kind.HEARTBEAT), int(Kind.SESSION)
 _TS_EVENT, _SEQUENCE = int(Present.TS_EVENT), int(Present.SEQUENCE)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def mix(h, value):  # type: ignore[no-untyped-def]
     """One round of splitmix64."""
     h = (h ^ np.uint64(value)) + np.uint64(0x9E3779B97F4A7C15)
@@ -55,7 +55,7 @@ def mix(h, value):  # type: ignore[no-untyped-def]
     return h ^ (h >> np.uint64(31))
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def content_of(row, name_hash):  # type: ignore[no-untyped-def]
     """Hash of what two copies of one message share; never 0."""
     h = mix(np.uint64(row.kind), row.present)
@@ -73,13 +73,13 @@ def content_of(row, name_hash):  # type: ignore[no-untyped-def]
     return h | np.uint64(1)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def key_of(row, name_hash):  # type: ignore[no-untyped-def]
     """Hash of a trade's venue, symbol and id."""
     return mix(mix(name_hash[row.venue], name_hash[row.symbol]), row.trade_id)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def prices_of(row, name_hash):  # type: ignore[no-untyped-def]
     """Hash of a quote's venue, symbol and prices; its lowest byte is of venue and symbol alone."""
     key = name_hash[row.venue] ^ (name_hash[row.symbol] * np.uint64(3))
@@ -87,21 +87,21 @@ def prices_of(row, name_hash):  # type: ignore[no-untyped-def]
     return (prices & ~np.uint64(255)) | (key & np.uint64(255))
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def is_known(ring, number):  # type: ignore[no-untyped-def]
     """Is the message with this number remembered?"""
     slot = ring[number & np.uint64(RING_SIZE - 1)]
     return slot.content != 0 and slot.sequence == number
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def remember(ring, number, content):  # type: ignore[no-untyped-def]
     slot = ring[number & np.uint64(RING_SIZE - 1)]
     slot.sequence = number
     slot.content = content
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def go_on(row, c, ring, content):  # type: ignore[no-untyped-def]
     """The main line has one message more."""
     remember(ring, row.sequence, content)
@@ -116,7 +116,7 @@ def go_on(row, c, ring, content):  # type: ignore[no-untyped-def]
         c.event_before, c.event_last = c.event_last, row.ts_event
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def begin(row, c, ring, content):  # type: ignore[no-untyped-def]
     """The counter starts again with this message, or with the next where this is a heartbeat."""
     ring["content"][:] = 0
@@ -129,7 +129,7 @@ def begin(row, c, ring, content):  # type: ignore[no-untyped-def]
         go_on(row, c, ring, content)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def is_old(row, c):  # type: ignore[no-untyped-def]
     """Was it sent before the main line's last messages? Two of them, for one may have a wrong time."""
     if (row.present & _TS_EVENT) == 0 or c.event_before == 0:
@@ -137,7 +137,7 @@ def is_old(row, c):  # type: ignore[no-untyped-def]
     return float(row.ts_event) < min(float(c.event_before), float(c.event_last)) - float(OLD_NS)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def is_next_of_all(row, c):  # type: ignore[no-untyped-def]
     """Is it just the message that comes next on the main line, with nothing beside it?"""
     plain = c.started == 1 and c.aside == NONE and row.sequence == c.expected and (row.present & _SEQUENCE) != 0

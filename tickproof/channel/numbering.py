@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
 from tickproof.channel.gaps import MOST_LOST, fill, find_gap, open_gap
@@ -25,6 +24,7 @@ from tickproof.channel.number_ring import (
 )
 from tickproof.findings.emit import HELD, bit, note
 from tickproof.findings.event import ANNOUNCED, HOLDS, MOMENT
+from tickproof.kernel import array_kernel
 from tickproof.ticks.schema import Kind
 
 RESTART_DISTANCE = 64
@@ -41,7 +41,7 @@ NOTHING, OLD = 255, 254
 """Instead of a code: nothing to mark; nothing to mark, and nothing to learn from what was sent long ago."""
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _skip(row, c, state, at):  # type: ignore[no-untyped-def]
     """Numbers were left out before this one. Returns (code, number of events)."""
     ring, gaps, counts = state
@@ -61,7 +61,7 @@ def _skip(row, c, state, at):  # type: ignore[no-untyped-def]
     return _GAP, n
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _fill_in(row, c, place, state, content, at):  # type: ignore[no-untyped-def]
     """A message comes after later ones. Returns (measured, does it go without an anomaly, number of events)."""
     ring, gaps, _ = state
@@ -91,7 +91,7 @@ def _fill_in(row, c, place, state, content, at):  # type: ignore[no-untyped-def]
     return float(waited), behind <= TOLERATED_NUMBERS and waited <= TOLERATED_NS, n
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _hear_beat(row, i, c, state, at):  # type: ignore[no-untyped-def]
     """A heartbeat of the venue: it has the number that comes next. Returns (code, number of events)."""
     now, mode, events, n = at
@@ -120,7 +120,7 @@ def _hear_beat(row, i, c, state, at):  # type: ignore[no-untyped-def]
     return code, n
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def count(row, i, c, state, content, at):  # type: ignore[no-untyped-def]
     """Check one message's number and move the counter on.
 
@@ -184,7 +184,7 @@ def count(row, i, c, state, content, at):  # type: ignore[no-untyped-def]
     return code, -1.0, False, n
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def count_id(row, i, c, state, key, content, at):  # type: ignore[no-untyped-def]
     """Check one trade's id where a feed has no numbers: `key` is a hash of venue, symbol and id. Arguments as of `count`.
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
+
+from tickproof.kernel import array_kernel
 
 SKETCH = 8
 """Least hashes of a channel's symbols so far: the share that two sketches have in common estimates that of the symbols (A.
@@ -37,7 +38,7 @@ _ROOTS = np.sqrt(np.arange(_MOST + 2)) - np.sqrt(np.maximum(np.arange(_MOST + 2)
 """How much the root grows by the n-th message."""
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _first(row, a, symbol):  # type: ignore[no-untyped-def]
     """A symbol's first tick of the second."""
     a.symbols += 1
@@ -54,7 +55,7 @@ def _first(row, a, symbol):  # type: ignore[no-untyped-def]
             a.sketch[k] = max(mine, np.uint32(1))
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def count(row, a, slots, symbol, second):  # type: ignore[no-untyped-def]
     """Count one quote or trade; a slot holds the second in its upper bits, and how many ticks it had in that."""
     place = symbol & np.uint64(SLOTS - 1)
@@ -76,7 +77,7 @@ def count(row, a, slots, symbol, second):  # type: ignore[no-untyped-def]
             a.explained += 1
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def begin_anew(a):  # type: ignore[no-untyped-def]
     """The second is over."""
     a.roots = a.log_size = 0.0

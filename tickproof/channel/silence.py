@@ -7,12 +7,12 @@ that symbol is silent, and not the channel.
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
 from tickproof.findings.emit import bit, note
 from tickproof.findings.event import CLOSES, OPENS
 from tickproof.instrument.silence import longest_after, threshold_ns
+from tickproof.kernel import array_kernel
 from tickproof.ticks.schema import Condition, Kind
 
 VOICE = np.dtype([("heard", "<i8"), ("last", "<i8"), ("longest_gap_ns", "<f8"), ("spoke", "<i8")])
@@ -52,12 +52,12 @@ _CLOSED, _HALTED = int(Condition.SESSION_CLOSED), int(Condition.HALTED)
 _GOES_ON = int(Condition.RESUMED | Condition.SESSION_OPENED)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _threshold(voice):  # type: ignore[no-untyped-def]
     return threshold_ns(voice.longest_gap_ns, 0.0, voice.heard, FLOOR_NS)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _daily_break(q, last):  # type: ignore[no-untyped-def]
     """How long a pause that begins at `last` may be, ns, by one that began at this time of another day; 0: there was none."""
     most = 0.0
@@ -70,7 +70,7 @@ def _daily_break(q, last):  # type: ignore[no-untyped-def]
     return most
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _remember_break(q, began, ended):  # type: ignore[no-untyped-def]
     """Keep a long pause in mind, in place of the same one of another day, or of the oldest."""
     place = q.break_next % BREAKS
@@ -84,7 +84,7 @@ def _remember_break(q, began, ended):  # type: ignore[no-untyped-def]
     q.breaks[place, 1] = ended
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _due(q, voice, excused, now):  # type: ignore[no-untyped-def]
     """(is a silence due at `now`, since when, its threshold); what was closed or halted is expected to say nothing."""
     threshold = max(_threshold(voice), _daily_break(q, voice.last))
@@ -98,13 +98,13 @@ def _due(q, voice, excused, now):  # type: ignore[no-untyped-def]
     return not shut, last, threshold
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def may_be_due(q, now):  # type: ignore[no-untyped-def]
     """Is there a silence to look for? No threshold is below the floor."""
     return q.silent == SPEAKS and (float(now - q.life.last) >= FLOOR_NS or float(now - q.words.last) >= FLOOR_NS)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def look(q, i, now, events, n):  # type: ignore[no-untyped-def]
     """Open a silence that is due at event time `now`, seen at row `i`; returns the number of events."""
     if not may_be_due(q, now):
@@ -123,7 +123,7 @@ def look(q, i, now, events, n):  # type: ignore[no-untyped-def]
     return n
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _hear_voice(q, voice, i, now, ended, events, n):  # type: ignore[no-untyped-def]
     """One message more of a voice; `ended`: the silence that it ends."""
     if voice.heard > 0:
@@ -149,7 +149,7 @@ def _hear_voice(q, voice, i, now, ended, events, n):  # type: ignore[no-untyped-
     return n
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def hear(row, i, q, now, symbol, events, n):  # type: ignore[no-untyped-def]
     """A message of the venue: learn from it, and close a silence that it ends. Returns the number of events."""
     if row.kind == _STATUS:
@@ -168,14 +168,14 @@ def hear(row, i, q, now, symbol, events, n):  # type: ignore[no-untyped-def]
     return _hear_voice(q, q.life, i, now, SILENT, events, n)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _listen(voice, now):  # type: ignore[no-untyped-def]
     voice.longest_gap_ns = longest_after(voice.longest_gap_ns, float(max(now - voice.last, 0)))
     voice.heard += 1
     voice.last = now
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def hear_plainly(row, q, now, symbol):  # type: ignore[no-untyped-def]
     """`hear` where a tick ends no silence and no hours are known, which is nearly always; False: it is not so."""
     if q.silent != SPEAKS or q.close > 0 or q.words.heard == 0 or row.kind > 3 or now - q.words.last >= BREAK_NS:
@@ -187,13 +187,13 @@ def hear_plainly(row, q, now, symbol):  # type: ignore[no-untyped-def]
     return True
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def is_mute(q, now):  # type: ignore[no-untyped-def]
     """Do its symbols say less than usual, all of them? Then its heartbeats are no sign of life of theirs."""
     return q.several == 1 and q.words.heard >= WARMUP and float(now - q.words.last) > max(q.words.longest_gap_ns, 1e6)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def rebase(q, now):  # type: ignore[no-untyped-def]
     """Event time went back."""
     q.silent = SPEAKS

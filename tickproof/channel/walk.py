@@ -7,7 +7,6 @@ stand, and how often symbols were heard this second.
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
 from tickproof.channel import bursts, latency
@@ -22,6 +21,7 @@ from tickproof.channel.gaps import expire_gaps
 from tickproof.findings.emit import bit, mark, note, since
 from tickproof.findings.event import ANNOUNCED, MOMENT, REBASES
 from tickproof.instrument.silence import MUTE
+from tickproof.kernel import array_kernel
 from tickproof.reference import sessions
 from tickproof.ticks.schema import Condition, Flag, Kind, Present
 
@@ -91,7 +91,7 @@ LISTED, UNLISTED_AT_MOST = 20, 5
 """A list of symbols is believed after so many ticks of symbols in it, while at most one tick for so many of these is of none."""
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _close_second(c, histogram, seconds, n, now):  # type: ignore[no-untyped-def]
     """Write the row of the second that ended, and start to count anew."""
     row, counts, life = seconds[n], c.counts, c.quiet.life
@@ -115,7 +115,7 @@ def _close_second(c, histogram, seconds, n, now):  # type: ignore[no-untyped-def
     return n + 1
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _is_due(c, now):  # type: ignore[no-untyped-def]
     """May anything become due by event time alone? Asked without arrays: to hand these on costs more than to ask."""
     line = c.counter
@@ -123,7 +123,7 @@ def _is_due(c, now):  # type: ignore[no-untyped-def]
     return waits or now > c.counts.second * SECOND_NS or channel_silence.may_be_due(c.quiet, now)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _pass_time(c, i, arrays, now, out):  # type: ignore[no-untyped-def]
     """What becomes due by event time alone. Returns (number of events, number of second rows)."""
     _, gaps, _, histogram = arrays
@@ -142,7 +142,7 @@ def _pass_time(c, i, arrays, now, out):  # type: ignore[no-untyped-def]
     return channel_silence.look(c.quiet, i, now, events, n), m
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _number(row, i, c, arrays, hashes, at):  # type: ignore[no-untyped-def]
     """Number or id of one message. Returns (code or NOTHING, measured, is it tolerated, number of events)."""
     ring, gaps, _, _ = arrays
@@ -158,7 +158,7 @@ def _number(row, i, c, arrays, hashes, at):  # type: ignore[no-untyped-def]
     return _NOTHING, -1.0, False, n
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _is_current(row, c, mode):  # type: ignore[no-untyped-def]
     """Is a message not known to be old by its number?"""
     if mode == counter.UNCOUNTED or (row.present & _SEQUENCE) == 0 or c.counter.started == 0:
@@ -166,7 +166,7 @@ def _is_current(row, c, mode):  # type: ignore[no-untyped-def]
     return np.int64(c.counter.expected - row.sequence) <= 0
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _rebase(c, arrays, now):  # type: ignore[no-untyped-def]
     """Event time went back: all that counts time begins anew."""
     _, gaps, _, _ = arrays
@@ -178,7 +178,7 @@ def _rebase(c, arrays, now):  # type: ignore[no-untyped-def]
         gaps[k].since = now
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _place(row, c, listing, now):  # type: ignore[no-untyped-def]
     """Bits of a tick whose symbol is not listed, or whose venue is shut; keeps the venue's hours for silences."""
     listed, calendar_of, edges, regular, wide_edges, wide = listing
@@ -205,7 +205,7 @@ def _place(row, c, listing, now):  # type: ignore[no-untyped-def]
     return bits
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def walk(rows, hashes, state, settings, listing, out):  # type: ignore[no-untyped-def]
     """Stamp `rows` in place and move the state.
 

@@ -18,10 +18,10 @@ from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
 
 from tickproof.channel.second_counts import SKETCH
+from tickproof.kernel import array_kernel
 from tickproof.ticks.schema import Array
 
 MEASURES = ("rate", "share of trades", "share of trades with a condition", "size")
@@ -107,7 +107,7 @@ _FORGETS = 1.0 - 2.0 ** (-1.0 / HALF_LIFE_S)
 _TINY = 1e-3
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def tell(line, sign):  # type: ignore[no-untyped-def]
     """Take one second of a channel, a SECOND_SIGN."""
     one = line.ring[sign.second % RING_S]
@@ -118,7 +118,7 @@ def tell(line, sign):  # type: ignore[no-untyped-def]
     line.heard = sign.heard
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _look(line, second, window, logs, out):  # type: ignore[no-untyped-def]
     """Fill `out` with (value, how much it was made from) by measure; NaN where there is none."""
     out[:, 0] = np.nan
@@ -153,7 +153,7 @@ def _look(line, second, window, logs, out):  # type: ignore[no-untyped-def]
         out[SIZES, 1] = sized
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _residual(line, second, window, room):  # type: ignore[no-untyped-def]
     """The median of what single seconds had beside their peers: that of the values is anywhere while the regime changes."""
     count = 0
@@ -165,7 +165,7 @@ def _residual(line, second, window, room):  # type: ignore[no-untyped-def]
     return np.median(room[:count]) if 4 * count >= 3 * window else np.nan
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _hold_beside(lines, second, others):  # type: ignore[no-untyped-def]
     """Work out what each channel's activity of a second is beside its peers'."""
     n = len(lines)
@@ -195,7 +195,7 @@ def _hold_beside(lines, second, others):  # type: ignore[no-untyped-def]
         line.seen += 1
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def bursts(lines, second, out):  # type: ignore[no-untyped-def]
     """Which channels had a burst without information in a second that was judged; returns how many VERDICT went to `out`.
 
@@ -230,7 +230,7 @@ def bursts(lines, second, out):  # type: ignore[no-untyped-def]
     return n
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _chance(m, expected, size):  # type: ignore[no-untyped-def]
     """Deviation that chance alone gives a value that was made from `size`; infinite where too little is to be expected."""
     if m == RATE:
@@ -242,7 +242,7 @@ def _chance(m, expected, size):  # type: ignore[no-untyped-def]
     return math.sqrt(OVERDISPERSION / count) if count >= LEAST_EXPECTED else math.inf
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _learn(usual, residual, x, has_peers, has_level):  # type: ignore[no-untyped-def]
     usual.own += (x - usual.own) * max(_FORGETS, 1.0 / (usual.own_seen + 1.0))
     usual.own_seen += 1
@@ -258,7 +258,7 @@ def _learn(usual, residual, x, has_peers, has_level):  # type: ignore[no-untyped
     usual.seen += 1
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _shared(lines, c, place, values, others):  # type: ignore[no-untyped-def]
     """(median of what the peers of a channel say of the regime, how many they are); `place` is (measure, window)."""
     m, w = place
@@ -274,7 +274,7 @@ def _shared(lines, c, place, values, others):  # type: ignore[no-untyped-def]
     return (np.median(others[:count]) if count > 0 else 0.0), count
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _is_off(usual, place, seen, verdict):  # type: ignore[no-untyped-def]
     """Fill in `verdict`, and say by how many bounds a value is off, or 0; `seen` is (value, size, shared, peers, symbols)."""
     m, w = place
@@ -292,7 +292,7 @@ def _is_off(usual, place, seen, verdict):  # type: ignore[no-untyped-def]
     return residual / bound
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def judge(lines, second, out):  # type: ignore[no-untyped-def]
     """Judge a second that is complete for all channels, and learn from it; returns how many VERDICT were written to `out`.
 
@@ -329,7 +329,7 @@ def judge(lines, second, out):  # type: ignore[no-untyped-def]
     return _tell_apart(lines, worst, verdicts, out)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _tell_apart(lines, worst, verdicts, out):  # type: ignore[no-untyped-def]
     """Write down what is off for the second time in a row: a channel that falls silent is off once, by a part of a second."""
     written = 0

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
 from tickproof.findings.finding import BY_NAME
+from tickproof.kernel import array_kernel
 
 HELD = -2
 """`row` of an event about a tick that was held in mind: HELD is place 0, HELD − 1 place 1, and so on."""
@@ -16,7 +16,7 @@ def bit(name: str) -> int:
     return BY_NAME[name].bit
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def note(events, n, at, code, mode, measured):  # type: ignore[no-untyped-def]
     """Append one event; `at` is (row, time, first_ts, threshold, reference). Returns the new number of events."""
     event = events[n]
@@ -32,7 +32,7 @@ def note(events, n, at, code, mode, measured):  # type: ignore[no-untyped-def]
     return n + 1
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def since(earlier, later):  # type: ignore[no-untyped-def]
     """ns from one time to another, negative if that is before it; infinite where 64 bits do not hold it."""
     apart = float(later) - float(earlier)
@@ -41,7 +41,7 @@ def since(earlier, later):  # type: ignore[no-untyped-def]
     return float(later - earlier)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def mark(code):  # type: ignore[no-untyped-def]
     """The bit of a code in `reasons`."""
     return np.uint64(1) << np.uint64(code)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
 from tickproof.findings.finding import Quality
+from tickproof.kernel import array_kernel
 
 MINUTE = np.dtype([("minute", "<i4"), ("ticks", "<i4"), ("before", "<i4"), ("corrupt", "<i4")])
 """An instrument's minute that is not over: its ticks, those of the minute before, and how many are corrupt."""
@@ -17,7 +17,7 @@ LEAST = 10
 _CORRUPT = int(Quality.CORRUPT)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def passed(rows, instrument_of, quality, minutes):  # type: ignore[no-untyped-def]
     """Count final ticks in the shard's order; for each, whether the share of its minute has passed `SHARE` by then.
 

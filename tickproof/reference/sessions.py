@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
-import numba as nb
 import numpy as np
 
+from tickproof.kernel import array_kernel
 from tickproof.ticks.schema import NS_PER_SECOND, Array
 
 Sessions = Mapping[str, str | tuple[tuple[int, int], ...]]
@@ -123,7 +123,7 @@ def _joined(parts: list[Array]) -> tuple[Array, Array]:
     return edges, np.concatenate(parts) if parts else np.zeros((0, 2), np.int64)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def search(known, time):  # type: ignore[no-untyped-def]
     """(1 if open at `time` else 0, when it closes or has closed, when it opens next; NEVER if that is not known)."""
     low, high = 0, len(known)

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
 
 from tickproof.instrument import level as rolling
-from tickproof.kernel import kernel
+from tickproof.kernel import array_kernel, kernel
 from tickproof.rules import settle_price as price_rules
 from tickproof.rules import table as rules
 from tickproof.ticks.schema import Present
@@ -32,14 +31,14 @@ PRICES_RANGE = 3.0
 _BOTH_SIZES = int(Present.BID_SZ | Present.ASK_SZ)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def tolerance(state, scale):  # type: ignore[no-untyped-def]
     """How well a price is known beforehand, log: some scales, or half a spread."""
     half = 0.5 * math.exp(state.spread_log) if state.spreads > 0 else 0.0
     return max(KNOWN_SCALES * scale, half)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def fields_swapped(row, context, state, scale):  # type: ignore[no-untyped-def]
     """Do price and size stand in each other's place?
 
@@ -81,7 +80,7 @@ def cause(row, now, context, state, view):  # type: ignore[no-untyped-def]
     return np.uint64(rules.SPIKE)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _is_transposed(price, known, width):  # type: ignore[no-untyped-def]
     """Is `price` what is known, but for two neighbouring decimal digits in each other's place?"""
     place = np.int64(1)
@@ -94,7 +93,7 @@ def _is_transposed(price, known, width):  # type: ignore[no-untyped-def]
     return False
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _is_flipped(price, known, width, step):  # type: ignore[no-untyped-def]
     """Is `price`, counted in steps, what is known, but for one bit?"""
     if price % step != 0:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
 from tickproof.instrument import level as rolling
-from tickproof.kernel import kernel
+from tickproof.kernel import array_kernel, kernel
 from tickproof.rules import table as rules
 from tickproof.ticks.schema import Present
 
@@ -14,7 +13,7 @@ _SIZES = (int(Present.BID_SZ), int(Present.ASK_SZ), int(Present.SIZE))
 _PRICE, _SIZE = int(Present.PRICE), int(Present.SIZE)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def stateless(row, has_symbol):  # type: ignore[no-untyped-def]
     """Bits of what the message alone tells, placeholders apart."""
     bits = row.reasons & np.uint64(rules.TOLD)
@@ -72,7 +71,7 @@ def placeholder(row, values, bounds):  # type: ignore[no-untyped-def]
     return np.int64(0)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def stateless_all(rows, values, bounds):  # type: ignore[no-untyped-def]
     """`stateless` of each row, placeholders included."""
     bits = np.zeros(len(rows), np.uint64)
@@ -83,7 +82,7 @@ def stateless_all(rows, values, bounds):  # type: ignore[no-untyped-def]
     return bits
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def check_crossed(bid, ask, venue, known):  # type: ignore[no-untyped-def]
     """(crossed beyond the venue's habit, quality it deserves); learns the habit where `known` says nothing."""
     if known != rolling.CROSSING_LEARNT:
@@ -102,25 +101,25 @@ def check_crossed(bid, ask, venue, known):  # type: ignore[no-untyped-def]
     return beyond, quality
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def crosses_by_habit(venue):  # type: ignore[no-untyped-def]
     """Whether a venue's quotes cross as a matter of course."""
     return venue.quotes >= rules.HABIT_QUOTES and venue.crossed > rules.HABIT_SHARE * venue.quotes
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def prints_empty(venue):  # type: ignore[no-untyped-def]
     """Whether a venue's trades have no size now and then, by all that is known of it."""
     return venue.empty > rules.HABIT_EMPTY * venue.trades
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def locks_by_habit(venue):  # type: ignore[no-untyped-def]
     """Whether a venue's quotes lock as a matter of course."""
     return venue.quotes >= rules.HABIT_QUOTES and venue.locked > rules.HABIT_SHARE * venue.quotes
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def is_wide_by_habit(venue):  # type: ignore[no-untyped-def]
     """Whether a venue's quotes are wide as a matter of course."""
     return venue.wide >= rules.WIDE_NEEDED and venue.wide > rules.HABIT_SHARE * venue.quotes

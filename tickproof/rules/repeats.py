@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
 
 from tickproof.findings.finding import BY_NAME
-from tickproof.kernel import kernel
+from tickproof.kernel import array_kernel, kernel
 from tickproof.rules import table as rules
 from tickproof.ticks.schema import Condition
 
@@ -53,7 +52,7 @@ _STALE, _BURST, _FROZEN = BY_NAME["stale_book"].bit, BY_NAME["burst"].bit, BY_NA
 _SPECIAL = rules.EXPLAINING | rules.EXTENDED | int(Condition.AUCTION_OPEN | Condition.AUCTION_CLOSE)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def new_sides(state, bid, ask):  # type: ignore[no-untyped-def]
     """Before an instrument's quote becomes (bid, ask)."""
     if bid != state.bid or ask != state.ask:
@@ -61,7 +60,7 @@ def new_sides(state, bid, ask):  # type: ignore[no-untyped-def]
         state.burst_moves += 1
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def check_repeat(row, now, context, state):  # type: ignore[no-untyped-def]
     """Count quotes that are the very message before, accepted or not: a feed that is stuck needs no other to give it away."""
     # The mean so far, then one that forgets: a feed that has always repeated itself is not stuck.
@@ -86,7 +85,7 @@ def check_repeat(row, now, context, state):  # type: ignore[no-untyped-def]
         rules.note(context, _FROZEN, 1, (price, np.nan, price))
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def check_trade(row, now, context, state):  # type: ignore[no-untyped-def]
     """Gather evidence that a quote stands still while the market does not: trades outside it, less what those inside say.
 

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
 
 from tickproof.findings.finding import BY_NAME
 from tickproof.instrument import level as rolling
-from tickproof.kernel import kernel
+from tickproof.kernel import array_kernel, kernel
 from tickproof.rules import table as rules
 
 FOLLOWERS, FOLLOWED = 5, 0.5
@@ -36,7 +35,7 @@ def power_of_ten(distance, scale):  # type: ignore[no-untyped-def]
     return k, rest
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@array_kernel(inline="always")
 def _follows(price, context, share):  # type: ignore[no-untyped-def]
     """Did this log price go along with the tick? In fast news it may by now be far beyond it."""
     distance = context.x - context.level

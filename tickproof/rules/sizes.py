@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
 
 from tickproof.findings.finding import BY_NAME
 from tickproof.instrument.level import SIZE_FLOOR
-from tickproof.kernel import kernel
+from tickproof.kernel import array_kernel, kernel
 from tickproof.rules import table as rules
 from tickproof.ticks.schema import Condition, Present
 
@@ -35,7 +34,7 @@ _AUCTIONS = int(Condition.AUCTION_OPEN | Condition.AUCTION_CLOSE)
 _ON_BID, _ON_ASK = 1, 2
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def check(row, context, state):  # type: ignore[no-untyped-def]
     """Judge the sizes of a quote or trade. Only those 8 usual deviations off and more are, and these are not learnt from."""
     if row.kind == rules.TRADE:
@@ -76,12 +75,12 @@ def settle(rows, at, end, context, view):  # type: ignore[no-untyped-def]
         return
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _width(state, which):  # type: ignore[no-untyped-def]
     return max(state.size_scale[which] / EXPONENTIAL, SIZE_FLOOR)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _surprise(size, state, which):  # type: ignore[no-untyped-def]
     """−ln of the chance of a size like this or larger; 0 where little is known."""
     if state.sizes[which] < SIZES_NEEDED or size <= 0:
@@ -89,7 +88,7 @@ def _surprise(size, state, which):  # type: ignore[no-untyped-def]
     return (math.log(float(size)) - state.size_level[which]) / _width(state, which)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _values(size, state, which):  # type: ignore[no-untyped-def]
     """(measured, threshold, reference), in ones."""
     usual = state.size_level[which]

@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 
 from tickproof.findings.finding import BY_NAME, CODES, SUSPECT_BITS
+from tickproof.kernel import array_kernel
 from tickproof.ticks.schema import UNITS_PER_ONE, Condition, Kind, Present
 
 VERSION = "3"
@@ -204,7 +204,7 @@ VENUE = np.dtype(
 """A venue's habits within the shard: crossing, locking, wide spreads, trades of no size; and which were told of, a bit each."""
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@array_kernel(inline="always")
 def worse(quality, other):  # type: ignore[no-untyped-def]
     """The worse of two qualities: corrupt is the worst, and a market event explains what is only suspect."""
     if quality == 2 or other == 2:
@@ -212,7 +212,7 @@ def worse(quality, other):  # type: ignore[no-untyped-def]
     return max(quality, other)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def note(context, code, quality, values):  # type: ignore[no-untyped-def]
     """Say `code` (its bit's number) of a tick by a fact that no price mends; `values`: measured, threshold, reference."""
     context.bits |= np.uint64(1) << np.uint64(code)
@@ -221,7 +221,7 @@ def note(context, code, quality, values):  # type: ignore[no-untyped-def]
     keep(context, code, values)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def keep(context, code, values):  # type: ignore[no-untyped-def]
     """Keep what `code` measured beside the tick, while there is room."""
     for k in range(NOTES):
@@ -232,7 +232,7 @@ def keep(context, code, values):  # type: ignore[no-untyped-def]
             return
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@array_kernel(inline="always")
 def price_of(x):  # type: ignore[no-untyped-def]
     """The price in ones of a log price in units of 1e-9."""
     return math.exp(x) * 1e-9

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
 
 from tickproof.findings.finding import BY_NAME
 from tickproof.instrument import level as rolling
-from tickproof.kernel import kernel
+from tickproof.kernel import array_kernel, kernel
 from tickproof.rules import table as rules
 from tickproof.rules import tick_grid as grid
 
@@ -108,21 +107,21 @@ def follow(row, now, context, state, view, shared_state):  # type: ignore[no-unt
             _judge_drift(context, state, now, (distance, bound), shared_state)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _learn(state, away, weight, width):  # type: ignore[no-untyped-def]
     """Move the usual distance and its usual deviation."""
     state.basis += weight * away
     state.basis_scale += weight * (min(abs(away), 4.0 * width) - state.basis_scale)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _together(state, x, middle, now):  # type: ignore[no-untyped-def]
     """Remember where this venue and the others were when they were last together."""
     state.anchor, state.anchor_others, state.anchor_time = x, middle, now
     state.leap = 0.0
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _begin_run(state, now):  # type: ignore[no-untyped-def]
     """The price changed: so much evidence that it would not was nothing."""
     if state.evidence > state.longest:
@@ -132,7 +131,7 @@ def _begin_run(state, now):  # type: ignore[no-untyped-def]
     state.run_since = now
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _habit(state, stood_off):  # type: ignore[no-untyped-def]
     """How often a quote whose price was `stood_off` deviations away is repeated; adds to the evidence where this one was."""
     if stood_off < OFF[0]:
@@ -151,7 +150,7 @@ def _habit(state, stood_off):  # type: ignore[no-untyped-def]
             state.followed[far] *= 0.5
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _judge_frozen(context, state, now, view):  # type: ignore[no-untyped-def]
     """Frozen if the others went away since the price was set; `view` is (their median, how far from it is usual)."""
     middle, usual = view
@@ -185,7 +184,7 @@ def _judge_drift(context, state, now, seen, shared_state):  # type: ignore[no-un
     rules.keep(context, code, (rules.price_of(x), rules.price_of(bound), rules.price_of(expected)))
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def hold_ratio(row, now, context, state):  # type: ignore[no-untyped-def]
     """Count how long one kind of message has been off its level by one ratio: from 20 ticks and 2 s on its unit has changed.
 

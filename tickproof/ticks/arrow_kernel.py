@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba as nb
 import numpy as np
 
+from tickproof.kernel import array_kernel
 from tickproof.ticks.schema import NULLABLE, ROW
 
 
@@ -37,7 +37,7 @@ assert [_place(field) - 8 * _HIGH for field in ("present", "kind", "flags")] == 
 assert list(NULLABLE.values()) == [1 << place for place in range(_NULLABLE)]
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def lay_out(records: Any, names: int) -> Any:
     """The columns of some ticks.
 
@@ -103,7 +103,7 @@ def lay_out(records: Any, names: int) -> Any:
     return memory, places, missing, used, counts
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _code(low: int, middle: int, column: int) -> int:
     """The code of channel, venue or symbol; they are signed, -1 for null."""
     if column == 0:
@@ -111,7 +111,7 @@ def _code(low: int, middle: int, column: int) -> int:
     return (middle << 32) >> 32 if column == 1 else middle >> 32
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _places(count: int) -> Any:
     """Where the columns of so many ticks begin, and how long they are in all."""
     bits = (count + 7) // 8

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-import numba as nb
 import numpy as np
 
+from tickproof.kernel import array_kernel
 from tickproof.ticks.schema import Array, Kind
 
 
@@ -62,7 +62,7 @@ _KIND_LENGTHS = np.array([len(kind.name) for kind in Kind])
 _QUOTE, _BACKSLASH, _NEWLINE, _MINUS, _PLUS, _POINT, _ZERO, _NINE, _COLON = (ord(character) for character in '"\\\n-+.09:')
 
 
-@nb.njit(cache=True)
+@array_kernel()
 def parse(text: Array, forms: Array, values: Array, statuses: Array) -> bool:
     """Parse the lines of `text`, column after column.
 
@@ -103,7 +103,7 @@ def parse(text: Array, forms: Array, values: Array, statuses: Array) -> bool:
     return bool(start == text.size + 1)
 
 
-@nb.njit(cache=True)
+@array_kernel()
 def _one(text, form):  # type: ignore[no-untyped-def]
     if text.size == 0:
         return 0, _MISSING
@@ -128,12 +128,12 @@ def _one(text, form):  # type: ignore[no-untyped-def]
     return value, status
 
 
-@nb.njit(cache=True)
+@array_kernel()
 def _digit(character):  # type: ignore[no-untyped-def]
     return np.int64(character) - _ZERO
 
 
-@nb.njit(cache=True)
+@array_kernel()
 def _append(value, digit):  # type: ignore[no-untyped-def]
     """Ten times a value of zero or less, less a digit; positive when that leaves int64. Below zero there is room for one more."""
     if value < _LEAST_TENTH:
@@ -142,14 +142,14 @@ def _append(value, digit):  # type: ignore[no-untyped-def]
     return 1 if value < _LEAST + digit else value - digit
 
 
-@nb.njit(cache=True)
+@array_kernel()
 def _signed(value, is_negative):  # type: ignore[no-untyped-def]
     if is_negative:
         return value, _OK
     return (0, _TOO_LARGE) if value == _LEAST else (-value, _OK)
 
 
-@nb.njit(cache=True)
+@array_kernel()
 def _integer(text):  # type: ignore[no-untyped-def]
     is_negative = text[0] == _MINUS
     first = 1 if is_negative else 0
@@ -166,7 +166,7 @@ def _integer(text):  # type: ignore[no-untyped-def]
     return (0, _TOO_LARGE) if large else _signed(value, is_negative)
 
 
-@nb.njit(cache=True)
+@array_kernel()
 def _unsigned(text):  # type: ignore[no-untyped-def]
     value = np.uint64(0)
     large = False
@@ -186,7 +186,7 @@ def _unsigned(text):  # type: ignore[no-untyped-def]
     return np.int64(value), _OK
 
 
-@nb.njit(cache=True)
+@array_kernel()
 def _decimal(text):  # type: ignore[no-untyped-def]
     """[-]digits[.digits][e[+-]digits] in units of 1e-9."""
     is_negative = text.size > 0 and text[0] == _MINUS
@@ -245,7 +245,7 @@ def _decimal(text):  # type: ignore[no-untyped-def]
     return (0, _TOO_LARGE) if value > 0 else _signed(value, is_negative)
 
 
-@nb.njit(cache=True)
+@array_kernel()
 def _digits(text, start, count):  # type: ignore[no-untyped-def]
     """The number that `count` characters spell, or -1."""
     value = 0
@@ -256,7 +256,7 @@ def _digits(text, start, count):  # type: ignore[no-untyped-def]
     return value
 
 
-@nb.njit(cache=True)
+@array_kernel()
 def _time(text):  # type: ignore[no-untyped-def]
     """RFC 3339 (https://www.rfc-editor.org/rfc/rfc3339#section-5.6) in ns since the epoch."""
     year, month, day = _digits(text, 0, 4), _digits(text, 5, 2), _digits(text, 8, 2)
@@ -311,7 +311,7 @@ def _time(text):  # type: ignore[no-untyped-def]
     return total_s * _NS + fraction, _OK
 
 
-@nb.njit(cache=True)
+@array_kernel()
 def _days(year, month, day):  # type: ignore[no-untyped-def]
     """Days from 1970-01-01 to a date of the Gregorian calendar; years are counted from March, so a leap day is their last."""
     if month <= 2:
@@ -321,7 +321,7 @@ def _days(year, month, day):  # type: ignore[no-untyped-def]
     return era * 146_097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719_468
 
 
-@nb.njit(cache=True)
+@array_kernel()
 def _kind_of(text):  # type: ignore[no-untyped-def]
     """The number of a kind's name in any case."""
     for kind in range(_KIND_LENGTHS.size):

@@ -10,6 +10,7 @@ import numba as nb
 import numpy as np
 from numba.typed import List
 
+from tickproof.kernel import array_kernel
 from tickproof.ticks.schema import Array
 
 ORDER = np.dtype([("id", "<u8"), ("price", "<i8"), ("size", "<i8"), ("book", "<i4"), ("side", "<i4"), ("state", "<i8")])
@@ -81,7 +82,7 @@ class Books:
         return rows, tops[rows], int(unknown)
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _place(orders, book, order_id):  # type: ignore[no-untyped-def]
     """Where an order is, or else where it may be put."""
     mask = len(orders) - 1
@@ -96,7 +97,7 @@ def _place(orders, book, order_id):  # type: ignore[no-untyped-def]
     return at if free < 0 else free
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _rehashed(orders, size):  # type: ignore[no-untyped-def]
     """The orders that are there in a new table."""
     fresh = np.zeros(size, orders.dtype)
@@ -106,7 +107,7 @@ def _rehashed(orders, size):  # type: ignore[no-untyped-def]
     return fresh
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _change(levels, counts, line, price, size):  # type: ignore[no-untyped-def]
     """Add a size, which may be negative, to a price of one side; a level of nothing goes."""
     side, count = levels[line], counts[line]
@@ -135,7 +136,7 @@ def _change(levels, counts, line, price, size):  # type: ignore[no-untyped-def]
     counts[line] = count + 1
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _clear(state, book, side):  # type: ignore[no-untyped-def]
     """Forget a book's orders: of one side, or of both (−1)."""
     orders, used, counts = state[0], state[1], state[3]
@@ -149,7 +150,7 @@ def _clear(state, book, side):  # type: ignore[no-untyped-def]
             counts[2 * book + line] = 0
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _tell(book, state, top):  # type: ignore[no-untyped-def]
     """Write down the top of a book, and remember it; whether it is another one than before."""
     levels, counts, tops = state[2], state[3], state[4]
@@ -164,7 +165,7 @@ def _tell(book, state, top):  # type: ignore[no-untyped-def]
     return not same
 
 
-@nb.njit(cache=True, nogil=True)
+@array_kernel()
 def _walk(columns, state, out):  # type: ignore[no-untyped-def]
     """Apply the records, and write down the tops that changed. Returns how many orders were not known."""
     ids, prices, sizes, flags, actions, sides, books = columns
