@@ -11,6 +11,7 @@ import numpy as np
 from jobs.offline.scan import engine_settings
 from jobs.pipeline import outputs
 from jobs.pipeline.engine import Engine
+from tickproof.settings import NO_MODEL
 from tickproof.ticks.schema import NS_PER_MS, ROW, UNITS_PER_ONE, Kind, Present, Ticks
 from tickproof.wire import decode_frame, encode_frame
 
@@ -69,7 +70,7 @@ def warm_producers() -> None:
 
 
 if __name__ == "__main__":
-    from models.store.registry import DEFAULT, NONE, aliases
+    from models.store.registry import DEFAULT, aliases
 
-    warm(DEFAULT if DEFAULT in aliases() else NONE)
+    warm(DEFAULT if DEFAULT in aliases() else NO_MODEL)
     warm_producers()
