@@ -1,1 +1,1 @@
-"""What fills the topics: the market simulator with labelled faults, readers of recordings, replay and publishing."""
+"""Sources of the topics: the market simulator with labelled faults, readers of recordings, replay and publishing."""
