@@ -1,4 +1,4 @@
-"""`tickproof audit`: is every published tick scored or set aside, once?"""
+"""`tickproof audit`: is every published tick scored or dead-lettered, once?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tickproof train`: a model from labelled simulated streams, by the very steps that will use it."""
+"""`tickproof train`: a model from labelled simulated streams, computed by the same steps that will use it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ticks around an incident: quotes, trades, what the other venues said, and which ticks were judged how."""
+"""A plot of the ticks around an incident: quotes, trades, other venues, and the verdict on each tick."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _MARKS = {
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A plot and what a person must know to read it."""
+    """A plot and the notes that explain it."""
 
     svg: str
     notes: tuple[str, ...] = ()
@@ -72,22 +72,22 @@ class _Ticks:
         )
 
     def take(self, keep: npt.NDArray[np.bool_]) -> _Ticks:
-        """Some of them."""
+        """Return some of the ticks."""
         return _Ticks(**{column.name: getattr(self, column.name)[keep] for column in fields(self)})
 
     @property
     def middle(self) -> Floats:
-        """The mid of two-sided quotes, the price of trades, NaN otherwise."""
+        """Return the mid of two-sided quotes, the price of trades, NaN otherwise."""
         return np.where(self.kinds == Kind.QUOTE, 0.5 * (self.bid + self.ask), self.price)
 
     @property
     def values(self) -> Floats:
-        """All prices, one after the other."""
+        """Return all prices, one after the other."""
         return np.concatenate([self.bid, self.ask, self.price])
 
 
 def draw(incident: Incident, table: pa.Table, reach_ns: int) -> Drawing | None:
-    """The plot of an incident from the ticks of its symbol, which were read so far on both sides.
+    """Plot an incident from the ticks of its symbol, read so far on both sides.
 
     None where its venue has no priced tick there.
     """
@@ -125,7 +125,7 @@ def _price(table: pa.Table, name: str) -> Floats:
 
 
 def _pad(times: npt.NDArray[np.int64], about: tuple[int, int], reach_ns: int) -> int:
-    """How far to show on both sides: as little as shows enough ticks, and at least half the incident."""
+    """Return how far to show on both sides: as little as shows enough ticks, and at least half the incident."""
     first, last = about
     least = (last - first) // 2
     for pad in (pad for pad in PADS_NS if pad <= reach_ns):
@@ -135,7 +135,7 @@ def _pad(times: npt.NDArray[np.int64], about: tuple[int, int], reach_ns: int) ->
 
 
 def _range(own: _Ticks, near: _Ticks, level: float | None) -> tuple[float, float]:
-    """Prices that the plot spans: the usual ones of both, and flagged ones and the level unless they would flatten those."""
+    """Return the price range: the usual prices of both sides, and flagged ones unless they would flatten those."""
     usual = own.take((own.quality != Quality.CORRUPT) & ((own.reasons & _EXPLAINED) == 0))
     values = np.concatenate([usual.values, near.middle])
     values = values[np.isfinite(values)]
@@ -155,7 +155,7 @@ def _range(own: _Ticks, near: _Ticks, level: float | None) -> tuple[float, float
 
 
 def _usual(frame: Frame, incident: Incident) -> str:
-    """The level that the worst finding was held against, where it is a price within the plot."""
+    """Return the level that the worst finding was compared with, if it is a price within the plot."""
     level = incident.worst.reference
     if incident.worst.unit != "price" or level is None or not frame.low < level < frame.high:
         return ""
@@ -164,7 +164,7 @@ def _usual(frame: Frame, incident: Incident) -> str:
 
 
 def _own(frame: Frame, own: _Ticks) -> list[str]:
-    """Quotes as lines, trades as dots."""
+    """Draw quotes as lines, trades as dots."""
     parts = []
     clean = own.take(own.quality != Quality.CORRUPT)
     for side in ("bid", "ask"):
@@ -177,7 +177,7 @@ def _own(frame: Frame, own: _Ticks) -> list[str]:
 
 
 def _others(frame: Frame, venue: _Ticks) -> str:
-    """Another venue, faintly."""
+    """Draw another venue, faintly."""
     middle = venue.middle
     has = np.isfinite(middle)
     if not has.any():
@@ -189,7 +189,7 @@ def _others(frame: Frame, venue: _Ticks) -> str:
 
 
 def _marks(frame: Frame, own: _Ticks) -> tuple[list[str], int]:
-    """Ticks that are not good, the worst last so that they lie on top, and how many of their prices are beyond the plot."""
+    """Draw ticks that are not good, the worst on top, and count their prices beyond the plot."""
     parts: list[str] = []
     beyond = 0
     labelled: list[tuple[bool, float]] = []

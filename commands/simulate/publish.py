@@ -1,4 +1,4 @@
-"""A simulated stream straight to Kafka, its labels in a folder beside it: `tickproof simulate --brokers`."""
+"""`tickproof simulate --brokers`: a simulated stream straight to Kafka, with its labels in a folder."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def publish(
 
 
 def write_labels(out: Path, text: str) -> None:
-    """Write labels.csv; it gets its name when it is whole."""
+    """Write labels.csv, which gets its name once it is complete."""
     part = out / ".labels.csv.part"
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Reading whole topics, committed records only: a client of its own, because the job's own source is Flink's."""
+"""Reading of whole topics, committed records only. A client of its own, because the job's source is Flink's."""
 
 from __future__ import annotations
 
@@ -87,16 +87,16 @@ class Reader:
         self.close()
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         self._consumer.close()
 
     @property
     def next_offsets(self) -> dict[tuple[str, int], int]:
-        """(topic, partition) -> the offset to be read next."""
+        """Return the next offset of each (topic, partition)."""
         return dict(self._next)
 
     def read(self, topics: Sequence[str] | None = None) -> Iterator[list[Message]]:
-        """All records of `topics` (by default of all) that came since the last call and are committed, in batches.
+        """Yield all committed records of `topics` (default: all) that are new since the last call, in batches.
 
         Order holds within a partition.
         """
@@ -107,7 +107,7 @@ class Reader:
         while open_ends:
             first = self._consumer.poll(TIMEOUT_S)
             if first is None:
-                raise ServiceError(f"the broker at {self._brokers} fell silent for {TIMEOUT_S:.0f} s; see its log")
+                raise ServiceError(f"the broker at {self._brokers} has not answered for {TIMEOUT_S:.0f} s; see its log")
             batch = []
             # Asked for many at once, the client would wait until there are so many.
             for message in (first, *self._consumer.consume(BATCH, 0.0)):
@@ -125,7 +125,7 @@ class Reader:
         self._consumer.unassign()
 
     def _first_offset(self, where: TopicPartition) -> int:
-        """The first offset of a partition; of a topic that was made a moment ago the client may not know all partitions yet."""
+        """Return the first offset of a partition, which the client may not know yet for a topic created a moment ago."""
         deadline = time.monotonic() + TIMEOUT_S
         while True:
             try:
@@ -138,7 +138,7 @@ class Reader:
                 return int(low)
 
     def committed(self, group: str, topic: str) -> int:
-        """How many records of `topic` a consumer group has read, by the offsets that it committed; 0 where it has none."""
+        """Return how many records of `topic` a consumer group has committed; 0 if none."""
         partitions = [where for where in self._next if where[0] == topic]
         client = Consumer({**CONFIGURATION, "bootstrap.servers": self._brokers, "group.id": group}, logger=_LOG)
         try:
@@ -151,6 +151,6 @@ class Reader:
 
 
 def headers_of(message: Message) -> dict[str, bytes]:
-    """The headers of a record by name, as Flink's connector gives them: null ones absent, of a repeated one the last."""
+    """Return the headers of a record by name, as Flink's connector gives them: null ones absent, the last of a repeated one."""
     headers: list[tuple[str, bytes | None]] = list(message.headers() or [])  # type: ignore[arg-type]  # its stubs say str | bytes
     return {name: value for name, value in headers if value is not None}

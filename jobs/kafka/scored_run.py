@@ -1,4 +1,4 @@
-"""A job's run by its topics alone: whether all that was published is scored, and what was found."""
+"""A job's run, observed through its topics alone: whether everything published is scored, and what was found."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ QUIET_S = 15.0
 
 
 def findings_of(brokers: str, prefix: str) -> list[Finding]:
-    """All revisions of findings that a run has published, in their order.
+    """Return all revisions of findings that a run has published, in their order.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def findings_of(brokers: str, prefix: str) -> list[Finding]:
 
 
 class ScoredRun:
-    """A run that something is published to: what it finds. A context manager.
+    """A run that is being published to: its findings, and whether its input is scored. A context manager.
 
     Parameters
     ----------
@@ -74,15 +74,15 @@ class ScoredRun:
         self._open.close()
 
     def findings(self) -> list[Finding]:
-        """Revisions that came since the last call."""
+        """Return the revisions published since the last call."""
         return _read(self._reader)
 
     def input(self) -> list[PartitionRange]:
-        """The offsets of what was read of the raw topic."""
+        """Return the range of offsets read of the raw topic."""
         return self._auditor.result().partitions
 
     def wait(self, patience_s: float, progress: Callable[[int, int], None] = lambda decoded, settled: None) -> None:
-        """Come back when a job has scored or set aside every tick that is published, and has read the seal behind them.
+        """Wait until a job has scored or dead-lettered every published tick, and has read the seal behind them.
 
         Parameters
         ----------
@@ -130,5 +130,7 @@ def _read(reader: Reader) -> list[Finding]:
                 found.append(decode(value))
             except msgspec.MsgspecError as error:
                 where = f"topic {message.topic()}, partition {message.partition()}, offset {message.offset()}"
-                raise InputError(f"{where}: found a record that is no finding ({error}); see what else writes there") from error
+                raise InputError(
+                    f"{where}: found a record that is not a finding ({error}); see what else writes there"
+                ) from error
     return found

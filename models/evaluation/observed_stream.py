@@ -1,4 +1,4 @@
-"""What one scored stream shows against its labels, before anything is counted together.
+"""Observations of one scored stream against its labels, before streams are pooled.
 
 Choices where DESIGN §6 leaves room: a finding touches an episode as `Alerts.touching` says; a channel's finding does not touch
 the episode of one symbol; a genuine episode's window is [onset, effect_end + 1 s], and its ticks within a fault's window do not
@@ -65,7 +65,7 @@ class Observed:
 
 
 def observe(run: Run, labels: Sequence[Label], clean: Run | None = None) -> Observed:
-    """What a run shows against its labels.
+    """Measure one run against its labels.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def observe(run: Run, labels: Sequence[Label], clean: Run | None = None) -> Obse
 
 
 def _any(run: Run, labels: Sequence[Label], choose: Callable[[Alerts, Label], Mask]) -> Mask:
-    """Which alerts are chosen for any of the labels."""
+    """Return which alerts are chosen for any of the labels."""
     out = np.zeros(len(run.alerts.score), bool)
     for label in labels:
         out |= choose(run.alerts, label)
@@ -121,6 +121,6 @@ def _genuine(run: Run, genuine: Sequence[Label], covered: Mask, groundless: Mask
 
 
 def _days(times: Integers) -> dict[int, int]:
-    """How many of the times lie in each day of UTC."""
+    """Count the times in each day of UTC."""
     days, counts = np.unique(times // DAY_NS, return_counts=True)
     return dict(zip(days.tolist(), counts.tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""Do simulated faults leak? A classifier that sees only the format of ticks must not tell corrupted ticks from clean ones.
+"""Audit of leaks: a classifier that sees only the format of ticks must not tell simulated faults from clean ticks.
 
 Each corrupted tick is held against a clean one of the same series, kind and conditions, shortly before its episode: what the tick
 is and where it stands cannot tell the two apart, and only how it was made is left. Judged by the area under the ROC curve of
@@ -55,7 +55,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """What the classifier made of a kind: corrupted ticks, their groups, the AUC and the lower end of its 95 % interval.
+    """The result for one kind: corrupted ticks, their groups, the AUC and the lower end of its 95 % interval.
 
     None: too few ticks to say.
     """
@@ -69,7 +69,7 @@ class Leak:
 def samples(
     ticks: Ticks, labels: Sequence[Label], episodes: Sequence[str], about: Mapping[str, frozenset[str]]
 ) -> dict[str, Sample]:
-    """Corrupted and clean ticks of a stream, by kind.
+    """Return corrupted and clean ticks of a stream, by kind.
 
     Parameters
     ----------
@@ -101,18 +101,18 @@ def samples(
 
 
 def _group(label: Label, number: int, names: tuple[str, ...]) -> int:
-    """The group of an episode: its symbol's, else its own."""
+    """Return the group of an episode: its symbol's, or else its own."""
     return names.index(label.symbol) if label.symbol else len(names) + number
 
 
 def joined(parts: Sequence[Sample]) -> Sample:
-    """The rows of all parts, groups as they are."""
+    """Return the rows of all parts, with their groups unchanged."""
     columns = ([getattr(part, name) for part in parts] for name in ("features", "positive", "groups", "streams"))
     return Sample(*(np.concatenate(column) for column in columns))
 
 
 def apart(parts: Sequence[Sample]) -> Sample:
-    """The rows of samples of one stream each, whose groups are different ones even where their numbers are equal."""
+    """Return the rows of samples of one stream each, with groups made distinct."""
     step = 1 + max(int(part.groups.max(initial=0)) for part in parts)
     return joined(
         [
@@ -123,7 +123,7 @@ def apart(parts: Sequence[Sample]) -> Sample:
 
 
 def audit(sample: Sample, withheld: frozenset[str], seed: int = 0) -> Leak:
-    """Train on the format of some streams and tell the others' corrupted ticks from their clean ones.
+    """Train on the format of some streams and predict which ticks of the others are corrupted.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def audit(sample: Sample, withheld: frozenset[str], seed: int = 0) -> Leak:
 
 
 def clustered_auc(scores: Floats, positive: npt.NDArray[np.bool_], groups: Integers) -> tuple[float, float]:
-    """The area under the ROC curve and its standard error, where rows of a group are no independent ones.
+    """Return the area under the ROC curve and its standard error for clustered rows.
 
     N. A. Obuchowski: "Nonparametric analysis of clustered ROC curve data", Biometrics 53 (1997) 567-578. With a group a row this
     is DeLong, DeLong and Clarke-Pearson (1988). Undefined with fewer than two groups that have positives, or negatives.
@@ -178,7 +178,7 @@ def clustered_auc(scores: Floats, positive: npt.NDArray[np.bool_], groups: Integ
 
 @dataclass(frozen=True, slots=True)
 class _Stream:
-    """A stream with what is needed to find clean counterparts of its ticks and to describe both."""
+    """One stream, indexed to find clean counterparts of its ticks and to describe both."""
 
     ticks: Ticks
     places: Places
@@ -208,7 +208,7 @@ class _Stream:
         return cls(ticks, places, key, by_key, known, _steps(rows))
 
     def around(self, label: Label) -> Integers:
-        """Ticks of a label's scope in its window, and a few on both sides, that no episode has changed."""
+        """Return ticks of a label's scope in its window, and a few on both sides, that no episode has changed."""
         found: list[Integers] = []
         for timeline, start, end in self.places.ranges(label, label.onset - 10**9, label.end + 10**9):
             times = timeline.times[start:end]
@@ -219,13 +219,13 @@ class _Stream:
         return untouched
 
     def chosen(self, rows: Integers, number: int) -> Integers:
-        """At most MOST_OF_EPISODE of an episode's ticks, in order."""
+        """Return at most MOST_OF_EPISODE of an episode's ticks, in order."""
         if len(rows) <= MOST_OF_EPISODE:
             return np.sort(rows)
         return np.sort(np.random.default_rng(number).choice(rows, MOST_OF_EPISODE, replace=False))
 
     def matched(self, rows: Integers) -> tuple[Integers, Integers]:
-        """Those of an episode's ticks that have a clean counterpart, and that: the nearest before and after it, each once."""
+        """Pair an episode's ticks with the nearest clean counterparts before and after it, each used once."""
         count = len(self.ticks)
         found, counterparts = [], []
         for key in np.unique(self.key[rows]).tolist():
@@ -241,7 +241,7 @@ class _Stream:
         return np.concatenate(found or [rows]), np.concatenate(counterparts or [rows])
 
     def sample(self, pairs: Sequence[tuple[Integers, Integers, int]], about: frozenset[str]) -> Sample:
-        """The features of pairs of ticks, corrupted ones first."""
+        """Return the features of pairs of ticks, corrupted ones first."""
         corrupted, clean = (np.concatenate([pair[side] for pair in pairs]) for side in (0, 1))
         groups = np.repeat([group for _, _, group in pairs], [len(rows) for rows, _, _ in pairs])
         features = [self._describe(rows) for rows in (corrupted, clean)]
@@ -271,7 +271,7 @@ class _Stream:
 
 
 def _steps(rows: Array) -> tuple[Integers, Integers, npt.NDArray[np.bool_]]:
-    """By row, the step of sequence numbers from the channel's row before and to the one after, and ties of capture time."""
+    """Return by row the sequence steps from the channel's row before and to the row after, and ties of capture time."""
     order = np.argsort(rows["channel"], kind="stable")
     sequence, times = rows["sequence"][order].astype(np.int64), rows["ts_recv"][order]
     same = np.diff(rows["channel"][order], prepend=-1) == 0

@@ -1,4 +1,4 @@
-"""What a tick's format shows and its content does not: decimals, residues of grid and lot, digits, parities, residues of times.
+"""Features of a tick's format alone: decimals, residues of grid and lot, digits, parities, residues of times.
 
 No feature says how large a price, a size, a spread or a delay is; a model that tells faults by these knows how they were made.
 """
@@ -53,13 +53,13 @@ class FormatFeature:
 
 
 def _value(rows: Array, name: str) -> tuple[Integers, npt.NDArray[np.bool_]]:
-    """Absolute values of a column, and where there are any: null and 0 have no digits."""
+    """Return absolute values of a column, and where there are any: null and 0 have no digits."""
     values = np.abs(rows[name].astype(np.int64))
     return values, ((rows["present"] & Present[name.upper()]) != 0) & (values > 0)
 
 
 def zeros_at_the_end(values: Integers) -> Floats:
-    """How many decimal zeros each number ends in; 0 has none."""
+    """Return how many decimal zeros each number ends in; 0 has none."""
     zeros: Floats = ((values[:, None] % _POWERS) == 0).sum(axis=1).astype(np.float64)
     return np.where(values == 0, 0.0, zeros)
 
@@ -150,12 +150,12 @@ VALUES = {
 
 
 def describe(known: Rows) -> Floats:
-    """The features of some rows, shape (n, len(FORMAT_FEATURES))."""
+    """Return the features of some rows, shape (n, len(FORMAT_FEATURES))."""
     return np.column_stack([feature.of(known) for feature in FORMAT_FEATURES])
 
 
 def grids(rows: Array, codes: int) -> tuple[Integers, Integers]:
-    """The tick and lot of each symbol code: the greatest common divisors of its prices, and of its quoted sizes.
+    """Return the tick and lot of each symbol code: greatest common divisors of its prices, and of its quoted sizes.
 
     Parameters
     ----------

@@ -114,7 +114,7 @@ class Market:
             raise SettingsError(f"market: profile is {self.profile!r}, expected one of {', '.join(PROFILES)}")
         if not self.sessions:
             raise SettingsError(
-                f"market: nothing is open from {iso(self.start_ns, 0)} to {iso(self.end_ns, 0)}; "
+                f"market: found no trading session from {iso(self.start_ns, 0)} to {iso(self.end_ns, 0)}; "
                 "choose another start, or a longer stream"
             )
 

@@ -120,7 +120,7 @@ def read(brokers: str, topic: str, key: str) -> Progress | None:
         return msgspec.json.decode(found, type=Progress)
     except msgspec.MsgspecError as error:
         raise InputError(
-            f"topic {topic}, key {key}: found a record that is no progress of a replay ({error}); give another --name"
+            f"topic {topic}, key {key}: found a record that is not the progress of a replay ({error}); give another --name"
         ) from error
 
 
@@ -140,7 +140,7 @@ def _read_on(consumer: Consumer, brokers: str, topic: str, key: str) -> tuple[in
     while True:
         message = consumer.poll(ANSWER_S)
         if message is None:
-            raise ServiceError(f"topic {topic} on {brokers}: the broker fell silent for {ANSWER_S:.0f} s; see its log")
+            raise ServiceError(f"topic {topic} on {brokers}: the broker has not answered for {ANSWER_S:.0f} s; see its log")
         error = message.error()
         if error is None:
             if message.key() == key.encode():

@@ -145,7 +145,7 @@ class Publisher:
         if missing or self._messages != self._sent:
             raise ServiceError(
                 f"{self._where}: found {self._messages} records confirmed, expected {self._sent}; "
-                "see that the broker is well, and publish again to an empty topic"
+                "check the broker, and publish again to an empty topic"
             )
         return self.published
 
@@ -180,7 +180,7 @@ class Publisher:
                 self._serve(self._producer.poll, 0.05)
                 self._check()
             except KafkaException as error:
-                raise ServiceError(f"{self._where}: {error.args[0].str()}; see that the broker is well") from error
+                raise ServiceError(f"{self._where}: {error.args[0].str()}; check the broker") from error
             else:
                 self._sent += 1
                 return
@@ -212,10 +212,10 @@ class Publisher:
 
     def _check(self) -> None:
         if self._fatal is not None:
-            raise ServiceError(f"{self._where}: the producer failed for good: {self._fatal.str()}; see the broker's log")
+            raise ServiceError(f"{self._where}: the producer failed fatally: {self._fatal.str()}; see the broker's log")
         if self._errors:
             reasons = ", ".join(f"{reason} ({count})" for reason, count in sorted(self._errors.items()))
-            raise ServiceError(f"{self._where}: records were not delivered: {reasons}; see that the broker is well")
+            raise ServiceError(f"{self._where}: records were not delivered: {reasons}; check the broker")
 
     @property
     def _where(self) -> str:

@@ -215,9 +215,7 @@ class ResumablePublisher(Publisher):
         self._check()
         if missing or self._messages != self._sent or self._noted != [None]:
             said = ", ".join(filter(None, self._noted)) or f"{self._messages} of {self._sent} records confirmed"
-            raise ServiceError(
-                f"{self._replay}: the transaction was not delivered: {said}; see that the broker is well, and resume"
-            )
+            raise ServiceError(f"{self._replay}: the transaction was not delivered: {said}; check the broker, and resume")
         self._settle(lambda: self._producer.commit_transaction(ANSWER_S))
         self._is_open = False
 
@@ -238,7 +236,7 @@ class ResumablePublisher(Publisher):
                     continue
                 self._check_fenced(reason)
                 raise ServiceError(
-                    f"{self._replay}: its transaction failed ({reason.str()}); see that the broker is well, and resume"
+                    f"{self._replay}: its transaction failed ({reason.str()}); check the broker, and resume"
                 ) from error
             else:
                 return
@@ -251,7 +249,7 @@ class ResumablePublisher(Publisher):
     def _check_fenced(self, error: KafkaError) -> None:
         if error.code() in FENCED:
             self._is_open = False
-            raise ServiceError(f"{self._replay}: another start of it has begun and goes on; this one ends")
+            raise ServiceError(f"{self._replay}: another process has taken over this replay; this one ends")
 
     @property
     def _replay(self) -> str:

@@ -68,7 +68,7 @@ class Kraken:
             flags |= Flag.SNAPSHOT
         book = self._books.get(pair)
         if book is None:
-            return "book change before its snapshot"
+            return "book change before the first snapshot"
         for part in parts:
             for levels, keys in ((book.asks, ("as", "a")), (book.bids, ("bs", "b"))):
                 for key in keys:

@@ -127,11 +127,11 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
         rest = data[end:]
         if broken:
             tally.messages += 1
-            tally.undecoded["record: found a length that is none, cut off there"] += 1
+            tally.undecoded["record: invalid length, the rest was not read"] += 1
             return
     if rest:
         tally.messages += 1
-        tally.undecoded["record truncated: cut off there"] += 1
+        tally.undecoded["record truncated: the rest was not read"] += 1
 
 
 def _map(reading: _Reading, instrument: str, symbol: str, span: tuple[int, int]) -> None:

@@ -87,7 +87,7 @@ def _gzip(path: Path, tally: Tally, size: int) -> Iterator[bytes]:
             try:
                 step = unpacker.decompress(packed, size)
             except zlib.error:
-                tally.undecoded["gzip stream damaged: cut off there"] += 1
+                tally.undecoded["gzip stream damaged: the rest was not read"] += 1
                 return
             if step:
                 yield step
@@ -101,7 +101,7 @@ def _gzip(path: Path, tally: Tally, size: int) -> Iterator[bytes]:
     tail = unpacker.flush()
     if tail:
         yield tail
-    tally.undecoded["gzip stream truncated: cut off there"] += 1
+    tally.undecoded["gzip stream truncated: the rest was not read"] += 1
 
 
 def _zstd(path: Path, tally: Tally, size: int) -> Iterator[bytes]:
@@ -112,7 +112,7 @@ def _zstd(path: Path, tally: Tally, size: int) -> Iterator[bytes]:
                 step = stream.read(size)
             except (pa.ArrowException, OSError) as error:
                 what = "truncated" if "runcated" in str(error) else "damaged"
-                tally.undecoded[f"zstd stream {what}: cut off there"] += 1
+                tally.undecoded[f"zstd stream {what}: the rest was not read"] += 1
                 return
             if not step:
                 return

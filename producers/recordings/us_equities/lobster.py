@@ -108,7 +108,7 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
     order_book = path.with_name(path.name.replace("_message_", "_orderbook_"))
     books = _Books(order_book, name.levels, tally) if order_book.exists() else None
     if books is None:
-        tally.notes["message file without an order book beside it: trades alone"] += 1
+        tally.notes["message file without its order book: trades only"] += 1
     row = 0
     for block in blocks(pieces(path, tally)):
         for numbers, table in tables(block, _MESSAGE, tally.undecoded):

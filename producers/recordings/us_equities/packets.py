@@ -17,8 +17,8 @@ PCAP = (b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1", b"\xa1\xb
 PCAPNG = b"\x0a\x0d\x0d\x0a"
 MOST_BYTES = 1 << 24
 """A packet or block that claims more than this is none."""
-TRUNCATED = "packet truncated: cut off there"
-DAMAGED = "capture damaged: cut off there"
+TRUNCATED = "packet truncated: the rest was not read"
+DAMAGED = "capture damaged: the rest was not read"
 _ENHANCED, _SIMPLE, _OBSOLETE = dpkt.pcapng.PCAPNG_BT_EPB, dpkt.pcapng.PCAPNG_BT_SPB, dpkt.pcapng.PCAPNG_BT_PB
 _LINKS: dict[int, Callable[[bytes], Any]] = {
     dpkt.pcap.DLT_EN10MB: lambda packet: dpkt.ethernet.Ethernet(packet).data,
@@ -48,7 +48,7 @@ class Stream:
             More is asked for than a packet can hold.
         """
         if count > MOST_BYTES or count < 0:
-            raise ValueError("a length that is none")
+            raise ValueError("an invalid length")
         parts, size = [self._rest], len(self._rest)
         while size < count and (piece := next(self._pieces, b"")):
             parts.append(piece)
@@ -119,12 +119,12 @@ def _pcapng(stream: Stream, tally: Tally) -> Iterator[tuple[int, int, bytes]]:
         elif kind == _ENHANCED:
             found = (dpkt.pcapng.EnhancedPacketBlockLE if little else dpkt.pcapng.EnhancedPacketBlock)(block)
             if found.iface_id >= len(interfaces):
-                raise ValueError("a packet of no interface")
+                raise ValueError("a packet of an unknown interface")
             interface = interfaces[found.iface_id]
             time = (found.ts_high << 32 | found.ts_low) * NS_PER_SECOND // interface.per_second
             yield time + interface.offset_s * NS_PER_SECOND, interface.link, bytes(found.pkt_data)
         elif kind in (_SIMPLE, _OBSOLETE):
-            tally.undecoded["packet without the time of its capture"] += 1
+            tally.undecoded["packet without a capture time"] += 1
     if stream.short and head:
         tally.undecoded[TRUNCATED] += 1
 
