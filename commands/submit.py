@@ -75,7 +75,7 @@ def command(*, cluster: str | None, embedded: bool, bounded: bool, savepoint: st
     try:
         job.wait_running()
     except ServiceError:
-        # Flink would try again for ever.
+        # Flink would restart the job for ever.
         with suppress(ServiceError):
             job.cancel()
         raise
@@ -87,7 +87,7 @@ def command(*, cluster: str | None, embedded: bool, bounded: bool, savepoint: st
 def _stay(job: RunningJob, savepoints: Path, as_json: bool) -> None:
     """Keep an embedded job in the foreground until it ends or is stopped."""
     try:
-        # Looked at now and then: a wait inside Java could not be interrupted in order.
+        # Polled, because a wait inside Java could not be interrupted cleanly.
         while not job.ended():
             time.sleep(POLL_S)
     except (KeyboardInterrupt, SystemExit):

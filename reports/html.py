@@ -15,7 +15,7 @@ from reports.page import page
 from tickproof.ticks.rfc3339 import iso, span
 
 INCIDENTS_SHOWN = 40
-"""Incidents in full on a page: more than a person reads, and a page of 2 MB at most."""
+"""Incidents shown in full: more than a person reads, and a page of at most 2 MB."""
 
 
 def render(folder: Path, *, limit: int = INCIDENTS_SHOWN, recall: Mapping[str, Any] | None = None) -> str:

@@ -10,12 +10,12 @@ from tickproof.findings.finding import Finding
 from tickproof.findings.incident import Incident, worst_first
 
 AT_FIRST = 4
-"""So many incidents of one code are taken before other codes have had their turn."""
+"""Incidents of one code that are chosen before other codes have had their turn."""
 REACHES_NS = (60_000_000_000, 1_800_000_000_000)
-"""Ticks are read so far on both sides; further where the first reach holds too few of the instrument's own."""
+"""How far ticks are read on both sides; the second where the first holds too few of the instrument's own."""
 FEW_TICKS = 12
 LONGEST_NS = 120_000_000_000
-"""Of a longer incident, a plot of ticks shows the surroundings of its worst finding."""
+"""Of a longer incident, a plot of ticks shows only the surroundings of its worst finding."""
 
 
 def shown(incidents: Sequence[Incident], limit: int) -> list[Incident]:

@@ -18,10 +18,10 @@ from tickproof.ticks.schema import UNITS_PER_ONE, Kind
 
 PADS_NS = tuple(seconds * 1_000_000_000 for seconds in (1, 2, 5, 10, 30, 60, 300, 1800))
 ENOUGH_TICKS = 80
-"""A plot reaches out until it shows so many ticks of the instrument, or as far as was read."""
+"""A plot is widened until it shows this many ticks of the instrument, or everything that was read."""
 STUB_SHARE = 0.03
 FLATTEST = 15.0
-"""Flagged prices are drawn to scale as long as the usual ones keep this part of the plot's height."""
+"""Flagged prices are drawn to scale as long as the usual prices keep this share of the plot's height."""
 MOST_VENUES = 12
 MOST_MARKS = 150
 WIDTH, HEIGHT = 920.0, 270.0
@@ -142,7 +142,7 @@ def _range(own: _Ticks, near: _Ticks, level: float | None) -> tuple[float, float
     if not len(values):
         values = own.values[np.isfinite(own.values)]
     centre = float(np.median(values))
-    # Stubs are far off and no prices; a few odd prints must not flatten all others.
+    # Stub quotes are far off; a few odd prints must not flatten all others.
     kept = values[np.abs(values - centre) <= max(10.0 * float(np.median(np.abs(values - centre))), STUB_SHARE * abs(centre))]
     low, high = (float(edge) for edge in np.quantile(kept, (0.005, 0.995)))
     size = max(high - low, 1e-4 * abs(centre), 1e-9)

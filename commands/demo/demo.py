@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from models.evaluation.results import Evaluation
 
 FOLDER = Path(".tickproof/demo")
-"""Where the report stands if nothing else is kept."""
+"""Where the report is written unless --keep is given."""
 REPORT = "report.html"
 LOGS = "log"
 CHECKPOINT_MS = 500
@@ -98,7 +98,7 @@ def _scratch(logs: Path) -> Iterator[Path]:
             yield Path(name)
         except ServiceError as error:
             said = str(error)
-            # Not all that ends so: Kafka calls its data logs too.
+            # Not every file with this suffix: Kafka's data files have it too.
             for log in sorted(path for pattern in ("*.log", "*/*.log", "job/log/*.log") for path in Path(name).glob(pattern)):
                 logs.mkdir(parents=True, exist_ok=True)
                 said = said.replace(str(log), str(shutil.copy(log, logs)))

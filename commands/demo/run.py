@@ -34,9 +34,9 @@ REFERENCE = "reference.json"
 EPISODES_PER_MINUTE = 2.5
 LOOK_EVERY_S = 0.2
 STALLED_S = 60.0
-"""A job that scores nothing for so long is not waited for."""
+"""A job that scores nothing for this long is given up."""
 START_S = 120.0
-"""How long the first scored tick may take: crowded machines are slow, and a first run compiles."""
+"""How long the first scored tick may take: busy machines are slow, and a first run compiles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Played:
     audit: Audit
     restarts: int
     seconds: float
-    """From the start until every tick was scored."""
+    """Seconds from the start until every tick was scored."""
 
 
 def play(demo: Demo, view: View) -> Played:

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 LINE_EVERY_S = 3.0
-"""Without a terminal: a line so often, and one at each new stage."""
+"""Seconds between lines where there is no terminal; each new stage has a line as well."""
 CODES_SHOWN = 14
 RATE_OVER_S = 3.0
 

@@ -16,7 +16,7 @@ from tickproof.findings.compare_runs import Change, Difference
 from tickproof.findings.finding import Finding
 
 SHOWN = 20
-"""Findings of a kind that are shown on a terminal; JSON has all."""
+"""Most findings of a kind on a terminal; JSON has all."""
 _TOPICS = re.compile(r"(?P<brokers>[^/,]+:\d+(,[^/,]+:\d+)*)/(?P<prefix>[^/]*)")
 
 

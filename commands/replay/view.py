@@ -23,7 +23,7 @@ from producers.recordings.registry import Tally
 from tickproof.ticks.schema import NS_PER_MS, NS_PER_SECOND
 
 PLAIN_EVERY_S = 5.0
-"""Between two lines of progress where there is no terminal."""
+"""Seconds between lines of progress where there is no terminal."""
 SHOWN_EVERY_S = 0.2
 
 

@@ -14,16 +14,16 @@ from producers.simulation.day import simulate
 from tickproof.ticks.schema import concat
 
 ENOUGH = 600
-"""Corrupted ticks of a kind that are looked for; below five hundred an AUC says little."""
+"""Wanted corrupted ticks of a kind; below five hundred an AUC says little."""
 LEAST_STREAMS, MOST_STREAMS = 4, 24
 BOUND = 0.55
 """An AUC whose 95 % interval lies above this is a leak."""
 FEW_TICKS = 5
 """Entries that change fewer ticks an episode get more episodes."""
 EPISODES = {True: 40, False: 10}
-"""Episodes of an entry in a stream, at least, by whether it changes few ticks."""
+"""Least episodes of an entry in a stream, by whether it changes few ticks."""
 ROOM = 700
-"""Episodes of few ticks that a stream has room for."""
+"""Most episodes of few ticks in a stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def audit_faults(market: Market, faults: Faults, report: Callable[[str], None]) 
     found = []
     for kind, parts in sorted(gathered.items()):
         if not parts:
-            # Its time never comes in this market, as the night does not where nothing shuts.
+            # It never applies in this market, such as a fault at night in a market that never closes.
             report(f"no {kind} in these streams")
             continue
         report(f"auditing {kind}")

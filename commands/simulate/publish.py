@@ -24,7 +24,7 @@ from tickproof.ticks.schema import NS_PER_MS, NS_PER_SECOND, Ticks
 
 TOPIC = "ticks.raw"
 FRAME_SPAN_NS = NS_PER_SECOND // 2
-"""Event time of a frame at most, and so of what a broken frame concerns. Half of it costs 100 ns a tick, twice saves 50."""
+"""Longest event time of a frame, and so of what one broken frame affects. Half of it costs 100 ns a tick, twice saves 50."""
 
 
 def publish(

@@ -35,9 +35,9 @@ from tickproof.ticks.arrow import to_arrow
 from tickproof.ticks.schema import NAMES, Kind, Ticks, concat
 
 THICK_MINUTES = 60.0
-"""Streams up to this long are full of genuine events, unless said otherwise; longer ones are like usual days."""
+"""Streams up to this long are full of genuine events unless --events says otherwise; longer ones are like usual days."""
 ROW_GROUP = 100_000
-"""Least rows of a row group, but for the last one."""
+"""Least rows of a row group, except the last."""
 
 
 @click.command()

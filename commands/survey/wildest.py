@@ -14,11 +14,11 @@ from tickproof.ticks.schema import Kind
 
 MOST = 3
 NEEDED = 20_000
-"""Quotes of an instrument that make its usual minute known."""
+"""Least quotes of an instrument from which its usual minute is known."""
 LEAST = 20
-"""Quotes of a minute that make its range one."""
+"""Least quotes of a minute from which its range is measured."""
 ENDS = (0.01, 0.99)
-"""A range is that between these quantiles: a stub is no move."""
+"""The quantiles between which a range is measured: a stub quote is not a move."""
 
 
 @dataclass(frozen=True, slots=True)

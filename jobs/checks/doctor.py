@@ -22,7 +22,7 @@ PAIRING = {"apache-flink": "2.3.0", "apache-flink-libraries": "2.3.0"}
 """Versions that ran together with the connector and the broker of jars.ROOTS; the connector's is built for Flink 2.2."""
 JAVA_MAJOR = "21"
 LOW_BYTES, FULL_BYTES = 2_000_000_000, 200_000_000
-"""Free disk below which checkpoints and broker data will soon, or do, fail."""
+"""Free disk space below which checkpoints and broker data will soon fail (low) or do fail (full)."""
 MEMORY_BYTES = 3_000_000_000
 """Broker, mini-cluster and Python workers of a demo, measured together."""
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 SHOWN = 5
-"""Examples of what is wrong, at most."""
+"""Most examples of each problem."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,13 @@ class Audit:
         Full name of the raw topic.
     partitions : list of PartitionRange
     channels : list of ChannelAudit
-        By name; a payload whose channel nobody can tell is under the empty name.
+        By name; payloads of an unknown channel are under the empty name.
     heartbeats : int
         Capture heartbeats among the raw ticks, counted nowhere else.
     overtaken : int
         Scored ticks that came behind the watermark.
     missing_messages, duplicated_messages : list of (partition, offset)
-        Payloads that are no ticks and not in the dead letters, and dead letters that are not exactly one unreadable payload's.
+        Payloads that are not ticks and not in the dead letters, and dead letters that are not exactly one unreadable payload's.
     changed_messages : list of (partition, offset)
         Dead letters whose bytes are not the original ones.
     examples : list of (partition, offset)

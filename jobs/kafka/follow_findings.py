@@ -44,15 +44,15 @@ class Follower:
         self.dead = 0
         """Dead letters."""
         self.dead_by_reason: Counter[str] = Counter()
-        """Of them, how many have which reason, in short."""
+        """Dead letters by short reason."""
         self.ticks = 0
         """Ticks scored and committed."""
         self.has_scored = False
-        """Whether anything says that a tick was scored: statistics of a symbol count verdicts, and wait for no commit."""
+        """Whether any tick is known to be scored: statistics of a symbol count verdicts, and need no commit."""
         self.model_version = ""
-        """The model that the last of them were scored by."""
+        """The model that scored the latest of them."""
         self.overtaken = 0
-        """Of them, those that came behind the watermark."""
+        """Scored ticks that came behind the watermark."""
 
     def __enter__(self) -> Self:
         return self

@@ -23,7 +23,7 @@ NOT_YET = (
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
 )
-"""What is said of a topic that was made a moment ago."""
+"""Errors of a topic that was created a moment ago."""
 CONFIGURATION: dict[str, str | int | bool] = {
     "enable.auto.commit": False,
     "auto.offset.reset": "earliest",
@@ -38,7 +38,7 @@ CONFIGURATION: dict[str, str | int | bool] = {
 }
 
 _LOG = logging.getLogger(__name__)
-# What librdkafka says of its connections stays unsaid: errors come as exceptions.
+# Connection messages of librdkafka are not logged: errors come as exceptions.
 _LOG.addHandler(logging.NullHandler())
 
 
@@ -62,7 +62,7 @@ class Reader:
         # Asked first, because librdkafka waits for the whole time-out even if the connection is refused.
         if not any(map(listening, brokers.split(","))):
             raise ServiceError(f"no broker answers at {brokers}; start one, or give another with --brokers")
-        # A group is asked for and not used: nothing is committed.
+        # The library requires a group; nothing is committed under it.
         self._consumer = Consumer({**CONFIGURATION, "bootstrap.servers": brokers, "group.id": "tickproof-reading"}, logger=_LOG)
         self._brokers = brokers
         self._next: dict[tuple[str, int], int] = {}
@@ -101,7 +101,7 @@ class Reader:
         Order holds within a partition.
         """
         wanted = [where for where in self._next if topics is None or where[0] in topics]
-        # Assigned anew, because the end of a partition is told only once after that.
+        # Assigned again, because the end of a partition is reported only once after an assignment.
         self._consumer.assign([TopicPartition(*where, self._next[where]) for where in wanted])
         open_ends = set(wanted)
         while open_ends:

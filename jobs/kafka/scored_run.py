@@ -19,7 +19,7 @@ from tickproof.findings.finding import Finding, decode
 FINDINGS = "feed.findings"
 LOOK_EVERY_S = 0.5
 QUIET_S = 15.0
-"""A job whose consumer group nobody knows commits no offsets that could be read: it is done when it says nothing for so long."""
+"""A job with an unknown consumer group shows no committed offsets: it counts as done after this time without output."""
 
 
 def findings_of(brokers: str, prefix: str) -> list[Finding]:
@@ -65,7 +65,7 @@ class ScoredRun:
                 _read(self._reader)
             self._open = stack.pop_all()
         self.before = self._auditor.decoded
-        """Ticks that were published before: a job sees them and what follows as one feed."""
+        """Ticks that were published before: a job takes them and what follows as one feed."""
 
     def __enter__(self) -> Self:
         return self

@@ -21,12 +21,12 @@ from jobs.services import jars, java, processes
 from tickproof.errors import ServiceError
 
 READY_S = 120.0
-"""How long a broker may take until it answers: 3 s on an idle machine, 20 s were seen on a crowded one."""
+"""How long a broker may take to answer: 3 s on an idle machine, 20 s were measured on a busy one."""
 IDENTITY = "tickproof-broker.json"
-"""Beside the data: which Kafka wrote it. A metadata folder is not readable by an older broker."""
+"""File next to the data that says which Kafka wrote it; an older broker cannot read a newer metadata folder."""
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 OVERHEAD_BYTES = 64 * 1024
-"""What a record batch adds to a message of the largest size: headers, key, framing."""
+"""Bytes that a record batch adds to a message of the largest size: headers, key, framing."""
 
 SETTINGS: dict[str, str | int] = {
     "process.roles": "broker,controller",
@@ -47,7 +47,7 @@ SETTINGS: dict[str, str | int] = {
     "transaction.max.timeout.ms": 3_600_000,
     "message.max.bytes": MAX_MESSAGE_BYTES + OVERHEAD_BYTES,
     "replica.fetch.max.bytes": MAX_MESSAGE_BYTES + OVERHEAD_BYTES,
-    # One broker: nobody takes over, so a killed one may come back at once.
+    # A single broker has no fail-over, so a killed one may come back at once.
     "broker.session.timeout.ms": 2_000,
     "broker.heartbeat.interval.ms": 500,
     # The cleaner takes this from the heap at start; its default is 128 MiB.

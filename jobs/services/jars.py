@@ -25,7 +25,7 @@ BROKER_ROOT = "org.apache.kafka:kafka_2.13:4.2.0"
 LOGGING_ROOT = "org.apache.logging.log4j:log4j-slf4j-impl:2.25.3"
 CONNECTOR_ROOT = "org.apache.flink:flink-sql-connector-kafka:5.0.0-2.2"
 ROOTS = (BROKER_ROOT, LOGGING_ROOT, CONNECTOR_ROOT)
-"""What is asked for. Each is resolved by itself: together, jgo mixed two versions of Kafka's classes."""
+"""The jars that are asked for. Each is resolved by itself: together, jgo mixed two versions of Kafka's classes."""
 KAFKA_VERSION = BROKER_ROOT.rpartition(":")[2]
 AGAIN = "run `make setup`, which fetches it again"
 FETCHES = 6

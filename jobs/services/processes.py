@@ -1,7 +1,7 @@
 """Child processes that always end: each in its own process group, which ends with this process however that ends.
 
-A service that is *tied* has a guard beside it: a tiny Python process that holds the read end of a pipe. When this process goes
-away, by `kill -9` too, the pipe closes and the guard kills the service's whole group. (PR_SET_PDEATHSIG would not do: it fires
+A *tied* service has a guard: a tiny Python process that holds the read end of a pipe. When this process ends,
+even by `kill -9`, the pipe closes and the guard kills the service's whole group. (PR_SET_PDEATHSIG would not do: it fires
 when the *thread* that started the child ends, and does not reach grandchildren such as Flink's Python workers.)
 """
 

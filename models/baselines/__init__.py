@@ -22,7 +22,7 @@ from models.baselines.columns import Columns, Floats, Mask, instruments, is_wild
 from tickproof.ticks.schema import Ticks
 
 HIGHEST = 1e30
-"""Ratios end here: a float32 holds it, and a division by a scale of 0 gives it."""
+"""Upper limit of ratios: a float32 holds it, and a division by a scale of 0 gives it."""
 
 
 class Baseline(NamedTuple):

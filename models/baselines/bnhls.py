@@ -13,10 +13,10 @@ from models.baselines.columns import Columns, Floats, Integers, Mask, last_valid
 from models.baselines.neighbours import neighbours
 
 SPREADS = 50.0
-"""Q3: a spread of more than so many times the day's median."""
+"""Q3: the bound on a spread, as a multiple of the day's median."""
 AROUND = 50
 DEVIATIONS = 10.0
-"""Q4: more than so many mean absolute deviations off the median of 50 around."""
+"""Q4: the bound in mean absolute deviations from the median of 50 neighbours."""
 
 
 def is_not_positive(*prices: Floats) -> Mask:

@@ -15,7 +15,7 @@ from models.baselines.neighbours import neighbours
 
 NEIGHBOURS = 60
 TRIMMED = 0.1
-"""δ: this share of the neighbours is left out at each end."""
+"""δ: the share of neighbours left out at each end."""
 STEPS = 2
 """γ in price steps."""
 

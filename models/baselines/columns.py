@@ -17,8 +17,8 @@ Mask = npt.NDArray[np.bool_]
 DAY_NS = 86_400 * NS_PER_SECOND
 MINUTE_NS = 60 * NS_PER_SECOND
 REGULAR = int(Condition.ODD_LOT | Condition.INTERMARKET_SWEEP)
-"""Conditions of trades that are current prices all the same; a trade with any other is left out by every published cleaner (T2 of
-Barndorff-Nielsen et al.) before it looks at prices."""
+"""Conditions of trades that are current prices; published cleaners leave out trades with any other (T2 of Barndorff-Nielsen et
+al.) before they look at prices."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from models.baselines.columns import Floats, Integers
 
 ROWS = 16_384
-"""So many windows are copied and sorted at once: a block of 60 neighbours takes 8 MB."""
+"""Windows that are copied and sorted at once: a block of 60 neighbours takes 8 MB."""
 
 
 def neighbours(values: Floats, day: Integers, count: int, *, causal: bool) -> Iterator[tuple[slice, Floats]]:

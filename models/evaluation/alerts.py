@@ -46,7 +46,7 @@ class Alerts:
         Severity warning or more: what can be a false alarm.
     code, channel, venue, symbol : str arrays
     feed : str array
-        Of what names no channel; otherwise the channel tells.
+        Of findings that name no channel; otherwise it follows from the channel.
     feeds : dict
         Feed by channel, as the run's findings name them.
     """

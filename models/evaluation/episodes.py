@@ -12,7 +12,7 @@ from tickproof.findings.label import Label
 from tickproof.ticks.schema import NS_PER_SECOND, Ticks
 
 GRACE_NS = NS_PER_SECOND
-"""How long after an episode's end it may still be found, and after its effect's end a tick may still be called wrong."""
+"""How long after its end an episode may still be found, and after its effect's end a tick may still be called wrong."""
 
 Mask = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]

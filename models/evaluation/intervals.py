@@ -16,7 +16,7 @@ from scipy.special import gammaincinv, stdtrit
 Z = 1.959963984540054
 """The normal quantile of 97.5 %."""
 Count = tuple[int, int]
-"""How many of how many."""
+"""(true, total)."""
 Interval = tuple[float, float]
 
 

@@ -18,7 +18,7 @@ from tickproof.ticks.arrow import from_arrow
 from tickproof.ticks.schema import SCHEMA, Kind, Ticks
 
 SHIFTS = 7
-"""Without a clean run, windows are shifted by so many eighths of the stream's length."""
+"""Eighths of the stream's length by which windows are shifted where there is no clean run."""
 NOTHING = -np.inf
 
 
@@ -33,8 +33,8 @@ class Run:
     counted : bool array
         Ticks of kinds 0 to 3.
     wrong, by_rule : bool arrays
-        `final_quality` 2; and with the score that a rule sets. Bits of `final_reasons` do not tell, for a verdict that the model
-        gave alone is named by a code as well.
+        `final_quality` 2; and with the score that a rule sets. Bits of `final_reasons` do not show this: a verdict that the
+        model gave alone is named by a code as well.
     score : float32 array
         `final_score`.
     """

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 SHIPPED = Path(__file__).parents[1]
 MANIFEST = "manifest.json"
-"""The file that makes a folder a model."""
+"""The file that marks a folder as a model."""
 DEFAULT = "default"
 """The alias of the model that ships."""
 NONE = NO_MODEL

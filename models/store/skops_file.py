@@ -35,11 +35,11 @@ ALLOWED = frozenset(
         "sklearn.preprocessing._label.LabelEncoder",
     }
 )
-"""Every type that a file may name; shorter than what skops trusts by itself."""
+"""Every type that a file may name; fewer than skops trusts by default."""
 TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
-"""What skops does not trust by itself, and we do."""
+"""Types that skops does not trust by default and we do."""
 LARGEST = 64 << 20
-"""Bytes that an archive may hold, unpacked."""
+"""Most bytes of an archive, decompressed."""
 SCHEMA = "schema.json"
 
 

@@ -1,7 +1,7 @@
 """Audit of leaks: a classifier that sees only the format of ticks must not tell simulated faults from clean ticks.
 
-Each corrupted tick is held against a clean one of the same series, kind and conditions, shortly before its episode: what the tick
-is and where it stands cannot tell the two apart, and only how it was made is left. Judged by the area under the ROC curve of
+Each corrupted tick is paired with a clean one of the same series, kind and conditions, shortly before its episode: what the tick
+is and where it stands is the same for both, and only how it was made differs. Measured by the area under the ROC curve of
 predictions for streams that the classifier has not seen.
 """
 
@@ -24,13 +24,13 @@ from tickproof.ticks.schema import Array, Kind, Present, Ticks
 
 FOLDS = 5
 MOST_OF_EPISODE = 40
-"""Ticks of one episode that are looked at: the more there are, the less each one adds."""
+"""Most ticks used of one episode: each further one adds less."""
 NEIGHBOURS = 10
-"""Where an episode has only taken ticks away: so many before and after are looked at."""
+"""How many ticks before and after are used where an episode has only removed ticks."""
 TOGETHER = {"spread": ("bid_px", "ask_px"), "latency": ("ts_event", "ts_recv")}
-"""Group of features -> two columns whose last digits together say how far they are apart: a spread or a delay, and no format."""
+"""Group of features -> two columns whose last digits together reveal their distance: a spread or a delay, which is not format."""
 Z = 1.959964
-"""Of a two-sided interval of 95 %."""
+"""The normal quantile of a two-sided interval of 95 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,7 @@ class _Stream:
         clean = np.flatnonzero(~places.covered(labels) & (rows["row"] == 0))
         listed = np.zeros(len(ticks.names) + 1, bool)
         listed[rows["symbol"][clean]] = True
-        # A symbol that has no clean tick is held against others of its channel.
+        # A symbol without a clean tick is paired with others of its channel.
         place = np.where(listed[rows["symbol"]], rows["symbol"], -2).astype(np.int64) + 2
         _, conditions = np.unique(rows["conditions"], return_inverse=True)
         key = ((place * len(ticks.names) + rows["channel"]) * len(Kind) + rows["kind"]) * (conditions.max() + 1) + conditions
@@ -232,7 +232,7 @@ class _Stream:
             mine = rows[self.key[rows] == key]
             first, end = np.searchsorted(self.clean, [key * count, (key + 1) * count])
             middle = int(np.searchsorted(self.clean, key * count + int(rows[0])))
-            # In turns from both sides, so that time, which moves everything slowly, tells nothing.
+            # Alternating between both sides, so that slow changes over time give nothing away.
             sides = np.arange(middle - 1, first - 1, -1), np.arange(middle, end)
             turn = np.concatenate([2 * np.arange(len(sides[0])), 2 * np.arange(len(sides[1])) + 1])
             near = np.concatenate(sides)[np.argsort(turn, kind="stable")][: len(mine)]

@@ -1,6 +1,7 @@
 """Features of a tick's format alone: decimals, residues of grid and lot, digits, parities, residues of times.
 
-No feature says how large a price, a size, a spread or a delay is; a model that tells faults by these knows how they were made.
+No feature says how large a price, a size, a spread or a delay is; a model that recognises faults by these has learnt how they
+were made.
 """
 
 from __future__ import annotations
@@ -141,7 +142,7 @@ def _latency(known: Rows) -> Integers:
 
 
 FORMAT_FEATURES: tuple[FormatFeature, ...] = tuple(_features())
-"""All of them, in order; groups are those of `producers.faults.editing.fault.Aspect`."""
+"""All format features, in order; groups are those of `producers.faults.editing.fault.Aspect`."""
 VALUES = {
     name: [place for place, one in enumerate(FORMAT_FEATURES) if one.name.startswith(name)]
     for name in (*PRICES, *SIZES, "ts_event", "ts_recv")

@@ -22,7 +22,7 @@ OPENING_CROSS, CLOSING_CROSS, QUIET = "genuine_opening_cross", "genuine_closing_
 REBOUND_AT = 0.45
 """Share of a flash crash's length at which the price is lowest."""
 REBOUND = 0.9
-"""Share of the fall that is made good at once."""
+"""Share of the fall that is recovered at once."""
 
 
 class Nature(NamedTuple):
@@ -56,7 +56,7 @@ NATURES: dict[str, Nature] = {
     LATENCY_BURST: Nature(is_channel=True),
     SEQUENCE_RESET: Nature(is_channel=True),
 }
-"""Kind -> its nature. QUIET is no event: it is seen only when it is over."""
+"""Kind -> its nature. QUIET is not an event: it is known only when it is over."""
 
 
 @dataclass(frozen=True, slots=True)

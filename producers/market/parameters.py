@@ -22,7 +22,7 @@ START_NS = 1_709_650_800 * NS_PER_SECOND
 BLOCK_S = 20
 """Seconds of market made at a time; memory depends on this and not on the length of the stream."""
 USUAL = 2 / 390
-"""`eventfulness` of a usual day of at least MANY names: what two eventful minutes hold comes in one regular session."""
+"""`eventfulness` of a usual day of at least MANY names: two minutes' events are spread over a regular session."""
 MANY = 48
 
 
@@ -207,7 +207,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "news_move": (0.001, 0.2),
     "aggregated_venues": (0, 8),
 }
-"""What a parameter may be."""
+"""Allowed range of each parameter."""
 
 RANGES: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
     "volatility": ((0.08, 0.50), (0.06, 0.65)),

@@ -11,7 +11,7 @@ from producers.market.universe import build
 from tickproof.findings.label import Label
 
 NEW_NAMES = ("genuine_listing", "genuine_rename")
-"""Kinds of a symbol that is new and announced."""
+"""Kinds that announce a new symbol."""
 
 
 def reference(market: Market, labels: Iterable[Label] = ()) -> dict[str, Any]:

@@ -17,12 +17,12 @@ from tickproof.errors import InputError, ServiceError
 TOPIC = "replay.progress"
 ANSWER_S = 15.0
 OTHERS_S = 90.0
-"""Longer than a transaction may be open: so long another replay, killed while it committed, may hide what comes after it."""
+"""How long records may be hidden by the open transaction of a replay that was killed: longer than its timeout."""
 AGAIN_S = 0.2
 Setting = str | int | bool | None
 
 _LOG = logging.getLogger(__name__)
-# What librdkafka says of its connections stays unsaid: errors come as exceptions.
+# Connection messages of librdkafka are not logged: errors come as exceptions.
 _LOG.addHandler(logging.NullHandler())
 
 
@@ -80,7 +80,7 @@ def read(brokers: str, topic: str, key: str) -> Progress | None:
     Raises
     ------
     ServiceError
-        The broker does not answer, the topic is not there, or a transaction of somebody else stays open.
+        The broker does not answer, the topic is not there, or another producer's transaction stays open.
     InputError
         The record under this key is not ours.
     """
@@ -101,7 +101,7 @@ def read(brokers: str, topic: str, key: str) -> Progress | None:
     deadline = monotonic() + OTHERS_S
     try:
         while position < end:
-            # Assigned anew, because the end of a partition is told only once after that.
+            # Assigned again, because the end of a partition is reported only once after an assignment.
             consumer.assign([TopicPartition(topic, 0, position)])
             position, value = _read_on(consumer, brokers, topic, key)
             found = value or found

@@ -2,7 +2,7 @@
 
 Frames hold one channel each. Within one span of event time they are sent in the order of their first ticks, so the timestamps of
 the records, which are those of the first ticks, do not go back however long the span is, except by as much as the stream itself
-does; whoever waits for a watermark is only kept waiting longer. JSON ticks keep the stream's own order, a record each.
+does; a watermark only advances later. JSON ticks keep the stream's own order, a record each.
 """
 
 from __future__ import annotations

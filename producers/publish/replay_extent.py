@@ -42,7 +42,7 @@ def _largest(path: Path) -> int | None:
             known = column >= 0 and all(group is not None and group.has_min_max for group in groups)
             return max((int(group.max) for group in groups), default=None) if known else None
     except (pa.ArrowException, OSError, IndexError, ValueError):
-        # Whoever reads the file says what is wrong with it.
+        # The reader of the file reports what is wrong with it.
         return None
 
 

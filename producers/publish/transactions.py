@@ -21,14 +21,14 @@ from producers.publish.kafka import FLUSH_TIMEOUT_S, Published, Publisher
 from tickproof.errors import InputError, ServiceError, SettingsError
 
 COMMIT_EVERY_S = 0.5
-"""What is sent becomes visible so much later, and is sent again after a kill."""
+"""Time between commits: the delay until records are visible, and what a killed replay sends again."""
 TIMEOUT_MS = 60_000
-"""A transaction that is open for so long is ended by the broker: its replay is gone."""
+"""The broker aborts a transaction that is open for this long: its replay has ended."""
 ABORT_S = 10.0
 ANSWER_S = 20.0
-"""What takes longer is asked for again, for as long as records may take."""
+"""Time-out of one request; it is repeated as long as delivery may take."""
 FENCED = (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH)
-"""What the broker says to a producer whose name another has taken over."""
+"""Errors that a producer gets when another has taken over its transactional id."""
 
 
 class ResumablePublisher(Publisher):

@@ -21,7 +21,7 @@ from tickproof.ticks.schema import Flag, Kind
 CHANNEL = "KRAKEN.WS"
 CHECKED_LEVELS = 10
 Level = tuple[int, str]
-"""Size, and the digits that stand for the level in a checksum."""
+"""The size, and the digits that represent the level in a checksum."""
 
 
 class Kraken:

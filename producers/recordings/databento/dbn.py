@@ -7,13 +7,13 @@ are read as columns.
   in sampled quotes (bbo, cbbo) when something last changed, perhaps hours ago: it is left out there.
 - **Channel.** `<dataset>.<SCHEMA>`, as `GLBX.MDP3.MBO`. `sequence` is the venue's, whose channel holds more than what was asked
   of it: a file of one instrument has holes that are no gaps, so its mode is `increasing`. Several records of one number are one
-  message: the first tick carries the number. A file of several instruments mixes channels that nothing tells apart: its ticks
+  message: the first tick carries the number. A file of several instruments mixes channels that cannot be told apart: its ticks
   carry no number.
 - **Books by order** are built, and their top is a quote where an event ends (flag LAST) with another top than before. A snapshot
   gives one quote, when it is whole.
 - **tbbo** records are a quote as it stood before, then the trade.
 
-Bars, definitions, statistics and the like are counted by type.
+Bars, definitions, statistics and other records are counted by type.
 """
 
 from __future__ import annotations

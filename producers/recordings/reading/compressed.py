@@ -15,9 +15,9 @@ from producers.recordings.reading.tally import Tally
 from tickproof.errors import InputError
 
 PIECE_BYTES = 1 << 20
-"""About this much comes at once."""
+"""Approximate size of a piece."""
 STEP_BYTES = 1 << 16
-"""Unpacked at once where a stream is packed: so much at most is lost before a break."""
+"""Bytes decompressed at a time: at most this much is lost before a break."""
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
@@ -105,7 +105,7 @@ def _gzip(path: Path, tally: Tally, size: int) -> Iterator[bytes]:
 
 
 def _zstd(path: Path, tally: Tally, size: int) -> Iterator[bytes]:
-    # Opened here and not by Arrow, whose errors about a missing file are no OSError with a reason.
+    # Opened here and not by Arrow, whose errors about a missing file carry no errno.
     with path.open("rb") as file, pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd") as stream:
         while True:
             try:

@@ -1,4 +1,4 @@
-"""LOBSTER: `<symbol>_<day>_<start>_<end>_message_<levels>.csv`, and the order book after each of its messages beside it.
+"""LOBSTER: `<symbol>_<day>_<start>_<end>_message_<levels>.csv`, with the order book after each message in a second file.
 
 Source: https://lobsterdata.com/info/DataStructure.php. Headerless; seconds after midnight in New York, prices × 10 000.
 
@@ -6,7 +6,7 @@ Source: https://lobsterdata.com/info/DataStructure.php. Headerless; seconds afte
 - **Channel.** `LOBSTER.XNAS`; no numbers, and order ids are no trade ids.
 - **Messages.** Executions (4 visible, 5 hidden) and crosses (6) are trades, halts (7) a status. After each, the first level of
   the book is a quote if it is another one than before. Submissions and deletions deeper in the book have no tick.
-- **9999999999** (or its negative) marks a level that nobody fills: the side is empty.
+- **9999999999** (or its negative) marks an empty level: the side is empty.
 """
 
 from __future__ import annotations

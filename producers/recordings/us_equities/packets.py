@@ -16,7 +16,7 @@ from tickproof.ticks.schema import NS_PER_SECOND
 PCAP = (b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d")
 PCAPNG = b"\x0a\x0d\x0d\x0a"
 MOST_BYTES = 1 << 24
-"""A packet or block that claims more than this is none."""
+"""A packet or block that claims to be longer is rejected."""
 TRUNCATED = "packet truncated: the rest was not read"
 DAMAGED = "capture damaged: the rest was not read"
 _ENHANCED, _SIMPLE, _OBSOLETE = dpkt.pcapng.PCAPNG_BT_EPB, dpkt.pcapng.PCAPNG_BT_SPB, dpkt.pcapng.PCAPNG_BT_PB
@@ -26,7 +26,7 @@ _LINKS: dict[int, Callable[[bytes], Any]] = {
     101: dpkt.ip.IP,
     228: dpkt.ip.IP,
 }
-"""Link type -> what is inside its frame."""
+"""Link type -> the parser of its frames."""
 
 
 class Stream:
