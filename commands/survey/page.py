@@ -85,7 +85,7 @@ class Notes:
         Raises
         ------
         SettingsError
-            The file is no such TOML.
+            The file is not TOML of this form.
         """
         if not path.exists():
             return cls()

@@ -30,7 +30,7 @@ def findings_of(brokers: str, prefix: str) -> list[Finding]:
     ServiceError
         No broker answers, or the topic is not there.
     InputError
-        A record is no finding.
+        A record is not a finding.
     """
     with Reader(brokers, [prefix + FINDINGS]) as reader:
         return _read(reader)

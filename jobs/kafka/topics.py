@@ -43,7 +43,7 @@ class Topic:
     message_bytes : int
         The largest message.
     others : dict
-        Configuration besides.
+        Further configuration.
     """
 
     name: str

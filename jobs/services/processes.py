@@ -145,7 +145,7 @@ class Service:
 
 
 def signal_group(group: int, number: int) -> None:
-    """Send a signal to a process group; a group that has ended is no error."""
+    """Send a signal to a process group; a group that has ended is ignored."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(group, number)
 

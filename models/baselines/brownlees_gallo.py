@@ -3,7 +3,7 @@
 C. T. Brownlees, G. M. Gallo, "Financial econometric analysis at ultra-high frequency: Data handling concerns", Computational
 Statistics & Data Analysis 51 (2006), 2232–2245: an observation is kept where |p − p̄| < 3 s + γ, with the δ-trimmed mean p̄ and
 standard deviation s of its k neighbours on the same day, and a granularity γ that is a multiple of the price step: the next step
-of a price that stood still is no outlier.
+of an unchanged price is not an outlier.
 """
 
 from __future__ import annotations

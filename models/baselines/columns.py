@@ -74,7 +74,7 @@ class Columns:
 def instruments(ticks: Ticks) -> Iterator[tuple[Integers, Columns]]:
     """Yield the quotes and trades of each (venue, symbol) of a stream, with their indices in it.
 
-    Cancels, corrections (T1) and what is no quote or trade are left out.
+    Cancels, corrections (T1) and ticks that are neither quotes nor trades are left out.
     """
     rows = ticks.rows
     chosen = np.flatnonzero((rows["symbol"] >= 0) & (rows["kind"] <= Kind.TRADE))

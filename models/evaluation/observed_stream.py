@@ -2,7 +2,7 @@
 
 Choices where DESIGN §6 leaves room: a finding touches an episode as `Alerts.touching` says; a channel's finding does not touch
 the episode of one symbol; a genuine episode's window is [onset, effect_end + 1 s], and its ticks within a fault's window do not
-speak about it; findings that are right about a genuine episode (`alerts.RIGHT`) are no false alarms.
+count; findings that are right about a genuine episode (`alerts.RIGHT`) are not false alarms.
 """
 
 from __future__ import annotations

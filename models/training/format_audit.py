@@ -42,9 +42,9 @@ class Sample:
     features : float64 array, shape (n, len(FORMAT_FEATURES))
     positive : bool array, shape (n,)
     groups : int64 array, shape (n,)
-        Rows of one group are no independent ones: a symbol of a stream, or a channel's episode.
+        Rows of one group are not independent: a symbol of a stream, or a channel's episode.
     streams : int64 array, shape (n,)
-        Rows of one stream stand on one side of a split: symbols have their levels, and venues share them.
+        Rows of one stream are on one side of a split: symbols have their levels, and venues share them.
     """
 
     features: Floats
@@ -81,7 +81,7 @@ def samples(
         Ids of labels, by number less one.
     about : mapping of str to set of str
         Kind -> groups of features that it is about. "presence": values that one tick of a pair lacks, or that are not positive,
-        are withheld from both. Of what stands in TOGETHER one is looked at.
+        are withheld from both. Of each pair in TOGETHER only one is used.
     """
     stream = _Stream.of(ticks, labels)
     by_id = {label.fault_id: label for label in labels}

@@ -42,7 +42,7 @@ def genuine_trend(block: Block, target: Target, size: float, rng: Random) -> Spa
 def _shared(block: Block, target: Target, size: float, rng: Random, shape: Shape) -> Span | None:
     """Move the prices of a symbol on all its venues along a function of capture time, each venue with its own lag.
 
-    Every venue is quoted anew ten times in the first tenth of the time, and trades follow on the first: a move without
+    Every venue is requoted ten times in the first tenth of the time, and trades follow on the first: a move without
     quotes would not look genuine.
     """
     sign = 1.0 if rng.random() < 0.5 else -1.0

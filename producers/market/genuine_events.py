@@ -35,7 +35,7 @@ class Nature(NamedTuple):
     volatility, activity, width : float
         What is added to the factors on volatility, rate of ticks and spread.
     extra : float
-        Ticks a second on top on each venue: even a name that hardly trades is quoted anew, hastily where the news is its own.
+        Ticks a second on top on each venue: even an illiquid name is requoted, quickly where the news is its own.
     """
 
     is_channel: bool = False

@@ -32,7 +32,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     Parameters
     ----------
     topic, topic_id : str
-        Where it writes; a topic that was deleted and made anew has another id.
+        Where it writes; a topic that was deleted and created again has another id.
     inputs : str
         Digest of the recordings: their paths, in order, and their bytes.
     settings : dict

@@ -66,7 +66,7 @@ class ResumablePublisher(Publisher):
             "transactional.id": f"tickproof.replay.{self._key}",
             "transaction.timeout.ms": TIMEOUT_MS,
         }
-        # What is delivered in a transaction has to be delivered before that times out.
+        # Records of a transaction must be delivered before it times out.
         transactional |= {"delivery.timeout.ms": TIMEOUT_MS}
         super().__init__(brokers, topic, {**(configuration or {}), **transactional})
         self._is_open = False
@@ -174,7 +174,7 @@ class ResumablePublisher(Publisher):
 
     def _compare(self, earlier: Progress, fresh: Progress) -> None:
         """Raise unless the rest would continue what is there."""
-        advice = "start it as it was begun, or give another --name to send all of it anew"
+        advice = "start it with the same options, or give another --name to send everything again"
         if earlier.inputs != fresh.inputs:
             raise InputError(
                 f"{self._replay}: the recordings are not those it was begun with (digest {fresh.inputs}, expected "

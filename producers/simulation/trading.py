@@ -142,7 +142,7 @@ def _resets(events: list[Event], start: int, end: int) -> list[Messages]:
 
 
 def _crosses(market: Market, universe: Universe, session: Session, block: tuple[int, int]) -> list[Messages]:
-    """Return auctions of a symbol's first venue at open and close; all venues quote anew right after the opening one."""
+    """Return auctions of a symbol's first venue at open and close; all venues requote right after the opening one."""
     parts = []
     start, end = block
     symbols = np.arange(universe.symbols)

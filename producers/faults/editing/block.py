@@ -78,7 +78,7 @@ class Block:
         Edited in place.
     universe : Universe
     marked : bool
-        Write the number of the episode that changed a row into its field `row`, which is no part of the tick.
+        Write the number of the episode that changed a row into its field `row`, which is not part of the tick.
     """
 
     rows: Array

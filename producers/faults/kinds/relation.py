@@ -57,7 +57,7 @@ def genuine_dislocation(block: Block, target: Target, size: float, rng: Random) 
         quotes = block.quotes(mine)
         if len(quotes) < 2:
             continue
-        # Every venue is quoted anew at once: a move on some venues only would not be genuine.
+        # Every venue is requoted at once: a move on some venues only would not be genuine.
         at_once = target.start + rng.integers(NS_PER_MS, AT_ONCE_NS, AT_ONCE)
         times = np.sort(np.append(at_once, rng.integers(target.start + 1, target.stop, (PACE - 1) * len(mine))))
         # Before its first quote in the window, a venue uses that quote's sides.

@@ -6,7 +6,7 @@ are read as columns.
 - **Clock.** `ts_recv` is Databento's capture time, `ts_event` the venue's. In snapshots `ts_event` is when an order was placed,
   in sampled quotes (bbo, cbbo) when something last changed, perhaps hours ago: it is left out there.
 - **Channel.** `<dataset>.<SCHEMA>`, as `GLBX.MDP3.MBO`. `sequence` is the venue's, whose channel holds more than what was asked
-  of it: a file of one instrument has holes that are no gaps, so its mode is `increasing`. Several records of one number are one
+  of it: a file of one instrument has holes that are not gaps, so its mode is `increasing`. Several records of one number are one
   message: the first tick carries the number. A file of several instruments mixes channels that cannot be told apart: its ticks
   carry no number.
 - **Books by order** are built, and their top is a quote where an event ends (flag LAST) with another top than before. A snapshot

@@ -65,7 +65,7 @@ def tables(block: bytes, columns: Columns, undecoded: Counter[str], blank: str =
     columns : mapping of str to DataType
         The columns in their order, and what they are parsed to.
     undecoded : Counter
-        Gets the lines that are no rows, by reason.
+        Gets the lines that are not rows, by reason.
     blank : str
         The reason of a line that is empty.
     """

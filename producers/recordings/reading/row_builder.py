@@ -28,7 +28,7 @@ def units(value: str | int | Decimal) -> int:
     Raises
     ------
     ValueError
-        It is no finite number, or one of an absurd size.
+        It is not a finite number, or absurdly large.
     """
     if isinstance(value, str):
         whole, _, fraction = value.partition(".")

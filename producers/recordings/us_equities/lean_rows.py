@@ -82,7 +82,7 @@ def parse(block: bytes, layout: Layout, names: Names, undecoded: Counter[str]) -
     names : Names
         Gets the venues that turn up.
     undecoded : Counter
-        Gets the lines that are no rows, by reason.
+        Gets the lines that are not rows, by reason.
 
     Returns
     -------

@@ -3,7 +3,7 @@
 Source: https://lobsterdata.com/info/DataStructure.php. Headerless; seconds after midnight in New York, prices × 10 000.
 
 - **Clock.** One, Nasdaq's: it is `ts_recv`.
-- **Channel.** `LOBSTER.XNAS`; no numbers, and order ids are no trade ids.
+- **Channel.** `LOBSTER.XNAS`; no sequence numbers, and order ids are not trade ids.
 - **Messages.** Executions (4 visible, 5 hidden) and crosses (6) are trades, halts (7) a status. After each, the first level of
   the book is a quote if it is another one than before. Submissions and deletions deeper in the book have no tick.
 - **9999999999** (or its negative) marks an empty level: the side is empty.

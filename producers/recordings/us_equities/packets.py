@@ -98,7 +98,7 @@ class _Interface(NamedTuple):
 
 
 def _pcapng(stream: Stream, tally: Tally) -> Iterator[tuple[int, int, bytes]]:
-    """Yield packets of a pcapng file; interfaces are numbered anew in each section, each with a clock of its own."""
+    """Yield packets of a pcapng file; interface numbers restart in each section, each with its own clock."""
     interfaces: list[_Interface] = []
     little = True
     while (head := stream.read(8)) and not stream.short:
