@@ -1,7 +1,7 @@
 """The cleaning rules of Barndorff-Nielsen, Hansen, Lunde and Shephard that judge single rows.
 
 O. E. Barndorff-Nielsen, P. R. Hansen, A. Lunde, N. Shephard, "Realized kernels in practice: trades and quotes", Econometrics
-Journal 12 (2009), C1–C32, section 3. Those that select or merge rows of a TAQ file (P1, P3, Q1, T1 to T3) are in `taq`.
+Journal 12 (2009), C1–C32, section 3. Those that select or merge rows of a TAQ file (P1, P3, Q1, T1 to T3) are only in the tests.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Evaluation of verdicts and findings against labels as DESIGN §6 defines it: recall, false alarms, genuine twins.
 
-Each stream is observed by itself (`observation`), and any number of them are concluded on together: episodes, false alarms and
-denominators are pooled, thresholds hold for all, and intervals go by days of streams.
+Each stream is observed by itself (`observed_stream`), and any number of them are pooled: episodes, false alarms and
+denominators are added up, thresholds hold for all, and intervals go by days of streams.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ class FalseAlarms:
 
     @property
     def per_million(self) -> float:
-        """All of them, a million ticks."""
+        """Return the false alarms a million ticks."""
         return per_million(self.count, self.denominator)
 
 

@@ -84,7 +84,7 @@ def shifted(ticks: Iterable[Ticks], now_ns: int) -> Iterator[Ticks]:
 
 
 class Sink(Protocol):
-    """A consumer of frames: a `publish.Publisher`."""
+    """A consumer of frames: a `kafka.Publisher`."""
 
     @property
     def partitions(self) -> int:

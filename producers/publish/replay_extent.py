@@ -25,7 +25,7 @@ def end_of(paths: Iterable[Path], end_ns: int | None = None) -> int | None:
     Raises
     ------
     InputError
-        As `recordings.find`.
+        As `registry.find`.
     """
     ends = [_largest(path) if format_.name == "parquet" else None for path, format_ in find(paths)]
     known = [end for end in ends if end is not None]
@@ -63,7 +63,7 @@ class Reach:
     Raises
     ------
     InputError
-        As `recordings.find`.
+        As `registry.find`.
     """
 
     __slots__ = ("_before", "_bytes", "_end_ns", "_latest", "_start_ns", "_tally", "_to")

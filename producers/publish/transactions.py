@@ -43,7 +43,7 @@ class ResumablePublisher(Publisher):
     name : str
         Of the replay: with the topic it says which earlier one is gone on with.
     configuration : mapping, optional
-        Over `publish.CONFIGURATION`.
+        Over `kafka.CONFIGURATION`.
 
     Raises
     ------

@@ -48,7 +48,7 @@ def of_type(
     Parameters
     ----------
     rtype : int
-        One of `dbn_codes.DECODED`.
+        One of `codes.DECODED`.
     records : array, shape (n,)
         Of that type's layout.
     before_trade : bool
