@@ -62,7 +62,7 @@ def write_report(folder: Path, out: Path | None = None, labels: Path | None = No
     Raises
     ------
     InputError
-        The folder is not a scan's, or the labels are none.
+        The folder is not a scan's, or the labels cannot be read.
     SettingsError
         The file cannot be written.
     """

@@ -29,9 +29,9 @@ class Comparison:
     Parameters
     ----------
     simulated, recorded : str
-        What the two are.
+        Descriptions of the two streams.
     command : str
-        What makes the page.
+        The command that makes the page.
     charts : sequence of Chart
         Curves of the styles `simulated`, `recorded` and `other`.
     facts : sequence of FactRow

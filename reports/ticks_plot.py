@@ -89,7 +89,7 @@ class _Ticks:
 def draw(incident: Incident, table: pa.Table, reach_ns: int) -> Drawing | None:
     """Plot an incident from the ticks of its symbol, read so far on both sides.
 
-    None where its venue has no priced tick there.
+    Return None if its venue has no priced tick there.
     """
     ticks = _Ticks.of(table)
     mine = ticks.venues == (incident.venue or "")

@@ -46,11 +46,11 @@ class Demo:
     Parameters
     ----------
     seed, minutes
-        Of the market and its faults.
+        Parameters of the market and its faults.
     settings : Settings
         `brokers` says on which port the broker is to listen.
     folder : Path
-        Takes everything.
+        Folder for all output.
     """
 
     seed: int

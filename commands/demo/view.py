@@ -29,7 +29,7 @@ class Status:
     Parameters
     ----------
     stage : str
-        What it does now.
+        What the demonstration is doing.
     published, scored : int
         Ticks.
     broken, dead : int
@@ -108,7 +108,7 @@ class View:
     ----------
     status : Status
     to_stderr : bool
-        Leave standard output to others.
+        Whether to write to standard error.
     """
 
     def __init__(self, status: Status, *, to_stderr: bool) -> None:

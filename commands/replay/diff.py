@@ -32,9 +32,9 @@ class Target:
     topic : str
         The raw topic of a job.
     patience_s : float
-        How long nothing may move while it is scored.
+        Longest time without progress while it is scored.
     is_resumed : bool
-        What is there already is of the same replay.
+        Whether the topic already holds a part of this replay.
     """
 
     topic: str
@@ -68,17 +68,17 @@ def compared(
     Parameters
     ----------
     run : str
-        As for `runs.findings_of_run`.
+        See `runs.findings_of_run`.
     target : Target
     settings : Settings
-        Where the broker is; the job's consumer group.
+        Broker and consumer group of the job.
     send : callable
-        Publishes, and gives a summary for JSON.
+        Publishes the replay; returns its summary for JSON.
 
     Returns
     -------
     summary : dict
-        That of `send`, with `run`: the topics of the new run and its ranges of offsets, and `diff`.
+        The summary of `send`, with `run`: the topics of the new run and its ranges of offsets, and `diff`.
     difference : Difference
 
     Raises

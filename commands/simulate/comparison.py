@@ -30,7 +30,7 @@ def page(market: Market, seen: Observation, paths: Sequence[Path]) -> str:
     """Return the page on a simulated stream and some recordings.
 
     Each is cut to its first regular session by the calendar of the market's profile. The charts show one name of each: of the
-    recording the one that says most, of the simulation the one that is most like it in activity and spread.
+    recording the most active one, of the simulation the one closest to it in activity and spread.
 
     Raises
     ------

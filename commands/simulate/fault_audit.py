@@ -57,9 +57,9 @@ def audit_faults(market: Market, faults: Faults, report: Callable[[str], None]) 
     Parameters
     ----------
     market : Market
-        Later streams have the seeds after its own, and are like it otherwise.
+        The first market; later streams have the following seeds and are otherwise alike.
     faults : Faults
-        Which, and how strong; their number does not matter.
+        Which faults, and how strong; their number is ignored.
     report : callable
         Takes a line of progress.
     """

@@ -35,9 +35,9 @@ def publish(
     Parameters
     ----------
     batches : iterator of Ticks
-        Of the simulation, perhaps watched.
+        Batches of the simulation.
     out : Path or None
-        The folder that takes labels.csv; None: nowhere.
+        Folder for labels.csv; None: labels are not written.
 
     Returns
     -------

@@ -164,9 +164,9 @@ def page(recordings: Sequence[Surveyed], notes: Notes, command: str, version: st
     Parameters
     ----------
     command : str
-        What makes the page.
+        The command that makes the page.
     version : str
-        Of model and rules.
+        Versions of model and rules.
     """
     readings = {(one.recording, one.code): one for one in notes.readings}
     lines = [

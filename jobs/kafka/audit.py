@@ -42,9 +42,9 @@ def audit(
     brokers, prefix : str
         The run.
     wait_s : float
-        How long to look again until it is complete. While a producer still writes, what is on its way counts as missing.
+        How long to wait until it is complete. While a producer still writes, ticks in flight count as missing.
     progress : callable, optional
-        Told `(decoded, scored or dead-lettered)` ticks after each look.
+        Called with `(decoded, scored or dead-lettered)` ticks after each look.
 
     Raises
     ------

@@ -33,7 +33,7 @@ class FindingsClient:
     Parameters
     ----------
     brokers, prefix : str
-        Where, and what stands before the topic's name.
+        Brokers, and the prefix of the topic's name.
     start : {"beginning", "now"}
         From the first record that is there, or only what comes after this call.
 
@@ -90,7 +90,7 @@ class FindingsClient:
         Raises
         ------
         ServiceError
-            The topic was deleted, or the client cannot go on. A broker that is away is waited for.
+            The topic was deleted, or the client cannot go on. A broker that is restarting is waited for.
         """
         out: list[Finding | Unreadable] = []
         for record in self._consumer.consume(num_messages=500, timeout=timeout_s):

@@ -30,7 +30,7 @@ class Follower:
     Raises
     ------
     ServiceError
-        No broker answers, a topic is not there, or (later) the broker falls silent.
+        No broker answers, a topic is not there, or (later) the broker stops answering.
     """
 
     def __init__(self, brokers: str, prefix: str = "") -> None:

@@ -55,7 +55,7 @@ class Reader:
     Raises
     ------
     ServiceError
-        No broker answers, a topic is not there, or (later) the broker falls silent.
+        No broker answers, a topic is not there, or (later) the broker stops answering.
     """
 
     def __init__(self, brokers: str, topics: Sequence[str]) -> None:

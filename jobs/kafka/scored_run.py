@@ -46,7 +46,7 @@ class ScoredRun:
     group : str
         The job's consumer group.
     from_now : bool
-        What has been found so far is left out.
+        Whether earlier findings are left out.
 
     Raises
     ------
@@ -87,14 +87,14 @@ class ScoredRun:
         Parameters
         ----------
         patience_s : float
-            How long nothing may move.
+            Longest time without progress.
         progress : callable, optional
-            Told `(decoded, scored or dead-lettered)` ticks after each look.
+            Called with `(decoded, scored or dead-lettered)` ticks after each look.
 
         Raises
         ------
         ServiceError
-            Nothing moved for so long.
+            There was no progress for that time.
         """
         moved_s, seen = monotonic(), (-1, -1)
         while True:

@@ -33,13 +33,13 @@ class Topic:
     name : str
         Without a run's prefix.
     key : str
-        What its records are keyed by.
+        Key of its records.
     meaning : str
-        What its records are.
+        Content of its records.
     partitions : int
-        Made by default; more are right, fewer are reported.
+        Number created by default; more are allowed, fewer are reported.
     retention_bytes : int
-        Bound of a partition; time is none, because replayed history keeps its old timestamps.
+        Size limit of a partition; there is no time limit, because replayed history keeps its old timestamps.
     message_bytes : int
         The largest message.
     others : dict

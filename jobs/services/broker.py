@@ -121,7 +121,7 @@ class Broker:
         Raises
         ------
         ServiceError
-            The port is taken, the data is another Kafka's, jars are missing, or it does not come up; the line says which.
+            The port is taken, the data is another Kafka's, jars are missing, or it does not start; the message says which.
         """
         class_path = ":".join(map(str, jars.broker()))
         if port is not None:

@@ -20,8 +20,8 @@ WINDOW_NS = 300 * NS_PER_SECOND
 def mean_before(values: Floats, time: Integers, day: Integers, window_ns: int = WINDOW_NS) -> Floats:
     """Return the mean of the day's earlier values with a time in (t − window, t], shape (n,).
 
-    Where there are none, the mean that was last in force that day; NaN before the first. Itself it never counts, and what arrived
-    later does not either. Times that go back do not narrow the window: it goes by the latest time so far.
+    Where there are none, the day's last mean; NaN before the first. The value itself and later arrivals are excluded.
+    Out-of-order times do not narrow the window, which ends at the latest time so far.
     """
     if not len(values):
         return np.zeros(0)

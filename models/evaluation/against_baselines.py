@@ -97,7 +97,7 @@ class Flags:
     market_event : int
         Not corrupt; `final_quality` 3, or of the scope and time of a finding of that class.
     explained : int
-        Neither; a print that its sale condition explains.
+        Neither of these; a print that its sale condition explains.
     suspect, good : int
         The rest, by `final_quality`.
     wild : int

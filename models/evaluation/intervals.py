@@ -111,7 +111,7 @@ def _worth(clusters: Sequence[Count], share: float, variance: float) -> float:
     Parameters
     ----------
     variance : float
-        Of the sum, if there were no clusters.
+        Variance of the sum, if there were no clusters.
     """
     count = len(clusters)
     if count < 2:

@@ -31,23 +31,23 @@ class Observed:
     Attributes
     ----------
     searches : list of (kind, day, Search)
-        An entry a fault; days are those of onsets.
+        One entry for each fault; days are those of onsets.
     chance : list of (kind, Search)
         Windows without a fault.
     genuine : list of (kind, day, bool)
-        An entry a genuine episode: whether it was called corrupt or anomalous.
+        One entry for each genuine episode: whether it was called corrupt or anomalous.
     false : dict of day to (int, int)
         False alarms, and ticks of kinds 0 to 3.
     by_rule, by_model, findings : int
-        The same false alarms, by who made them.
+        The same false alarms: ticks by rules, ticks by the model, findings.
     calm, volatile : (int, int)
         False ticks and ticks of kinds 0 to 3, outside and inside of genuine episodes.
     false_scores : float32 array
-        Of all that would be a false alarm at a low enough threshold.
+        Scores of everything that would be a false alarm at a low enough threshold.
     clean_scores : float32 array
-        Of ticks outside faults that no rule called corrupt.
+        Scores of ticks outside faults that no rule called corrupt.
     has_clean : bool
-        Whether chance is that of a clean run.
+        Whether chance was measured on a clean run.
     """
 
     searches: list[tuple[str, int, Search]]

@@ -49,7 +49,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     parameters, metrics : dict
     seed : int
     command : str
-        Reproduces it.
+        The command that reproduces it.
     data : str
         What it was trained on.
     """

@@ -30,7 +30,7 @@ def find(name: str) -> Path:
     Raises
     ------
     ModelError
-        Neither.
+        It is neither an alias nor a model folder.
     """
     known = aliases()
     if name in known:

@@ -125,7 +125,7 @@ class Fitted:
     calibration : ByKind
     feature_names : tuple of str
     probes, margins : float64 arrays, shapes (m, n_features) and (m,)
-        Rows that every loader scores, and what must come out.
+        Rows that every loader scores, and the margins that must result.
     parameters : Parameters
     seed : int
     metrics : dict

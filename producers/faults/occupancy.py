@@ -58,11 +58,11 @@ class Room:
     ----------
     series, channels : list of list of Taken
     lasting_ns, taken_ns : list of int
-        By channel, how long lasting episodes have it in all, and all episodes that keep symbols away.
+        By channel, the time taken by lasting episodes, and by episodes that exclude symbols' own.
     composed : bool
-        As `Faults` says.
+        See `Faults`.
     length_ns : int
-        Of the stream.
+        Length of the stream.
     """
 
     series: list[list[Taken]]

@@ -31,11 +31,11 @@ class Nature(NamedTuple):
     Parameters
     ----------
     is_channel : bool
-        Whether it befalls a channel, and not a symbol or all.
+        Whether it affects a channel, and not one or all symbols.
     volatility, activity, width : float
-        What is added to the factors on volatility, rate of ticks and spread.
+        Increases of the factors on volatility, rate of ticks and spread.
     extra : float
-        Ticks a second on top on each venue: even an illiquid name is requoted, quickly where the news is its own.
+        Additional ticks a second on each venue: even an illiquid name is requoted, quickly where the news is its own.
     """
 
     is_channel: bool = False
@@ -66,7 +66,7 @@ class Event:
     Parameters
     ----------
     kind : str
-        Its label's kind.
+        Kind of its label.
     place : int
         The symbol; −1 for all; the channel of a channel's event.
     onset, length_ns, calm_ns : int

@@ -21,7 +21,7 @@ def reference(market: Market, labels: Iterable[Label] = ()) -> dict[str, Any]:
     ----------
     market : Market
     labels : iterable of Label
-        Of its stream: where the splits, the listings and the new names are found.
+        Labels of its stream, for splits, listings and new names.
     """
     world, labels = build(market), list(labels)
     lines = len(world.channels)

@@ -32,21 +32,21 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     Parameters
     ----------
     topic, topic_id : str
-        Where it writes; a topic that was deleted and created again has another id.
+        Topic that it writes to, and its id; a topic that was deleted and created again has another id.
     inputs : str
         Digest of the recordings: their paths, in order, and their bytes.
     settings : dict
-        Option -> value: all else that decides what is sent.
+        Option -> value: everything else that decides what is sent.
     span_ns : int
         Event time that a frame spans at most, from the first start on.
     now_ns : int or None
-        The wall's time that the first tick was moved to; None: times are not moved.
+        Wall time to which the first tick was moved; None: times are not moved.
     frames, messages, ticks, heartbeats : int
-        Committed so far; ticks without our own heartbeats.
+        Counts committed so far; ticks without our own heartbeats.
     digest : int
         CRC-32C of the rows of those frames.
     is_complete : bool
-        Nothing is left to send.
+        Whether nothing is left to send.
     """
 
     topic: str
@@ -74,7 +74,7 @@ def read(brokers: str, topic: str, key: str) -> Progress | None:
     Parameters
     ----------
     brokers, topic : str
-        Where; the full name.
+        Brokers, and the full name of the topic.
     key : str
 
     Raises

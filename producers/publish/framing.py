@@ -25,7 +25,7 @@ class Frame:
     Parameters
     ----------
     channel : str or None
-        Of all its ticks; None: of several channels, to be sent as JSON ticks.
+        Channel of all its ticks; None: several channels, to be sent as JSON ticks.
     ticks : Ticks
         In arrival order.
     first_ns : int
@@ -51,7 +51,7 @@ class Framing:
     Parameters
     ----------
     rows : int
-        At most this many ticks in a frame.
+        Most ticks in a frame.
     span_ns : int
         A frame stays within one span of event time; spans begin at multiples of this.
     by_channel : bool

@@ -73,11 +73,11 @@ class Publisher:
     brokers : str
         `host:port,…`.
     topic : str
-        Must be there.
+        Full name of an existing topic.
     configuration : mapping, optional
-        Over CONFIGURATION.
+        Overrides CONFIGURATION.
     metadata_timeout_s : float
-        How long the broker may take to say what the topic is.
+        Time-out of the metadata request.
 
     Raises
     ------

@@ -39,15 +39,15 @@ class Plan:
     Parameters
     ----------
     rows : int
-        At most this many ticks in a frame.
+        Most ticks in a frame.
     span_ns : int
-        At most this much event time in a frame.
+        Longest event time of a frame.
     by_channel : bool
         Frames of one channel each; False: of all channels, to be sent as JSON ticks.
     sealed : bool
         End with one last capture heartbeat on each channel and partition, so that all ticks become final.
     lookahead_ns, out_of_orderness_ns : int
-        Of the job that reads: the seal lies so far behind the last tick.
+        Settings of the reading job: their sum is the distance of the seal from the last tick.
     """
 
     rows: int = 1_000
@@ -113,11 +113,11 @@ def replay(
     source : iterable of Frame
         As `frames` gives them.
     sink : Sink
-        Takes them.
+        Takes the frames.
     speed : float or None
-        Event time a unit of wall time; None: as fast as the sink takes it, without fillers.
+        Event time per unit of wall time; None: as fast as the sink takes it, without heartbeats in between.
     clock : Clock
-        The wall's time.
+        The wall clock.
     progress : callable, optional
         `(frame, wall ns that it is late)` after each frame.
     fills : bool

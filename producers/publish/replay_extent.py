@@ -20,7 +20,7 @@ def end_of(paths: Iterable[Path], end_ns: int | None = None) -> int | None:
     paths : iterable of Path
         Files and folders.
     end_ns : int, optional
-        Nothing after it is asked for.
+        End of the wanted window.
 
     Raises
     ------
@@ -56,7 +56,7 @@ class Reach:
     paths : iterable of Path
         Files and folders.
     tally : Tally
-        Of the reading: says how far each file has been read.
+        Tally of the reading, which says how far each file has been read.
     end_ns : int or None
         Event time at which the ticks end, if that is known.
 

@@ -37,18 +37,18 @@ class ResumablePublisher(Publisher):
     Parameters
     ----------
     brokers, topic : str
-        As for `Publisher`.
+        See `Publisher`.
     progress_topic : str
-        Its full name; must be there.
+        Full name of the existing topic replay.progress.
     name : str
-        Of the replay: with the topic it says which earlier one is gone on with.
+        Name of the replay: with the topic it identifies the earlier start to continue.
     configuration : mapping, optional
-        Over `kafka.CONFIGURATION`.
+        Overrides `kafka.CONFIGURATION`.
 
     Raises
     ------
     ServiceError
-        As for `Publisher`.
+        See `Publisher`.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class ResumablePublisher(Publisher):
         Parameters
         ----------
         inputs, settings, span_ns, now_ns
-            Of `Progress`, as this start would have them. The first start's `span_ns` and `now_ns` stay in force.
+            Values of `Progress` for this start. The first start's `span_ns` and `now_ns` stay in force.
 
         Returns
         -------

@@ -75,7 +75,7 @@ class Block:
     Parameters
     ----------
     rows : array of ROW, shape (n,)
-        Edited in place.
+        The rows of the block, edited in place.
     universe : Universe
     marked : bool
         Write the number of the episode that changed a row into its field `row`, which is not part of the tick.
@@ -187,7 +187,7 @@ class Block:
     def market_at(self, target: Target, row: int) -> tuple[int, int]:
         """Return mid (or price) and spread around a row of one series: its own quote, or the last within ten seconds.
 
-        0, 0 if there is none.
+        Both are 0 if there is none.
         """
         is_quote = self.rows["kind"][row] == Kind.QUOTE
         quote = row if is_quote else self.quote_before(target.series[0], row, target.start - 10 * NS_PER_SECOND)
@@ -266,7 +266,7 @@ class Block:
         Returns
         -------
         list of (int, int)
-            Rows, and those whose trade ids they are to have once they are numbered.
+            Pairs of rows: the first gets the trade id of the second once that is numbered.
         """
         self._order = self._channels = None
         if not self._inserted:
