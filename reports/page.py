@@ -97,7 +97,7 @@ class Page:
 
 
 def page(folder: ScanFolder, limit: int, recall: Mapping[str, Any] | None = None) -> Page:
-    """The page of a scan with at most `limit` incidents in full."""
+    """Return the page of a scan with at most `limit` incidents in full."""
     found = incidents(folder.findings)
     chosen = shown(found, limit)
     names = {incident.id for incident in chosen}
@@ -155,13 +155,13 @@ def _place(feed: str, venue: str | None, symbol: str | None, channel: str | None
 
 
 def _parts(scope: str) -> tuple[str, str]:
-    """(venue, symbol) of a scope."""
+    """Return (venue, symbol) of a scope."""
     venue, _, symbol = scope.partition("|")
     return venue, symbol
 
 
 def _extent(channels: pa.Table) -> tuple[int, int]:
-    """When a scan began and ended, by its channels' seconds."""
+    """Return the time from the beginning to the end of a scan, by its channels' seconds, in ns."""
     times = channels.column("ts").to_numpy()
     return (int(times.min()) - rates_plot.SECOND_NS, int(times.max())) if len(times) else (0, 0)
 
@@ -198,7 +198,7 @@ def _views(folder: ScanFolder, chosen: Sequence[Incident], extent: tuple[int, in
 
 
 def _excerpts(folder: ScanFolder, priced: Sequence[Incident]) -> dict[str, tuple[pa.Table, int]]:
-    """By incident, the ticks for its plot and how far they reach: farther for instruments that say little."""
+    """Return by incident the ticks for its plot and how far they reach: further for illiquid instruments."""
     out: dict[str, tuple[pa.Table, int]] = {}
     for reach in REACHES_NS:
         tables = folder.excerpts([excerpt(incident, reach) for incident in priced])
@@ -212,7 +212,7 @@ def _excerpts(folder: ScanFolder, priced: Sequence[Incident]) -> dict[str, tuple
 
 
 def _one_a_code(findings: Sequence[Finding]) -> tuple[list[Finding], list[Finding]]:
-    """One finding of each code, up to FINDINGS_SHOWN, and the rest."""
+    """Return one finding of each code, up to FINDINGS_SHOWN, and the rest."""
     first: dict[str, Finding] = {}
     for finding in findings:
         if len(first) < FINDINGS_SHOWN:
@@ -222,7 +222,7 @@ def _one_a_code(findings: Sequence[Finding]) -> tuple[list[Finding], list[Findin
 
 
 def _view(finding: Finding, above: Sequence[Finding]) -> FindingView:
-    """A finding; its ticks are left out where one above it is about the same tick."""
+    """Return the view of a finding, without its ticks if one above it shows the same tick."""
     tick = finding.evidence.get("tick")
     repeated = tick is not None and any(other.evidence.get("tick") == tick for other in above)
     parts = sorted(finding.contributions, key=lambda part: (-abs(part.share), part.feature))[:CONTRIBUTIONS_SHOWN]
