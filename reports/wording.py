@@ -47,14 +47,14 @@ class TickTable:
 
 
 def exact(units: int) -> str:
-    """Format a price or size in units of 1e-9 as an exact decimal."""
+    """A price or size of units of 1e-9 as a decimal, nothing rounded."""
     whole, rest = divmod(abs(units), UNITS_PER_ONE)
     fraction = f"{rest:09d}".rstrip("0")
     return f"{'−' if units < 0 else ''}{whole:,}{'.' + fraction if fraction else ''}"
 
 
 def quantity(value: float | None, unit: str) -> str:
-    """Format a measured value with its unit; None is an en dash."""
+    """A measured value with its unit; an en dash for none."""
     if value is None:
         return "–"
     if unit == "ns":
@@ -67,7 +67,7 @@ def quantity(value: float | None, unit: str) -> str:
 
 
 def facts(finding: Finding) -> list[tuple[str, str]]:
-    """Return what was measured against what, and how it was judged, without values that say nothing."""
+    """What was measured against what, and how it was judged; only what says something."""
     labels = LABELS.get(finding.code, USUAL_LABELS)
     values = (finding.measured, finding.threshold, finding.reference)
     out = [
@@ -93,7 +93,7 @@ def facts(finding: Finding) -> list[tuple[str, str]]:
 
 
 def tick_table(evidence: Mapping[str, Any]) -> TickTable | None:
-    """Return the tick of a finding's evidence between those before and after it; None if there is none."""
+    """The tick of a finding's evidence between those before and after it; None where there is none."""
     tick = evidence.get("tick")
     if not isinstance(tick, Mapping):
         return None
@@ -104,7 +104,7 @@ def tick_table(evidence: Mapping[str, Any]) -> TickTable | None:
 
 
 def origin(evidence: Mapping[str, Any]) -> str:
-    """Return where the tick came from (topic, partition, offset or row) and what a decoder said; empty if unknown."""
+    """Where the tick stood: topic, partition, offset or file's row, and what a decoder said; empty where nothing is known."""
     error = evidence.get("error")
     found = evidence.get("origin") or evidence
     if not isinstance(found, Mapping):
