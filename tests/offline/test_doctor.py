@@ -77,7 +77,7 @@ def test_what_is_not_there_fails(tmp_path: Path) -> None:
 
 def test_a_broker_that_nobody_named_is_a_warning_but_keeps_a_job_from_running() -> None:
     bare = Subject(resolve({"model": "none"}, {}))
-    row = Row("broker", State.WARN, "none answers at 127.0.0.1:9092")
+    row = Row("broker", State.WARN, "no broker answers at 127.0.0.1:9092")
     found = preflight.broker(bare)
     if found.state == State.OK:
         pytest.skip("a broker of somebody's listens at 127.0.0.1:9092")
