@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -39,6 +39,15 @@ class CodeRow:
     members: int
     meaning: str
     action: str
+
+
+class PlaceRow(NamedTuple):
+    """All findings of one place: how many, the worst severity, and the codes with their counts."""
+
+    place: str
+    findings: int
+    severity: str
+    codes: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +84,7 @@ class Page:
     title: str
     summary: Mapping[str, Any]
     by_code: list[CodeRow]
-    by_place: list[tuple[str, int, str, str]]
+    by_place: list[PlaceRow]
     places: int
     total: int
     severities: Mapping[str, int]
@@ -88,7 +97,7 @@ class Page:
 
 
 def page(folder: ScanFolder, limit: int, recall: Mapping[str, Any] | None = None) -> Page:
-    """The page of a scan with at most `limit` incidents in full."""
+    """Return the page of a scan with at most `limit` incidents in full."""
     found = incidents(folder.findings)
     chosen = shown(found, limit)
     names = {incident.id for incident in chosen}
@@ -125,8 +134,8 @@ def _by_code(findings: Sequence[Finding]) -> list[CodeRow]:
     return sorted(rows, key=lambda row: (order.get(row.severity, 3), -row.findings, row.code))
 
 
-def _by_place(findings: Sequence[Finding]) -> list[tuple[str, int, str, str]]:
-    """(place, findings, worst severity, codes), the worst and the fullest first."""
+def _by_place(findings: Sequence[Finding]) -> list[PlaceRow]:
+    """Return a row a place, the worst severity and the most findings first."""
     places: dict[str, list[Finding]] = {}
     for finding in findings:
         places.setdefault(_place(finding.feed, finding.venue, finding.symbol, finding.channel), []).append(finding)
@@ -136,7 +145,7 @@ def _by_place(findings: Sequence[Finding]) -> list[tuple[str, int, str, str]]:
         codes = Counter(finding.code for finding in mine)
         said = ", ".join(f"{code} {count:,}" for code, count in sorted(codes.items(), key=lambda item: (-item[1], item[0])))
         rows.append((-rank(worst), -len(mine), place, worst.value, said))
-    return [(place, -count, severity, said) for _, count, place, severity, said in sorted(rows)]
+    return [PlaceRow(place, -count, severity, said) for _, count, place, severity, said in sorted(rows)]
 
 
 def _place(feed: str, venue: str | None, symbol: str | None, channel: str | None) -> str:
@@ -146,13 +155,13 @@ def _place(feed: str, venue: str | None, symbol: str | None, channel: str | None
 
 
 def _parts(scope: str) -> tuple[str, str]:
-    """(venue, symbol) of a scope."""
+    """Return (venue, symbol) of a scope."""
     venue, _, symbol = scope.partition("|")
     return venue, symbol
 
 
 def _extent(channels: pa.Table) -> tuple[int, int]:
-    """When a scan began and ended, by its channels' seconds."""
+    """Return the time from the beginning to the end of a scan, by its channels' seconds, in ns."""
     times = channels.column("ts").to_numpy()
     return (int(times.min()) - rates_plot.SECOND_NS, int(times.max())) if len(times) else (0, 0)
 
@@ -189,7 +198,7 @@ def _views(folder: ScanFolder, chosen: Sequence[Incident], extent: tuple[int, in
 
 
 def _excerpts(folder: ScanFolder, priced: Sequence[Incident]) -> dict[str, tuple[pa.Table, int]]:
-    """By incident, the ticks for its plot and how far they reach: farther for instruments that say little."""
+    """Return by incident the ticks for its plot and how far they reach: further for illiquid instruments."""
     out: dict[str, tuple[pa.Table, int]] = {}
     for reach in REACHES_NS:
         tables = folder.excerpts([excerpt(incident, reach) for incident in priced])
@@ -203,7 +212,7 @@ def _excerpts(folder: ScanFolder, priced: Sequence[Incident]) -> dict[str, tuple
 
 
 def _one_a_code(findings: Sequence[Finding]) -> tuple[list[Finding], list[Finding]]:
-    """One finding of each code, up to FINDINGS_SHOWN, and the rest."""
+    """Return one finding of each code, up to FINDINGS_SHOWN, and the rest."""
     first: dict[str, Finding] = {}
     for finding in findings:
         if len(first) < FINDINGS_SHOWN:
@@ -213,7 +222,7 @@ def _one_a_code(findings: Sequence[Finding]) -> tuple[list[Finding], list[Findin
 
 
 def _view(finding: Finding, above: Sequence[Finding]) -> FindingView:
-    """A finding; its ticks are left out where one above it is about the same tick."""
+    """Return the view of a finding, without its ticks if one above it shows the same tick."""
     tick = finding.evidence.get("tick")
     repeated = tick is not None and any(other.evidence.get("tick") == tick for other in above)
     parts = sorted(finding.contributions, key=lambda part: (-abs(part.share), part.feature))[:CONTRIBUTIONS_SHOWN]
