@@ -39,7 +39,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("commands.doctor", "what is wrong here, and what to do next"),
     "topics": ("commands.topics", "make, list, check and delete the topics"),
     "cluster": ("commands.cluster", "start and stop a Flink session cluster on this machine"),
-    "settings": ("commands.settings", "the settings in force and where each comes from"),
+    "settings": ("commands.settings", "print the settings in force and where each comes from"),
+    "docs": ("commands.docs.docs", "write or check the reference pages made from the code"),
 }
 """Verb -> its module and one line of help. In the order in which a person meets them."""
 

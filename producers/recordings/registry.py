@@ -16,6 +16,7 @@ import numpy as np
 from producers.recordings import nautilus, parquet, truefx
 from producers.recordings import ticks_csv as text
 from producers.recordings.common import compressed
+from producers.recordings.common.facts import Facts
 from producers.recordings.common.implied_reference import merged
 from producers.recordings.common.tally import Tally
 from producers.recordings.crypto import binance_files as binance_depth
@@ -66,6 +67,8 @@ class Format:
         What `tickproof recordings` calls it.
     meaning : str
         One line for people.
+    facts : Facts
+        What it implies and what it cannot tell, for `docs/formats.md`.
     recognises : callable
         `(path, first HEAD_BYTES bytes, unpacked) -> bool`; the path is absolute.
     read : callable
@@ -79,6 +82,7 @@ class Format:
 
     name: str
     meaning: str
+    facts: Facts
     recognises: Callable[[Path, bytes], bool]
     read: Callable[[Path, Tally], Iterator[Ticks]]
     starts: Callable[[Path], int | None] = _unknown
@@ -86,26 +90,71 @@ class Format:
 
 
 RECORDINGS: tuple[Format, ...] = (
-    Format("lean", "QuantConnect LEAN tick zips: trades and quotes", lean.recognises, lean.read, lean.starts, lean.reference),
-    Format("nautilus", "Parquet samples of nautilus_trader", nautilus.recognises, nautilus.read, reference=nautilus.reference),
-    Format("parquet", "Parquet in the canonical schema", parquet.recognises, parquet.read, parquet.starts),
-    Format("csv", "CSV in the canonical schema", text.recognises_csv, text.read_csv),
-    Format("jsonl", "JSON ticks, one a line", text.recognises_lines, text.read_lines),
-    Format("taq", "NYSE TAQ trades or quotes, CSV of R's highfrequency", taq.recognises, taq.read, reference=taq.reference),
-    Format("iex", "IEX TOPS 1.6 in packet captures", iex.recognises, iex.read, reference=iex.reference),
+    Format(
+        "lean",
+        "QuantConnect LEAN tick zips: trades and quotes",
+        lean.FACTS,
+        lean.recognises,
+        lean.read,
+        lean.starts,
+        lean.reference,
+    ),
+    Format(
+        "nautilus",
+        "Parquet samples of nautilus_trader",
+        nautilus.FACTS,
+        nautilus.recognises,
+        nautilus.read,
+        reference=nautilus.reference,
+    ),
+    Format("parquet", "Parquet in the canonical schema", parquet.FACTS, parquet.recognises, parquet.read, parquet.starts),
+    Format("csv", "CSV in the canonical schema", text.CSV_FACTS, text.recognises_csv, text.read_csv),
+    Format("jsonl", "JSON ticks, one a line", text.LINES_FACTS, text.recognises_lines, text.read_lines),
+    Format(
+        "taq", "NYSE TAQ trades or quotes, CSV of R's highfrequency", taq.FACTS, taq.recognises, taq.read, reference=taq.reference
+    ),
+    Format("iex", "IEX TOPS 1.6 in packet captures", iex.FACTS, iex.recognises, iex.read, reference=iex.reference),
     Format(
         "cryptofeed",
         "sessions as cryptofeed records them",
+        cryptofeed.FACTS,
         cryptofeed.recognises,
         cryptofeed.read,
         reference=cryptofeed.reference,
     ),
-    Format("dbn", "Databento's DBN: trades, tops of book, books by order", dbn.recognises, dbn.read, reference=dbn.reference),
-    Format("lobster", "LOBSTER messages and order books", lobster.recognises, lobster.read, lobster.starts, lobster.reference),
-    Format("truefx", "TrueFX quotes, CSV", truefx.recognises, truefx.read, reference=truefx.reference),
-    Format("tardis", "CSV of tardis.dev: trades, quotes, books", tardis.recognises, tardis.read, reference=tardis.reference),
     Format(
-        "binance-depth", "Binance's depth CSV", binance_depth.recognises, binance_depth.read, reference=binance_depth.reference
+        "dbn",
+        "Databento's DBN: trades, tops of book, books by order",
+        dbn.FACTS,
+        dbn.recognises,
+        dbn.read,
+        reference=dbn.reference,
+    ),
+    Format(
+        "lobster",
+        "LOBSTER messages and order books",
+        lobster.FACTS,
+        lobster.recognises,
+        lobster.read,
+        lobster.starts,
+        lobster.reference,
+    ),
+    Format("truefx", "TrueFX quotes, CSV", truefx.FACTS, truefx.recognises, truefx.read, reference=truefx.reference),
+    Format(
+        "tardis",
+        "CSV of tardis.dev: trades, quotes, books",
+        tardis.FACTS,
+        tardis.recognises,
+        tardis.read,
+        reference=tardis.reference,
+    ),
+    Format(
+        "binance-depth",
+        "Binance's depth CSV",
+        binance_depth.FACTS,
+        binance_depth.recognises,
+        binance_depth.read,
+        reference=binance_depth.reference,
     ),
 )
 """The formats that are read, in the order in which they are tried."""

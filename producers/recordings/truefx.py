@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from producers.recordings.common import csv_blocks as sheets
 from producers.recordings.common.compressed import head, pieces
 from producers.recordings.common.delimited import PRICE, TEXT, blocks, lines_of, one_array, tables
+from producers.recordings.common.facts import Facts
 from producers.recordings.common.implied_reference import channels
 from producers.recordings.common.names import Names
 from producers.recordings.common.tally import Tally
@@ -35,6 +36,15 @@ def _fill(block: sheets.Block) -> None:
     block.same("venue", VENUE)
     block.units("bid", "bid_px")
     block.units("ask", "ask_px")
+
+
+FACTS = Facts(
+    recognised_by="a row that begins with a pair and a time, or the header `timestamp,bid,ask`",
+    clock="one, in UTC; `ts_recv`",
+    sequence="`none`: rows have no number",
+    cannot_tell="sizes and trades; latency; gaps and duplicates; the venue behind a quote",
+    sample="`EURUSD-2012-01.csv`, rows such as `EUR/USD,20120101 21:00:00.123,1.29,1.295`",
+)
 
 
 def recognises(path: Path, first: bytes) -> bool:

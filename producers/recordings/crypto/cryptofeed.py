@@ -27,6 +27,7 @@ import msgspec
 
 from producers.recordings.common.compressed import pieces
 from producers.recordings.common.delimited import blocks
+from producers.recordings.common.facts import Facts
 from producers.recordings.common.implied_reference import merged
 from producers.recordings.common.row_builder import Builder, units
 from producers.recordings.common.tally import Tally
@@ -81,6 +82,15 @@ EXCHANGES: dict[str, type[Exchange]] = {"binance": Binance, "coinbase": Coinbase
 _UNEXPECTED = (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError)
 """What comes of a message that is JSON and not what it should be."""
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
+
+
+FACTS = Facts(
+    recognised_by="a first line with a websocket or HTTP address and what was sent to it or received from it",
+    clock="two: the time of the line, `ts_recv`, and the exchange's where the message has one, `ts_event`",
+    sequence="by exchange and stream: `increasing` where messages carry ids of their own, `none` where ids are those of a book",
+    cannot_tell="what a session that began in mid-stream missed; books before their first snapshot",
+    sample='`COINBASE.ws.1.0`, lines such as `1618677817.06: {"type": "match", …}`',
+)
 
 
 def recognises(path: Path, first: bytes) -> bool:

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from producers.recordings.common.compressed import pieces
+from producers.recordings.common.facts import Facts
 from producers.recordings.common.implied_reference import channels
 from producers.recordings.common.names import Names
 from producers.recordings.common.tally import Tally
@@ -48,6 +49,15 @@ class _Batch:
     messages: list[tuple[int, int, int, int, int, int]] = field(default_factory=list)
     others: list[tuple[int, Kind, int, int, int, int]] = field(default_factory=list)
     """Ticks that no message stands for: place, kind, time, time sent, channel, number."""
+
+
+FACTS = Facts(
+    recognised_by="a pcap or pcapng capture by its first bytes; whether it holds IEX TOPS is seen on reading",
+    clock="two: the capture's, `ts_recv`, and the message's own, `ts_event`",
+    sequence="`contiguous`: every message takes a number",
+    cannot_tell="books below the best price; whether the network or the capture lost a missing message",
+    sample="`tops.pcap.gz`",
+)
 
 
 def recognises(path: Path, first: bytes) -> bool:

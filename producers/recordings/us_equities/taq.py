@@ -23,6 +23,7 @@ import pyarrow as pa
 from producers.recordings.common import csv_blocks as sheets
 from producers.recordings.common.compressed import head
 from producers.recordings.common.delimited import FLOATED, SIZE, TEXT, filled, one_array
+from producers.recordings.common.facts import Facts
 from producers.recordings.common.implied_reference import channels
 from producers.recordings.common.tally import Tally
 from producers.recordings.us_equities.lean_codes import exchange
@@ -78,6 +79,15 @@ QUOTE_SHEET = sheets.Sheet(
 def _sheet(first: bytes) -> sheets.Sheet | None:
     header = sheets.header_of(first)
     return None if header is None else next((sheet for sheet in (TRADE_SHEET, QUOTE_SHEET) if sheet.fits(header)), None)
+
+
+FACTS = Facts(
+    recognised_by="a CSV header with `DT`, `EX`, `SYMBOL` and the columns of trades or of quotes",
+    clock="one, the tape's, in UTC; `ts_recv`",
+    sequence="`none`: rows have no number",
+    cannot_tell="the venue's own time and latency; gaps and duplicates; trade ids",
+    sample="`sampleTDataRaw.csv.gz`, rows such as `2018-01-02 14:30:00.125,N,XXX,F,100,158.5,0`",
+)
 
 
 def recognises(path: Path, first: bytes) -> bool:
