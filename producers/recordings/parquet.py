@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from producers.recordings.common.facts import Facts
-from producers.recordings.common.tally import Tally
+from producers.recordings.reading.facts import Facts
+from producers.recordings.reading.tally import Tally
 from producers.streams.merge import BATCH_ROWS
 from tickproof.errors import InputError, TickError
 from tickproof.findings.finding import VERDICTS
