@@ -21,7 +21,7 @@ from tickproof.errors import SettingsError
 @click.option("--check", is_flag=True, help="Write nothing; exit with status 1 if a page is missing or out of date.")
 @click.pass_context
 def command(ctx: click.Context, *, out: Path, check: bool) -> None:
-    """Write the reference pages that are made from tables: settings and recording formats.
+    """Write the reference pages that are made from tables: codes, settings and recording formats.
 
     \b
     Examples:
