@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("commands.demo.demo", "broker, job, a market with faults, what was found"),
     "simulate": ("commands.simulate.simulate", "a simulated market with labelled faults"),
     "recordings": ("commands.recordings", "what is in recorded feeds"),
+    "survey": ("commands.survey.survey", "all recordings below a folder, scanned, as one page"),
     "replay": ("commands.replay.replay", "recorded feeds to Kafka, at their own pace or another"),
     "scan": ("commands.scan", "judge every tick of recordings, offline"),
     "submit": ("commands.submit", "start the job, on a session cluster or in this process"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -19,6 +19,12 @@ PREFIX = "TICKPROOF_"
 """Environment variables: this and a setting's name in capitals."""
 OTHER_VARIABLES = frozenset({"TICKPROOF_CACHE", "TICKPROOF_SETTINGS"})
 """Variables with our prefix that are no settings: the folder of fetched jars, and the settings file."""
+REMOVED = {"encoding": "frames and JSON are recognised payload by payload"}
+"""Settings of earlier versions, and why each is not needed any more. Naming one is an error that says so."""
+NO_MODEL = "none"
+"""The value of `model`, and the model version in results, of a run with rules only."""
+BUILT_IN = "default"
+"""The source of a setting that nothing has set."""
 
 
 class Settings(BaseModel):
@@ -35,9 +41,6 @@ class Settings(BaseModel):
         default="", pattern=r"^[a-zA-Z0-9._-]{0,100}$", description="put before every topic's name; keeps runs apart"
     )
     group: str = Field(default="tickproof", min_length=1, description="consumer group of the job")
-    encoding: Literal["auto", "frames", "json"] = Field(
-        default="auto", description="content of ticks.raw, for information only: each payload is recognised by itself"
-    )
     parallelism: int = Field(default=1, ge=1, le=128, description="subtasks of each stage; results do not depend on it")
     shards: int = Field(default=4, ge=1, le=128, description="groups of symbols that are scored together; results depend on it")
     out_of_orderness_ms: int = Field(
@@ -64,6 +67,11 @@ class Settings(BaseModel):
         default=None, description="reference data file, JSON or TOML; without it tick sizes are learnt"
     )
 
+    @property
+    def is_rules_only(self) -> bool:
+        """Return whether ticks are scored by rules alone, without a model."""
+        return self.model == NO_MODEL
+
 
 @dataclass(frozen=True, slots=True)
 class Effective:
@@ -79,6 +87,10 @@ class Effective:
 
     settings: Settings
     sources: dict[str, str]
+
+    def is_default(self, name: str) -> bool:
+        """Return whether a setting has its built-in value because nothing has set it."""
+        return self.sources[name] == BUILT_IN
 
 
 def resolve(
@@ -103,7 +115,7 @@ def resolve(
         One or more values or names are wrong; the line lists all of them.
     """
     values: dict[str, Any] = {}
-    sources = dict.fromkeys(Settings.model_fields, "default")
+    sources = dict.fromkeys(Settings.model_fields, BUILT_IN)
     for name, value in file.items():
         values[name], sources[name] = value, file_name
     for variable in sorted(environment):
@@ -123,6 +135,8 @@ def resolve(
 def _problem(location: tuple[int | str, ...], kind: str, message: str, found: object, sources: Mapping[str, str]) -> str:
     name = str(location[0]) if location else "settings"
     where = sources.get(name, "settings")
+    if name in REMOVED:
+        return f"{name} ({where}): this setting was removed: {REMOVED[name]}; take it out"
     if kind == "extra_forbidden":
         return f"{name} ({where}): no such setting"
     return f"{name} ({where}): found {found!r}, {message[:1].lower()}{message[1:]}"

@@ -7,6 +7,7 @@ import importlib.util
 import re
 import shutil
 from pathlib import Path
+from time import monotonic
 
 import psutil
 
@@ -147,6 +148,16 @@ def memory(_subject: Subject) -> Row:
         f"{free / 1e9:.1f} GB free",
         "stop other programs: 3 GB are needed" if low else "",
     )
+
+
+def kernels() -> Row:
+    """Compile the kernels that are not in the cache yet, and say how long that took."""
+    # Imported late: only --compile needs the engine.
+    from jobs.offline.compile_all import compile_all
+
+    begun = monotonic()
+    compile_all()
+    return Row("kernels", State.OK, f"compiled and loaded in {monotonic() - begun:.0f} s")
 
 
 CHECKS: dict[str, Check] = {

@@ -1,4 +1,4 @@
-"""Days on which stylised facts are measured: `python -m producers.realism.usual_day [DAYS]` prints a table of them.
+"""`python -m bench.stylised_facts [DAYS]`: the stylised facts of simulated days, each against the range it must keep to.
 
 A fact is a mean over several days. One day has one path of the whole market, whose tail alone decides much of what is seen on it.
 """
