@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args, get_origin
+from typing import get_args
 
 from pydantic.fields import FieldInfo
 
@@ -55,16 +55,12 @@ def _row(name: str, field: FieldInfo) -> tuple[str, ...]:
 def _type(field: FieldInfo) -> str:
     """Return the name of the field's type, without None."""
     kinds = [kind for kind in get_args(field.annotation) or (field.annotation,) if kind is not type(None)]
-    if get_origin(field.annotation) is Literal:
-        return "text"
     names = {"str": "text", "int": "integer", "float": "number", "Path": "path"}
     return " or ".join(names[kind.__name__] for kind in kinds)
 
 
 def _range(field: FieldInfo) -> str:
     """Return what values are allowed; empty for any value of the type."""
-    if get_origin(field.annotation) is Literal:
-        return ", ".join(f"`{value}`" for value in get_args(field.annotation))
     said = [
         text.format(value)
         for constraint in field.metadata
