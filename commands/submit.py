@@ -33,7 +33,7 @@ def settings_options(function: Decorated) -> Decorated:
         function = click.option(f"--{name.replace('_', '-')}", name, metavar="VALUE", help=shown)(function)
     for name in REMOVED:
         # Accepted so that `read` can say why it is gone.
-        function = click.option(f"--{name.replace('_', '-')}", name, hidden=True)(function)
+        function = click.option(f"--{name.replace('_', '-')}", name, hidden=True, help=f"Removed: {REMOVED[name]}.")(function)
     return function
 
 

@@ -138,7 +138,7 @@ def _report(demo: Demo, played: Played, result: Evaluation, keep: Path | None) -
     from jobs.offline.scan import Slice
     from reports import html
     from tickproof.findings.label import to_csv
-    from tickproof.rules import table as rules
+    from tickproof.rules.table import VERSION
 
     follower, settings = played.follower, demo.settings
     folder = keep or demo.folder / "demo"
@@ -151,7 +151,7 @@ def _report(demo: Demo, played: Played, result: Evaluation, keep: Path | None) -
         "files_of_no_known_format": 0,
         "model": settings.model,
         "model_version": follower.model_version,
-        "rules_version": rules.VERSION,
+        "rules_version": VERSION,
         "threshold": settings.threshold,
         "lookahead_ms": settings.lookahead_ms,
         "out_of_orderness_ms": settings.out_of_orderness_ms,

@@ -39,7 +39,7 @@ def command(folder: Path, out: Path, model: str | None, scans: Path | None) -> N
     """Scan all recordings below FOLDER and write the page about them.
 
     \b
-    Example:
+    Examples:
       tickproof survey recordings --out recordings.md --scans scans
     """
     notes = Notes.read(out.with_suffix(".toml"))

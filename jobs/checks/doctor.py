@@ -13,7 +13,7 @@ import psutil
 
 from jobs.checks import preflight
 from jobs.checks.check import Check, Row, State, Subject, run
-from jobs.flink import options as flink
+from jobs.flink import options
 from jobs.services import jars, java, processes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -106,7 +106,7 @@ def jar_files(_subject: Subject) -> Row:
 def pairing(_subject: Subject) -> Row:
     """Flink's packages, its jars, the connector and the broker are versions that were tested together."""
     found = {name: importlib.metadata.version(name) for name in PAIRING}
-    found["flink-dist"] = flink.version()
+    found["flink-dist"] = options.version()
     expected = {**PAIRING, "flink-dist": PAIRING["apache-flink"]}
     wrong = [f"{name} is {version}, expected {expected[name]}" for name, version in found.items() if version != expected[name]]
     coordinates = {jar.coordinate for jar in jars.locked()}

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from jobs.checks.check import Check, Row, State, Subject, run
-from jobs.flink import options as flink
+from jobs.flink import options
 from jobs.flink.rest import Rest
 from jobs.kafka import topics
 from jobs.pipeline.reference_file import load
@@ -79,9 +79,9 @@ def cluster(subject: Subject) -> Row:
     rest = Rest(subject.cluster)
     version, (free, total) = rest.version(), rest.slots()
     needed = subject.effective.settings.parallelism
-    if version != flink.version():
+    if version != options.version():
         action = "use a cluster of this version: `tickproof cluster start`"
-        return Row("cluster", State.FAIL, f"Flink {version} at {subject.cluster}, this is {flink.version()}", action)
+        return Row("cluster", State.FAIL, f"Flink {version} at {subject.cluster}, this is {options.version()}", action)
     if free < needed:
         action = "cancel a job, start a TaskManager, or lower the parallelism"
         return Row(

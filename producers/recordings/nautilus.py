@@ -50,7 +50,7 @@ FACTS = Facts(
 
 
 def recognises(path: Path, first: bytes) -> bool:
-    """A Parquet file with these columns."""
+    """Return whether a Parquet file has these columns."""
     if not first.startswith(MAGIC):
         return False
     try:
@@ -68,7 +68,7 @@ def _channel(path: Path, kind: Kind) -> str:
 
 
 def reference(path: Path) -> Reference:
-    """Trades have ids, quotes have no number."""
+    """Return channels without sequence numbers; trades have ids."""
     return Reference(
         channels={
             _channel(path, Kind.TRADE): Channel(sequence="increasing"),
@@ -78,7 +78,7 @@ def reference(path: Path) -> Reference:
 
 
 def read(path: Path, tally: Tally) -> Iterator[Ticks]:
-    """The ticks of one file.
+    """Yield the ticks of one file.
 
     Raises
     ------

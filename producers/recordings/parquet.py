@@ -34,12 +34,12 @@ FACTS = Facts(
 
 
 def recognises(path: Path, head: bytes) -> bool:
-    """A Parquet file, by its first bytes; whether it holds ticks is seen on reading."""
+    """Return whether the first bytes are those of a Parquet file; its columns are checked on reading."""
     return head.startswith(MAGIC)
 
 
 def read(path: Path, tally: Tally) -> Iterator[Ticks]:
-    """The ticks of a Parquet file in its order.
+    """Yield the ticks of a Parquet file in its order.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
 
 
 def starts(path: Path) -> int | None:
-    """The smallest `ts_recv` by the file's statistics; None where it has none, or cannot be read."""
+    """Return the smallest `ts_recv` by the file's statistics, in ns; None where there are none, or they cannot be read."""
     try:
         with _open(path) as file:
             metadata = file.metadata

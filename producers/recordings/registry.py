@@ -1,4 +1,4 @@
-"""Recorded feeds: one reader a format, one row a reader in RECORDINGS.
+"""The table of recording formats: one reader a format, one row a reader in RECORDINGS.
 
 A reader yields ticks in the file's order, a batch at a time, and writes down in a `Tally` what it read and what it could not
 decode, by reason: nothing is skipped in silence. Values are not judged here; a negative price is a tick. What a format implies of
@@ -13,10 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from producers.recordings import nautilus, parquet, truefx
-from producers.recordings import ticks_csv as text
-from producers.recordings.crypto import binance_files as binance_depth
-from producers.recordings.crypto import cryptofeed, tardis
+from producers.recordings import nautilus, parquet, ticks_csv, truefx
+from producers.recordings.crypto import binance_files, cryptofeed, tardis
 from producers.recordings.databento import dbn
 from producers.recordings.reading import compressed
 from producers.recordings.reading.facts import Facts
@@ -108,8 +106,8 @@ RECORDINGS: tuple[Format, ...] = (
         reference=nautilus.reference,
     ),
     Format("parquet", "Parquet in the canonical schema", parquet.FACTS, parquet.recognises, parquet.read, parquet.starts),
-    Format("csv", "CSV in the canonical schema", text.CSV_FACTS, text.recognises_csv, text.read_csv),
-    Format("jsonl", "JSON ticks, one a line", text.LINES_FACTS, text.recognises_lines, text.read_lines),
+    Format("csv", "CSV in the canonical schema", ticks_csv.CSV_FACTS, ticks_csv.recognises_csv, ticks_csv.read_csv),
+    Format("jsonl", "JSON ticks, one a line", ticks_csv.LINES_FACTS, ticks_csv.recognises_lines, ticks_csv.read_lines),
     Format(
         "taq", "NYSE TAQ trades or quotes, CSV of R's highfrequency", taq.FACTS, taq.recognises, taq.read, reference=taq.reference
     ),
@@ -151,10 +149,10 @@ RECORDINGS: tuple[Format, ...] = (
     Format(
         "binance-depth",
         "Binance's depth CSV",
-        binance_depth.FACTS,
-        binance_depth.recognises,
-        binance_depth.read,
-        reference=binance_depth.reference,
+        binance_files.FACTS,
+        binance_files.recognises,
+        binance_files.read,
+        reference=binance_files.reference,
     ),
 )
 """The formats that are read, in the order in which they are tried."""
@@ -181,7 +179,7 @@ class Contents:
 
 
 def find(paths: Iterable[str | Path], unknown: list[Path] | None = None) -> list[tuple[Path, Format]]:
-    """The recordings among some files and folders, in the order given, each folder's by path.
+    """Yield the recordings among some files and folders, in the order given, each folder's by path.
 
     Parameters
     ----------
@@ -226,7 +224,7 @@ def _format_of(path: Path) -> Format | None:
 
 
 def read(path: Path, format_: Format, tally: Tally | None = None) -> Iterator[Ticks]:
-    """The ticks of one file, in its order.
+    """Yield the ticks of one file, in its order.
 
     Counts in `tally` those whose `ts_recv` is below an earlier one's of the file, and says there when all of it has been read.
     """
@@ -250,7 +248,7 @@ def open_recordings(
     end_ns: int | None = None,
     tally: Tally | None = None,
 ) -> Iterator[Ticks]:
-    """The ticks of several files and folders, merged by capture time; memory does not grow with their size.
+    """Yield the ticks of several files and folders, merged by capture time; memory does not grow with their size.
 
     Parameters
     ----------
@@ -292,7 +290,7 @@ def _selected(batches: Iterator[Ticks], symbols: frozenset[str] | None, first: i
 
 
 def known(paths: Iterable[str | Path]) -> Reference:
-    """What the formats of some recordings imply of their channels; of two files that say something of one channel the first wins.
+    """Return what formats imply of the recordings' channels; where two files describe one channel, the first wins.
 
     Raises
     ------

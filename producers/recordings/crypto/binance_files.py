@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from producers.recordings.reading import csv_blocks as sheets
+from producers.recordings.reading import csv_blocks
 from producers.recordings.reading.delimited import PRICE, SIZE, TEXT
 from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.implied_reference import channels
@@ -55,16 +55,16 @@ FACTS = Facts(
 
 
 def recognises(path: Path, first: bytes) -> bool:
-    """Its header."""
-    header = sheets.header_of(first)
+    """Return whether the first line is the header of such a file."""
+    header = csv_blocks.header_of(first)
     return header is not None and DEPTH.fits(header)
 
 
 def read(path: Path, tally: Tally) -> Iterator[Ticks]:
-    """The ticks of one file."""
+    """Yield the ticks of one file."""
     return read_changes(path, DEPTH, tally)
 
 
 def reference(path: Path) -> Reference:
-    """Ticks have no numbers."""
+    """Return the channel, which has no sequence numbers."""
     return channels((CHANNEL,), "none")
