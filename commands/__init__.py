@@ -21,7 +21,7 @@ import click
 from tickproof.errors import TickproofError
 
 INTERRUPTED = 130
-"""Exit status after Ctrl-C: 128 + SIGINT, as shells say it."""
+"""Exit status after Ctrl-C: 128 + SIGINT, as shells report it."""
 TERMINATED = 143
 """Exit status after SIGTERM."""
 
@@ -46,18 +46,18 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "settings": ("commands.settings", "print the settings in force and where each comes from"),
     "docs": ("commands.docs.docs", "write or check the reference pages made from the code"),
 }
-"""Verb -> its module and one line of help. In the order in which a person meets them."""
+"""Verb -> its module and one line of help, in the order in which a newcomer needs them."""
 
 
 class Verbs(click.Group):
     """A click group over COMMANDS that imports a verb's module only to run that verb."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The verbs, in the order of the table."""
+        """Return the verbs, in the order of the table."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of a verb; None for a verb that is not in the table."""
+        """Return the command of a verb; None for a verb that is not in the table."""
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
@@ -120,7 +120,7 @@ def _say(text: str, status: int) -> int:
 
 
 def _usage(error: click.ClickException) -> str:
-    """One line for a wrong call, with the command whose help explains it."""
+    """Return one line for a wrong call, with the command whose help explains it."""
     context = getattr(error, "ctx", None)
     text = error.format_message().rstrip(".")
     return f"{text}; see `{context.command_path} --help`" if context is not None else text

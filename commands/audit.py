@@ -1,4 +1,4 @@
-"""`tickproof audit`: is every published tick scored or set aside, once?"""
+"""`tickproof audit`: is every published tick scored or dead-lettered, once?"""
 
 from __future__ import annotations
 
@@ -60,5 +60,5 @@ def _text(answer: Audit) -> str:
     lines.append(f"{'all':{width}}  " + "  ".join(f"{answer.total(name):13,}" for name in columns))
     lines.append(f"besides {answer.heartbeats:,} capture heartbeats; overtaken by the watermark: {answer.overtaken:,} ticks")
     if answer.complete:
-        lines.append("complete: every tick is scored or in the dead letters, once, and so is every payload that is no tick")
+        lines.append("complete: every tick is scored or in the dead letters, once, and so is every payload that is not a tick")
     return "\n".join(lines + answer.problems())

@@ -1,4 +1,4 @@
-"""`tickproof dead-letters`: what could not be read, and why."""
+"""`tickproof dead-letters`: payloads that could not be read, and why."""
 
 from __future__ import annotations
 

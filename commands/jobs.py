@@ -1,4 +1,4 @@
-"""`tickproof jobs`: the jobs of a session cluster, and how to end them."""
+"""`tickproof jobs`: the jobs of a session cluster: list, stop, cancel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tickproof recordings`: what is in recorded feeds."""
+"""`tickproof recordings`: the contents of recorded feeds."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def command(paths: tuple[Path, ...], as_json: bool, reference_out: Path | None) 
 
 
 def _write_reference(paths: tuple[Path, ...], out: Path) -> str:
-    """Write reference data; what was written, in a line."""
+    """Write reference data; return a line that says what was written."""
     reference = known(paths)
     try:
         out.write_text(reference.model_dump_json(indent=1, exclude_defaults=True) + "\n", encoding="utf-8")
@@ -63,7 +63,7 @@ def _write_reference(paths: tuple[Path, ...], out: Path) -> str:
 
 
 def _listed(paths: tuple[Path, ...]) -> Iterator[Contents]:
-    """The recordings one by one; in a folder, a file that cannot be read is listed with the reason."""
+    """Yield the recordings one by one; in a folder, a file that cannot be read is listed with the reason."""
     unknown: list[Path] = []
     for path in paths:
         for file, format_ in find([path], unknown):

@@ -1,4 +1,4 @@
-"""`tickproof report`: a scan's folder as one HTML file that a person acts on."""
+"""`tickproof report`: a scan's folder as one HTML file."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ def command(*, folder: Path, out: Path | None, labels: Path | None, limit: int, 
 
 
 def write_report(folder: Path, out: Path | None = None, labels: Path | None = None, limit: int = html.INCIDENTS_SHOWN) -> Path:
-    """Write the report on a scan's folder, with recall where there are labels; returns its path.
+    """Write the report on a scan's folder, with recall if there are labels; return its path.
 
     Raises
     ------
     InputError
-        The folder is not a scan's, or the labels are none.
+        The folder is not a scan's, or the labels cannot be read.
     SettingsError
         The file cannot be written.
     """

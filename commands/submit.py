@@ -26,7 +26,7 @@ SETTINGS = tuple(name for name in Settings.model_fields if name not in ("brokers
 
 
 def settings_options(function: Decorated) -> Decorated:
-    """An option for each setting, which defaults to the setting in force."""
+    """Add an option for each setting, which defaults to the setting in force."""
     for name in reversed(SETTINGS):
         text = Settings.model_fields[name].description or ""
         shown = f"{text[:1].upper()}{text[1:]}."
@@ -59,11 +59,9 @@ def command(*, cluster: str | None, embedded: bool, bounded: bool, savepoint: st
       tickproof submit --cluster 127.0.0.1:8081 --from-savepoint .tickproof/checkpoints/savepoints/savepoint-1f2e3d
     """
     if embedded == (cluster is not None):
-        raise click.UsageError("say where: either --embedded or --cluster HOST:PORT")
+        raise click.UsageError("choose one:  --embedded or --cluster HOST:PORT")
     if bounded and savepoint is not None:
-        raise SettingsError(
-            "--bounded: found with --from-savepoint, whose job remembers where it was to end; leave one of them out"
-        )
+        raise SettingsError("--bounded: found with --from-savepoint, whose job remembers its own end; leave one of them out")
     effective = read(options)
     preflight.require(Subject(effective, cluster))
     settings = effective.settings
@@ -77,7 +75,7 @@ def command(*, cluster: str | None, embedded: bool, bounded: bool, savepoint: st
     try:
         job.wait_running()
     except ServiceError:
-        # Flink would try again for ever.
+        # Flink would restart the job for ever.
         with suppress(ServiceError):
             job.cancel()
         raise
@@ -87,9 +85,9 @@ def command(*, cluster: str | None, embedded: bool, bounded: bool, savepoint: st
 
 
 def _stay(job: RunningJob, savepoints: Path, as_json: bool) -> None:
-    """Keep an embedded job in the foreground until it ends or is to end."""
+    """Keep an embedded job in the foreground until it ends or is stopped."""
     try:
-        # Looked at now and then: a wait inside Java could not be interrupted in order.
+        # Polled, because a wait inside Java could not be interrupted cleanly.
         while not job.ended():
             time.sleep(POLL_S)
     except (KeyboardInterrupt, SystemExit):

@@ -1,4 +1,4 @@
-"""`tickproof topics`: make, list, check and delete the topics."""
+"""`tickproof topics`: create, list, check and delete the topics."""
 
 from __future__ import annotations
 

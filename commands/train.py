@@ -1,4 +1,4 @@
-"""`tickproof train`: a model from labelled simulated streams, by the very steps that will use it."""
+"""`tickproof train`: a model from labelled simulated streams, computed by the same steps that will use it."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from tickproof.rules.table import VERSION
 
 LEAST_SYMBOLS = 4
 HELD_OUT_EVERY = 3
-"""Each so-manieth faulty stream is not learnt from: it calibrates and measures."""
+"""One faulty stream in this many is held out from training: it calibrates and measures."""
 TURNS = (DEFAULT, "fx", DEFAULT, "crypto")
-"""Profiles of the streams, in turn: feeds without sizes and trades, fine grids and cheap coins are known too. Their number has
-no divisor in common with HELD_OUT_EVERY, so that each profile is learnt from and held out."""
+"""Profiles of the streams, in turn, so that feeds without sizes or trades, fine grids and cheap coins are learnt as well. Their
+number has no divisor in common with HELD_OUT_EVERY, so that each profile is both learnt from and held out."""
 TAUGHT = tuple(name for name, fault in FAULTS.items() if fault.is_genuine or fault.kind in train.LEARNT)
-"""Entries of the streams: what is learnt, and all twins. Others leave rows that are neither clean nor of a kind: with all entries
-these were two thirds of a stream, more than half of it for episodes of channels, in which no price is wrong."""
+"""Entries of the streams: the learnt kinds, and all twins. Others would leave rows that are neither clean nor of a kind: with all
+entries, two thirds of a stream, more than half of it for channel episodes in which no price is wrong."""
 BUSIER = {"crypto": 2}
-"""Profile -> how many times as much is said of each of its symbols; it has so many times fewer of them, and costs no more."""
+"""Profile -> factor on the rate of each of its symbols, whose number is divided by it, so that a stream costs the same."""
 
 
 @click.command(name="train")

@@ -70,7 +70,7 @@ def command(*, brokers: str | None, prefix: str | None, severity: str, start: st
 
 
 def line(finding: Finding) -> str:
-    """One revision of a finding as a line: when, how severe, what, where, how many, and what was measured."""
+    """Format one revision of a finding: when, severity, code, where, how many, and what was measured."""
     where = f"{finding.symbol}@{finding.venue}" if finding.symbol else finding.channel or finding.feed
     lasts = finding.last_ts - finding.first_ts
     many = f" ×{finding.count:,}" if finding.count > 1 else ""

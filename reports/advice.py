@@ -225,5 +225,5 @@ UNKNOWN = Advice("A code of another version.", "See that version's documentation
 
 
 def advice(code: str) -> Advice:
-    """The advice for a code; a neutral one for a code of another version."""
+    """Return the advice for a code; a neutral one for a code of another version."""
     return ADVICE.get(code, UNKNOWN)

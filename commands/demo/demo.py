@@ -1,4 +1,4 @@
-"""`tickproof demo`: a simulated market with faults through a real broker and a real Flink job, and what was found of them."""
+"""`tickproof demo`: a simulated market with faults through a real broker and a real Flink job, and what was found."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from models.evaluation.results import Evaluation
 
 FOLDER = Path(".tickproof/demo")
-"""Where the report stands if nothing else is kept."""
+"""Where the report is written unless --keep is given."""
 REPORT = "report.html"
 LOGS = "log"
 CHECKPOINT_MS = 500
@@ -92,13 +92,13 @@ def command(*, seed: int, minutes: float, keep: Path | None, as_json: bool) -> N
 
 @contextmanager
 def _scratch(logs: Path) -> Iterator[Path]:
-    """A folder that is gone afterwards; what the services said stays in `logs` if they are why it failed."""
+    """Yield a folder that is deleted afterwards; the services' logs stay in `logs` if a service failed."""
     with tempfile.TemporaryDirectory(prefix="tickproof-demo-", ignore_cleanup_errors=True) as name:
         try:
             yield Path(name)
         except ServiceError as error:
             said = str(error)
-            # Not all that ends so: Kafka calls its data logs too.
+            # Not every file with this suffix: Kafka's data files have it too.
             for log in sorted(path for pattern in ("*.log", "*/*.log", "job/log/*.log") for path in Path(name).glob(pattern)):
                 logs.mkdir(parents=True, exist_ok=True)
                 said = said.replace(str(log), str(shutil.copy(log, logs)))
@@ -106,7 +106,7 @@ def _scratch(logs: Path) -> Iterator[Path]:
 
 
 def _settings(reference: Path) -> Settings:
-    """The settings in force, but for a broker and reference data of our own, and without a model where none ships."""
+    """Return the settings in force with a broker and reference data of our own, and without a model where none ships."""
     address = f"127.0.0.1:{processes.free_ports(1)[0]}"
     # Our producer writes heartbeats on every partition: none is ever silent, however long Python workers take to start.
     ours = {"brokers": address, "checkpoint_interval_ms": CHECKPOINT_MS, "idle_after_s": 0}
@@ -133,7 +133,7 @@ def _evaluate(demo: Demo, played: Played) -> Evaluation:
 
 
 def _report(demo: Demo, played: Played, result: Evaluation, keep: Path | None) -> Path:
-    """Write the run as a scan's folder, and the report on it; returns the report's path."""
+    """Write the run as a scan's folder, and the report on it; return the report's path."""
     from jobs.offline import scan_folder
     from jobs.offline.scan import Slice
     from reports import html

@@ -1,4 +1,4 @@
-"""The demonstration's market without its faults, judged by the engine without Kafka and Flink: what chance finds.
+"""The demonstration's market without faults, scanned without Kafka and Flink: measures what chance finds.
 
 A child process that `tickproof demo` starts with one JSON object, so that it uses the second core while the job runs. It is no
 command for a person: `simulate --no-faults` and `scan` do the same.
@@ -20,7 +20,7 @@ from producers.streams.heartbeats import Heartbeats
 from tickproof.settings import Settings
 
 NICENESS = 5
-"""The job comes first."""
+"""The job has priority."""
 
 
 def main(seed: int, minutes: float, settings: Settings, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""`tickproof evaluate`: how good verdicts and findings are, measured against labels."""
+"""`tickproof evaluate`: the quality of verdicts and findings, measured against labels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from commands.evaluation.tables import console, show, show_beside, show_unlabelled
+from commands.evaluation.tables import console, show, show_comparison, show_unlabelled
 from models.evaluation.evaluate import Run, conclude, observe
 from tickproof.errors import InputError, SettingsError
 from tickproof.findings.finding import VERDICTS, Finding, decode
@@ -83,7 +83,7 @@ def command(
     if not labels:
         _say_unlabelled(streams, as_json)
     elif baselines:
-        _say_beside(streams, as_json)
+        _say_comparison(streams, as_json)
     else:
         observed = [observe(Run.of(one.scored, one.findings), one.labels, one.clean and one.clean[1]) for one in streams]
         result = conclude(observed)
@@ -93,16 +93,18 @@ def command(
             show(result, console())
 
 
-def _say_beside(streams: Iterator[Stream], as_json: bool) -> None:
-    from models.evaluation.against_baselines import TICKPROOF, Beside, observe_all
+def _say_comparison(streams: Iterator[Stream], as_json: bool) -> None:
+    from models.evaluation.against_baselines import TICKPROOF, Comparison, observe_all
 
-    beside = Beside.of([observe_all(one.scored, Run.of(one.scored, one.findings), one.labels, one.clean) for one in streams])
-    result = beside.evaluations[TICKPROOF]
+    comparison = Comparison.of(
+        [observe_all(one.scored, Run.of(one.scored, one.findings), one.labels, one.clean) for one in streams]
+    )
+    result = comparison.evaluations[TICKPROOF]
     if as_json:
-        click.echo(json.dumps({**result.to_dict(), "baselines": beside.to_dict()}, indent=1))
+        click.echo(json.dumps({**result.to_dict(), "baselines": comparison.to_dict()}, indent=1))
     else:
         show(result, console())
-        show_beside(beside, console())
+        show_comparison(comparison, console())
 
 
 def _say_unlabelled(streams: Iterator[Stream], as_json: bool) -> None:

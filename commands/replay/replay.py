@@ -1,4 +1,4 @@
-"""`tickproof replay`: recorded feeds to Kafka, at their own pace or another."""
+"""`tickproof replay`: recorded feeds to Kafka, at recorded speed or another."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ TOPIC = "ticks.raw"
 
 
 class Speed(click.ParamType[float]):
-    """`recorded`, `max`, or how many times as fast as recorded."""
+    """A speed: `recorded`, `max`, or a factor on the recorded one."""
 
     name = "speed"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The factor; infinity for `max`."""
+        """Return the factor; infinity for `max`."""
         words = {"recorded": 1.0, "max": float("inf")}
         try:
             speed = words.get(str(value)) or float(str(value).removeprefix("x"))
@@ -52,7 +52,7 @@ class Moment(click.ParamType[int]):
     name = "time"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Ns since the epoch."""
+        """Return ns since the epoch."""
         text = str(value)
         if text.lstrip("-").isdigit():
             return int(text)
@@ -90,16 +90,16 @@ class Options:
 
     @property
     def event_speed(self) -> float | None:
-        """Event time a unit of wall time; None: as fast as possible."""
+        """Return event time per unit of wall time; None: as fast as possible."""
         return None if math.isinf(self.speed) else self.speed
 
     @property
     def wanted(self) -> list[str] | None:
-        """The symbols."""
+        """Return the wanted symbols."""
         return [name.strip() for name in self.symbols.split(",")] if self.symbols else None
 
     def plan(self, settings: Settings) -> Plan:
-        """What is sent."""
+        """Return what is sent."""
         return Plan(
             rows=self.frame_rows,
             span_ns=self.frame_span_ms * NS_PER_MS if self.frame_span_ms else span_ns(self.event_speed),
@@ -182,7 +182,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
 
 
 def _compare(chosen: Options, settings: Settings, run: str) -> tuple[dict[str, Any], list[str], bool]:
-    """Publish, and compare what a job finds with a run: the summary, the same for people, and whether nothing differs."""
+    """Publish and compare with a run; return the summary, its text for people, and whether nothing differs."""
     if chosen.shift_to_now or not chosen.sealed:
         raise click.UsageError("--diff compares the same ticks, all of them final: leave --shift-to-now and --no-seal out")
     # What reads a job's topics takes a second to import.
@@ -196,7 +196,7 @@ def _compare(chosen: Options, settings: Settings, run: str) -> tuple[dict[str, A
 
 
 def _send(chosen: Options, settings: Settings) -> dict[str, Any]:
-    """Publish what is asked for; what was done."""
+    """Publish what is asked for; return what was done."""
     plan, tally, begun = chosen.plan(settings), Tally(), time.monotonic()
     window = {"start_ns": chosen.start_ns, "end_ns": chosen.end_ns}
     ticks: Iterable[Ticks] = open_recordings(chosen.paths, symbols=chosen.wanted, tally=tally, **window)
@@ -231,7 +231,7 @@ def _publisher(chosen: Options, settings: Settings) -> Publisher:
 
 
 def _decisive(chosen: Options, plan: Plan) -> dict[str, committed_progress.Setting]:
-    """Options, by their names, that decide which frames are sent; the speed is none of them."""
+    """Return the options, by name, that decide which frames are sent; speed is not among them."""
     return {
         "encoding": chosen.encoding,
         "from": chosen.start_ns,

@@ -1,4 +1,4 @@
-"""`tickproof simulate`: a simulated market with labelled faults, written to Parquet with its labels beside it."""
+"""`tickproof simulate`: a simulated market with labelled faults, written to Parquet together with its labels."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ from tickproof.ticks.arrow import to_arrow
 from tickproof.ticks.schema import NAMES, Kind, Ticks, concat
 
 THICK_MINUTES = 60.0
-"""Streams up to this long are full of genuine events, unless said otherwise; longer ones are like usual days."""
+"""Streams up to this long are full of genuine events unless --events says otherwise; longer ones are like usual days."""
 ROW_GROUP = 100_000
-"""Least rows of a row group, but for the last one."""
+"""Least rows of a row group, except the last."""
 
 
 @click.command()
@@ -122,7 +122,7 @@ def command(
       tickproof simulate --audit --json
     """
     if out is None and not is_audit:
-        raise click.UsageError("--out is missing: a folder for the labels, and for the ticks if they go to no broker")
+        raise click.UsageError("--out is missing: a folder for the labels, and for the ticks unless they go to a broker")
     amount = {"per_kind": faults_per_kind} if prevalence is None else {"per_kind": 0, "prevalence": prevalence}
     is_usual = events == "usual" or (events is None and minutes > THICK_MINUTES)
     given: dict[str, Any] = {
@@ -200,7 +200,7 @@ def _published(summary: dict[str, Any], seconds: float, simulation: Simulation, 
 
 
 def _write(batches: Iterator[Ticks], simulation: Simulation, out: Path, market: Market) -> Counter[int]:
-    """Write ticks, labels and reference data; count ticks by kind. Files get their names when they are whole."""
+    """Write ticks, labels and reference data; count ticks by kind. Files get their names once they are complete."""
     kinds: Counter[int] = Counter()
     parts = {name: out / f".{name}.part" for name in ("ticks.parquet", "labels.csv", "reference.json")}
     try:
@@ -227,7 +227,7 @@ def _write(batches: Iterator[Ticks], simulation: Simulation, out: Path, market: 
 
 
 def _groups(batches: Iterator[Ticks]) -> Iterator[Ticks]:
-    """Batches put together until they are worth a row group."""
+    """Yield batches joined into row groups of a worthwhile size."""
     waiting: list[Ticks] = []
     for batch in batches:
         waiting.append(batch)
@@ -239,7 +239,7 @@ def _groups(batches: Iterator[Ticks]) -> Iterator[Ticks]:
 
 
 def _watched(simulation: Simulation, market: Market, observer: Observer | None) -> Iterator[Ticks]:
-    """The batches, which an observer may see, with a progress bar on standard error where that is a terminal."""
+    """Yield the batches, with a progress bar on standard error if that is a terminal."""
     for batch in _shown(simulation, market):
         if observer is not None:
             observer.step(batch)

@@ -1,6 +1,6 @@
-"""All recordings below a folder, scanned, as one page: `python -m commands.survey.survey FOLDER --out docs/recordings.md`.
+"""`tickproof survey`: all recordings below a folder, scanned, as one page.
 
-Beside the page stands a TOML file of the same name with what people say: which files belong together (`[together]`, a name and
+A TOML file of the same name as the page holds what people say: which files belong together (`[together]`, a name and
 patterns of paths below FOLDER; else a folder's files are one recording), which are left out and why (`[left_out]`), what happened
 in a minute (`[events]`), and how each unexpected code reads (`[[reading]]`: `recording, code, findings, ticks, text`). A reading
 whose counts are no longer those found is shown as not read yet.
@@ -58,11 +58,13 @@ def command(folder: Path, out: Path, model: str | None, scans: Path | None) -> N
     except OSError as error:
         raise SettingsError(f"survey: cannot write {out} ({error.strerror}); choose another --out or make room") from error
     ticks = sum(one.ticks for one in surveyed)
-    click.echo(f"{out}: {len(surveyed)} recordings, {ticks:,} ticks, {unread(surveyed, notes)} unexpected not read yet")
+    click.echo(
+        f"{out}: {len(surveyed)} recordings, {ticks:,} ticks, {unread(surveyed, notes)} unexpected findings without a reading"
+    )
 
 
 def _scan(name: str, files: list[Path], settings: EngineSettings, folder: Path) -> Surveyed:
-    """Scan the files of one recording into a folder; what cannot be read is said, and no reason to stop."""
+    """Scan the files of one recording into a folder; an unreadable file is reported and does not stop the survey."""
     tally = Tally()
     try:
         settings = replace(settings, reference=merged(settings.reference, known(files)))
@@ -77,7 +79,7 @@ def _scan(name: str, files: list[Path], settings: EngineSettings, folder: Path) 
 
 @contextmanager
 def _folder(scans: Path | None) -> Iterator[Path]:
-    """Where scans go: a folder that is kept, or one that is not."""
+    """Yield the folder for scans: one that is kept, or a temporary one."""
     if scans is not None:
         yield scans
         return

@@ -21,7 +21,7 @@ from tickproof.ticks.schema import NS_PER_MS, NS_PER_SECOND, UNITS_PER_ONE, Cond
 
 EXPLAINING = (Condition.AVERAGE_PRICE, Condition.DERIVATIVELY_PRICED, Condition.SOLD_LATE, Condition.PRIOR_REFERENCE_PRICE)
 Shape = Callable[[Array], Array]
-"""Part of an episode that has passed, 0 to 1 -> part of the move that is there."""
+"""Elapsed share of an episode, 0 to 1 -> share of the move that is in effect."""
 
 
 def genuine_excursion(block: Block, target: Target, size: float, rng: Random) -> Span | None:
@@ -42,19 +42,19 @@ def genuine_trend(block: Block, target: Target, size: float, rng: Random) -> Spa
 def _shared(block: Block, target: Target, size: float, rng: Random, shape: Shape) -> Span | None:
     """Move the prices of a symbol on all its venues along a function of capture time, each venue with its own lag.
 
-    Every venue is quoted anew ten times in the first tenth of the time, and trades follow on the first: a move that nobody
-    quotes is none.
+    Every venue is requoted ten times in the first tenth of the time, and trades follow on the first: a move without
+    quotes would not look genuine.
     """
     sign = 1.0 if rng.random() < 0.5 else -1.0
     where = priced(block, target.where)
-    # A move that only those venues make whose channel is not under a fault is none that all venues share.
+    # If some venues' channels are under a fault, the move would not be shared by all venues.
     if not len(where) or not is_visible(block, target, where, size) or not block.is_free(target.where).all():
         return None
     length = target.stop - target.start
     lags = {int(block.universe.series["venue_code"][one]): int(rng.uniform(0.2, 6.0) * NS_PER_MS) for one in target.series}
 
     def fractions(rows: Array) -> Array:
-        # Not the venues' own times, which a clock's fault may have moved: a move that only some venues make is no twin.
+        # Not the venues' own times, which a clock's fault may have moved: a move of some venues only is not a twin.
         own = np.array([lags[code] for code in rows["venue"].tolist()], np.int64)
         return sign * size * shape(np.clip((rows["ts_recv"] - own - target.start) / length, 0.0, 1.0))
 

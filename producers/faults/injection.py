@@ -27,7 +27,7 @@ from tickproof.ticks.schema import NS_PER_SECOND
 
 RENAME = "genuine_rename"
 NEW_NAMES = ("unknown_symbol", "genuine_listing", RENAME)
-"""Entries that bring a name that nobody has had yet."""
+"""Entries that introduce a name no symbol has used yet."""
 RESETS = ("sequence_reset", "genuine_sequence_reset")
 
 
@@ -43,28 +43,28 @@ class Injection:
     universe: Universe
     faults: Faults
     names: tuple[str, ...] = field(init=False)
-    """The universe's, and behind them those that nobody has before a fault gives them away."""
+    """The universe's names, then the spare ones that faults may give to symbols."""
     labels: list[Label] = field(init=False, default_factory=list)
     placed: Counter[str] = field(init=False, default_factory=Counter)
     episodes: list[str] = field(init=False, default_factory=list)
     changed: int = field(init=False, default=0)
-    """Ticks that faults have changed, taken away or added."""
+    """Ticks that faults have changed, removed or added."""
     _ticks: int = field(init=False, default=0)
     _room: Room = field(init=False)
     _places: Places = field(init=False)
     _pending: list[Episode] = field(init=False, default_factory=list)
-    """Sequence faults whose window is taken."""
+    """Sequence faults that have a window and wait for numbering."""
     _running: list[Episode] = field(init=False, default_factory=list)
-    """Episodes that go on in the next block."""
+    """Episodes that continue in the next block."""
     _links: list[tuple[int, int]] = field(init=False, default_factory=list)
     _spare: int = field(init=False)
     _renamed: dict[str, tuple[int, str]] = field(init=False, default_factory=dict)
-    """Old name -> when it got its new one, and that."""
+    """Old name -> the time of the renaming, and the new name."""
     _queue: list[Fault] = field(init=False, default_factory=list)
-    """What comes next when a prevalence is wanted."""
+    """The next entries to place when a prevalence is wanted."""
 
     _fitting: tuple[Fault, ...] = field(init=False)
-    """The wanted entries that the feed can suffer."""
+    """The wanted entries that this feed can have."""
 
     def __post_init__(self) -> None:
         self._places = Places(self.market, self.universe, self.faults)
@@ -107,13 +107,13 @@ class Injection:
         wanted = self._wanted(number)
         if wanted:
             self._places.enter(block, number)
-        # Channels first, and what is rarest so far. Then long windows, as they are the hardest to place; ties by chance, so that
+        # Channels first, then what is rarest so far, then long windows, which are the hardest to place; ties at random, so that
         # no kind always comes last.
         wanted = [wanted[place] for place in rng.permutation(len(wanted))]
         wanted.sort(key=lambda fault: (fault.scope != "channel", self.placed[fault.name], -fault.window_s))
         full: set[str] = set()
         for fault in wanted:
-            # What found no place once finds none in this block; it comes again in the next one.
+            # An entry that found no place is tried again in the next block.
             if fault.name not in full and not self._is_enough() and not self._place(fault, block, events, rng):
                 full.add(fault.name)
         self._links = block.settle()
@@ -158,7 +158,7 @@ class Injection:
                 going.append(episode)
                 self._try(episode, block)
         self._running = going
-        # A new symbol's ticks are ticks like others: silences swallow them, and lateness delays them.
+        # A new symbol's ticks are subject to silences and delays like any others.
         block.settle(free=True)
 
     def _try(self, episode: Episode, block: Block) -> bool:
@@ -191,7 +191,7 @@ class Injection:
         due = self.faults.prevalence * self._ticks
         if self.changed >= due:
             return []
-        # An episode larger than a quarter of all that there may be would leave no room for others.
+        # An episode larger than a quarter of the wanted ticks would leave no room for others.
         total = due * len(self.market.blocks) / (number + 1)
         fitting = [fault for fault in self._fitting if fault.ticks <= max(1.0, total / 4)]
         wanted: list[Fault] = []

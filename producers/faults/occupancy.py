@@ -14,8 +14,8 @@ APART_NS = 2 * NS_PER_SECOND
 """Least time between the effect of one episode of a (venue, symbol) and the onset of the next."""
 CHANNEL_APART_NS = 700 * NS_PER_MS
 SAME_APART_NS = 6 * NS_PER_SECOND
-"""Least time between two channel episodes that show in the same way: within five seconds they are one finding, and nothing tells
-whether the second was seen."""
+"""Least time between two channel episodes that look alike: within five seconds they become one finding, and nothing shows whether
+the second was found."""
 SHOWS_AS = {
     "out_of_order": "sequence_gap",
     "genuine_sequence_reset": "sequence_reset",
@@ -23,15 +23,15 @@ SHOWS_AS = {
     "genuine_lull": "rate_shift",
     "genuine_quiet_tape": "mix_shift",
 }
-"""Kind -> the kind that it also looks like, at first."""
+"""Kind -> the kind that it resembles at first."""
 SPARSE = ("rate_shift", "mix_shift")
 BEGINNING_NS = 3 * NS_PER_SECOND
 LASTING_SHARE = 0.25
-"""Episodes that last take at most this share of a channel's time in all; the rest is for what is short."""
+"""Lasting episodes take at most this share of a channel's time in all; the rest is for short ones."""
 TAKEN_SHARE = 0.45
 """Episodes of a channel's content take at most this share of its time so far; the rest is for its symbols."""
 KEPT_NS = 120 * NS_PER_SECOND
-"""Spans are remembered for so long after their end: longer than any of the distances, and than the longest effect."""
+"""How long spans are kept after their end: longer than any of the distances, and than the longest effect."""
 
 Window = tuple[int, int]
 
@@ -43,11 +43,11 @@ class Taken(NamedTuple):
     end: int
     shows_as: str
     gentle: bool
-    """Whether its edits leave symbols room where episodes may be composed: stamps too."""
+    """Whether symbols may have episodes at the same time where episodes are composed, as with faults of stamps."""
     sparse: bool
-    """Whether it changes messages here and there or numbers alone, and is in no symbol's way."""
+    """Whether it changes few messages, or numbers alone, and leaves room for symbols."""
     shared: bool
-    """Whether it is a twin that befalls everybody at once, and is in nobody's way."""
+    """Whether it is a twin that affects all channels or venues at once, and leaves room for others."""
 
 
 @dataclass(slots=True)
@@ -58,11 +58,11 @@ class Room:
     ----------
     series, channels : list of list of Taken
     lasting_ns, taken_ns : list of int
-        By channel, how long lasting episodes have it in all, and all episodes that keep symbols away.
+        By channel, the time taken by lasting episodes, and by episodes that exclude symbols' own.
     composed : bool
-        As `Faults` says.
+        See `Faults`.
     length_ns : int
-        Of the stream.
+        Length of the stream.
     """
 
     series: list[list[Taken]]
@@ -72,7 +72,7 @@ class Room:
     composed: bool
     length_ns: int
     passed_ns: int = 0
-    """How much of the stream there is so far."""
+    """How much of the stream has been made so far."""
 
     @classmethod
     def of(cls, universe: Universe, faults: Faults, length_ns: int) -> Room:

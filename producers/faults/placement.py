@@ -16,17 +16,17 @@ from producers.market.universe import Universe
 from tickproof.ticks.schema import NS_PER_MS, NS_PER_SECOND
 
 EDGE_NS = 300 * NS_PER_MS
-"""No episode begins or ends this close to a block's bounds: latency carries ticks over them."""
+"""No episode begins or ends this close to a block's bounds: latency carries ticks across them."""
 ATTEMPTS = 200
-"""Windows that are tried for one episode in one block."""
+"""How many windows are tried for one episode in one block."""
 LIVELY_ROWS_PER_S = 1.0
-"""Symbol faults befall series with at least this many ticks a second in the block."""
+"""Symbol faults affect only series with at least this many ticks a second in the block."""
 LONGEST_SHARE = 0.10
-"""An episode that lasts takes at most this share of the stream."""
+"""A lasting episode takes at most this share of the stream."""
 LEAST_SPOKEN = 5
-"""Ticks of a series in the last block before a close that can come again."""
+"""Least ticks of a series in the last block before a close for `out_of_session`."""
 SHUT_NS = 60 * NS_PER_SECOND
-"""A market that says nothing for so long between two blocks is shut."""
+"""A gap of this length between two blocks means that the market is closed."""
 SHUT_EDGE_NS = 10 * NS_PER_SECOND
 
 
@@ -43,17 +43,17 @@ class Places:
     shuts: bool = field(init=False)
     bounds: tuple[int, int] = field(init=False, default=(0, 0))
     _lively: list[int] = field(init=False, default_factory=list)
-    """Series that say enough in the block."""
+    """Series with enough ticks in the block."""
     _spoken: list[int] = field(init=False, default_factory=list)
-    """Series that say anything in it."""
+    """Series with any ticks in the block."""
     _shut: tuple[int, int] = field(init=False, default=(0, 0))
-    """When the market is shut behind the block."""
+    """When the market is closed behind the block."""
     _is_tied: list[bool] = field(init=False)
     """Whether the instrument of each series is in a relation."""
     _channel_of: list[int] = field(init=False)
     """The channel of each series."""
     _last_ns: int = field(init=False)
-    """No episode ends later."""
+    """The latest end of any episode."""
 
     def __post_init__(self) -> None:
         self._channel_of = self.universe.series["channel"].tolist()
@@ -68,7 +68,7 @@ class Places:
         self._shut = self._shut_after(number)
         counts = block.counts()
         self._lively = np.flatnonzero(counts >= LIVELY_ROWS_PER_S * (end - start) / NS_PER_SECOND).tolist()
-        # What comes again at night was said before the close, when few say much.
+        # Ticks repeated at night are those before the close, when few symbols have many.
         self._spoken = np.flatnonzero(counts >= LEAST_SPOKEN).tolist()
         quiet = min(int(self.faults.warm_up_s * NS_PER_SECOND), (self.market.end_ns - self.market.start_ns) // 6)
         self.bounds = max(start + EDGE_NS, self.market.start_ns + quiet), end - EDGE_NS
@@ -115,7 +115,7 @@ class Places:
         if "relation" in fault.needs:
             return [one for one in found if self._is_tied[one]]
         if fault.is_genuine and fault.reach == "all":
-            # A leg that moves alone, and all its venues with it, is no genuine move but a relation that breaks.
+            # A leg that moves alone, and all its venues with it, is not a genuine move but a broken relation.
             return [one for one in found if not self._is_tied[one]]
         return found
 

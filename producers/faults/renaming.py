@@ -29,7 +29,7 @@ def genuine_rename(block: Block, target: Target, _size: float, _rng: Random) -> 
             line = block.universe.series[series]
             insert_at_their_times(block, int(line["channel"]), _announcement(block, line, target.start - 1, block.spare[0]))
     elif not len(where):
-        # None of its venues says anything in this block.
+        # None of its venues has a tick in this block.
         return None
     onset = target.start - 1 if begins else int(times[where].min())
     end = int(times[where].max())

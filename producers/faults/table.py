@@ -204,14 +204,14 @@ class Faults:
     Parameters
     ----------
     seed : int
-        Of where and what; the market does not depend on it.
+        Seed of places, times and edits; the market does not depend on it.
     per_kind : int
         Episodes of each entry, spread over the stream.
     per_million : float
-        Episodes of each entry per million ticks, on top.
+        Additional episodes of each entry per million ticks.
     prevalence : float
-        Share of the stream's ticks that faults change, take away or add, on top: 0, or 1e-6 to 1e-2. Entries have equally many
-        episodes as far as they find a place; twins are not counted, and there are as many of them.
+        Share of ticks that further episodes change, remove or add: 0, or 1e-6 to 1e-2. Entries have equally many
+        episodes as far as there is room; twins are not counted, and have as many.
     names : tuple of str
         Entries of FAULTS; empty means all.
     strength : float

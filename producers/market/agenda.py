@@ -14,14 +14,14 @@ from producers.market.universe import Universe
 from tickproof.ticks.schema import NS_PER_MS, NS_PER_SECOND
 
 STEADY_RATE_PER_S = 0.5
-"""Halts, crashes and single-name news befall symbols that say at least this much on the first venue."""
+"""Halts, crashes and single-name news affect symbols with at least this many ticks a second on the first venue."""
 MARGIN_NS = 5 * NS_PER_SECOND
-"""Events of one place keep so far apart."""
+"""Least distance between events at one place."""
 RESET_DELAY_NS = 5 * NS_PER_MS
-"""A reset comes so long after its block's beginning, so that no fault's window of the block holds it."""
+"""Time from a block's beginning to a reset, so that no fault's window of the block holds it."""
 SPLIT_RATIOS = (2.0, 3.0, 4.0, 10.0, 1.5, 0.1, 0.2)
 SPLITS_PER_EDGE = 2
-"""Splits at the opening of each eventful session but the first; one in ten such openings has any in usual times."""
+"""Splits at the opening of each eventful session but the first; of usual sessions, one in ten has any."""
 
 
 @dataclass(slots=True)

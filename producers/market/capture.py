@@ -26,9 +26,9 @@ class Capture:
     received : array, shape (channels,)
         Capture time of each channel's last message.
     sequence : array, shape (channels,)
-        The number that comes next.
+        The next sequence number of each channel.
     trade_id : array, shape (venues,)
-        Likewise.
+        The next trade id of each venue.
     held : array of ROW
         Rows captured later than the last block's end, in each channel's order.
     """
@@ -49,7 +49,7 @@ class Capture:
     def receive(self, rows: Array, number: int, events: list[Event]) -> None:
         """Set `ts_recv`: the true time plus a right-skewed latency, never before the channel's last message.
 
-        `ts_event` was the true time, and is the venue's own afterwards.
+        On entry `ts_event` is the true time; on return it is the venue's stamp.
         """
         rng = self.market.random(8, number)
         # One draw a row, whatever its channel, so that a channel's latencies do not depend on how others are numbered.

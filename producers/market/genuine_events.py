@@ -22,7 +22,7 @@ OPENING_CROSS, CLOSING_CROSS, QUIET = "genuine_opening_cross", "genuine_closing_
 REBOUND_AT = 0.45
 """Share of a flash crash's length at which the price is lowest."""
 REBOUND = 0.9
-"""Share of the fall that is made good at once."""
+"""Share of the fall that is recovered at once."""
 
 
 class Nature(NamedTuple):
@@ -31,11 +31,11 @@ class Nature(NamedTuple):
     Parameters
     ----------
     is_channel : bool
-        Whether it befalls a channel, and not a symbol or all.
+        Whether it affects a channel, and not one or all symbols.
     volatility, activity, width : float
-        What is added to the factors on volatility, rate of ticks and spread.
+        Increases of the factors on volatility, rate of ticks and spread.
     extra : float
-        Ticks a second on top on each venue: even a name that hardly trades is quoted anew, hastily where the news is its own.
+        Additional ticks a second on each venue: even an illiquid name is requoted, quickly where the news is its own.
     """
 
     is_channel: bool = False
@@ -56,7 +56,7 @@ NATURES: dict[str, Nature] = {
     LATENCY_BURST: Nature(is_channel=True),
     SEQUENCE_RESET: Nature(is_channel=True),
 }
-"""Kind -> its nature. QUIET is no event: it is seen only when it is over."""
+"""Kind -> its nature. QUIET is not an event: it is known only when it is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Event:
     Parameters
     ----------
     kind : str
-        Its label's kind.
+        Kind of its label.
     place : int
         The symbol; −1 for all; the channel of a channel's event.
     onset, length_ns, calm_ns : int

@@ -91,11 +91,11 @@ DOLLARS: dict[str, float] = {
     "JPY": 0.00667,
     "HUF": 0.00275,
 }
-"""What a unit of a currency was worth at the beginning of 2024, about; in the order in which currencies are quoted."""
+"""Approximate value of a unit of a currency in dollars at the beginning of 2024, in quoting order."""
 
 
 FIRST = ("EURUSD", "USDJPY", "EURJPY", "GBPUSD", "EURGBP", "AUDUSD", "USDCHF", "EURCHF")
-"""The pairs that even a small market has: three of them are crosses, whose legs come before them."""
+"""The pairs that even a small market has; three of them are crosses, listed after their legs."""
 
 
 def pairs(count: int, _rng: np.random.Generator) -> Listing:
@@ -107,7 +107,7 @@ def pairs(count: int, _rng: np.random.Generator) -> Listing:
     crosses = [(one, other) for place, one in enumerate(names) for other in names[place + 1 :]]
     order = {name: place for place, name in enumerate(FIRST)}
     crosses.sort(key=lambda pair: order.get("".join(pair), len(order) + ("USD" not in pair)))
-    # Beyond all pairs there are terms: the same pair for a later day.
+    # Beyond all pairs, further symbols are forwards: the same pair for a later day.
     wanted = [(crosses[k % len(crosses)], k // len(crosses)) for k in range(count)]
     price = np.array([DOLLARS[one] / DOLLARS[other] for (one, other), _ in wanted])
     tick = np.where(price > 20.0, UNITS_PER_ONE // 1000, UNITS_PER_ONE // 100_000)

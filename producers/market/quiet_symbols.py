@@ -14,7 +14,7 @@ from tickproof.ticks.schema import NS_PER_SECOND, Kind
 QUIET_NS = 180 * NS_PER_SECOND
 """Least length of a stretch."""
 RARE_PER_S = 0.1
-"""Series with fewer ticks a second than this may have such stretches."""
+"""Only series with fewer ticks a second than this have such stretches."""
 
 
 @dataclass(slots=True)

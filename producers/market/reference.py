@@ -11,7 +11,7 @@ from producers.market.universe import build
 from tickproof.findings.label import Label
 
 NEW_NAMES = ("genuine_listing", "genuine_rename")
-"""Kinds of a symbol that is new and announced."""
+"""Kinds that announce a new symbol."""
 
 
 def reference(market: Market, labels: Iterable[Label] = ()) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def reference(market: Market, labels: Iterable[Label] = ()) -> dict[str, Any]:
     ----------
     market : Market
     labels : iterable of Label
-        Of its stream: where the splits, the listings and the new names are found.
+        Labels of its stream, for splits, listings and new names.
     """
     world, labels = build(market), list(labels)
     lines = len(world.channels)

@@ -76,9 +76,9 @@ class Universe:
         Channels, then venues, then symbols: what the codes of `ROW` index.
     instruments, series, channels : arrays of INSTRUMENT, SERIES and CHANNEL
     shares : array, shape (venues,)
-        How much of a symbol's trading a venue has.
+        Share of each venue in a symbol's trading.
     aggregated : int
-        How many venues, the last ones, put the prices of several sources together, so that their quotes cross.
+        Number of venues, the last ones, that combine the prices of several sources, so that their quotes cross.
     ties : tuple of Tie
         Instruments whose price follows from others'.
     """

@@ -1,8 +1,8 @@
 """A simulated market published in a thread of its own: the beginning, most of it at full speed, the end at its own pace.
 
-The beginning is there for a reader to start with; the rest is made when the reader does not need the processor for starting any
-more. What is sent at speed waits in the topic until somebody reads, so only the end, sent when the reader has caught up, tells
-how long a tick takes. A few broken payloads go along.
+A reader can start on the beginning; the rest is made when the reader has started and no longer needs the processor for that.
+Ticks sent at full speed wait in the topic until they are read, so only the end, sent once the reader has caught up, measures the
+latency of a tick. A few broken payloads are sent as well.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from tickproof.ticks.schema import NS_PER_SECOND, Ticks
 
 TAIL_S = 6.0
 TAIL_SHARE = 0.15
-"""The paced end: so many seconds of market, and at most this share of it."""
+"""Largest share of the market that the paced end takes, whatever its seconds."""
 GATE_S = 0.1
 BEGINNING_NS = 10 * NS_PER_SECOND
 SETTLING_NS = 4 * NS_PER_SECOND
-"""A reader has caught up when it is so close: a watermark's delay, the lookahead and the second between heartbeats away."""
+"""A reader this close has caught up: a watermark's delay, the lookahead and the second between heartbeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Broadcast(threading.Thread):
         self.is_complete = False
         """Whether the broker has confirmed everything."""
         self.labels: list[Label] = []
-        """Faults, genuine events and broken payloads; there when it is complete."""
+        """Faults, genuine events and broken payloads; set once everything is published."""
 
     def run(self) -> None:
         """Publish the programme."""
@@ -193,7 +193,7 @@ class Broadcast(threading.Thread):
             yield frame
 
     def _sent(self, frame: Frame, late_ns: int) -> None:
-        # The wall's time last: whoever counts these counts whole pairs.
+        # Wall time is appended last: a reader that counts these sees complete pairs.
         self._frame_ns.append(max(frame.first_ns, self._frame_ns[-1] if self._frame_ns else 0))
         self._wall_ns.append(self._clock.now_ns())
 

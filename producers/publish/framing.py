@@ -2,7 +2,7 @@
 
 Frames hold one channel each. Within one span of event time they are sent in the order of their first ticks, so the timestamps of
 the records, which are those of the first ticks, do not go back however long the span is, except by as much as the stream itself
-does; whoever waits for a watermark is only kept waiting longer. JSON ticks keep the stream's own order, a record each.
+does; a watermark only advances later. JSON ticks keep the stream's own order, a record each.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Frame:
     Parameters
     ----------
     channel : str or None
-        Of all its ticks; None: of several channels, to be sent as JSON ticks.
+        Channel of all its ticks; None: several channels, to be sent as JSON ticks.
     ticks : Ticks
         In arrival order.
     first_ns : int
@@ -51,7 +51,7 @@ class Framing:
     Parameters
     ----------
     rows : int
-        At most this many ticks in a frame.
+        Most ticks in a frame.
     span_ns : int
         A frame stays within one span of event time; spans begin at multiples of this.
     by_channel : bool

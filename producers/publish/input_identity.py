@@ -41,7 +41,7 @@ def digest_of(paths: Iterable[Path], end_ns: int | None = None) -> str:
     Raises
     ------
     InputError
-        As `recordings.find`, or a file cannot be read.
+        As `registry.find`, or a file cannot be read.
     """
     digest = hashlib.blake2b(digest_size=16)
     for path, format_ in find(paths):

@@ -26,7 +26,7 @@ from tickproof.wire.content_type import CONTENT_TYPE
 
 HEARTBEAT = int(Kind.HEARTBEAT)
 BY_KEY = -1
-"""Leaves the partition to the partitioner."""
+"""The partition number that leaves the choice to the partitioner."""
 METADATA_TIMEOUT_S = 10.0
 FLUSH_TIMEOUT_S = 130.0
 """Longer than librdkafka's own delivery timeout, so that an undelivered record ends in a report."""
@@ -42,15 +42,15 @@ CONFIGURATION: dict[str, str | int | bool] = {
     "queue.buffering.max.kbytes": 64 * 1024,
     "delivery.timeout.ms": 120_000,
 }
-"""librdkafka's settings. Idempotence keeps order and drops a retry's copies; the queue's limits are what bounds memory."""
+"""Settings of librdkafka. Idempotence keeps order and drops retried copies; the limits of the queue bound memory."""
 LARGE_FRAMES: dict[str, str | int | bool] = {"compression.type": "none"}
-"""For frames of hundreds of ticks, whose bodies are compressed already: a second pass costs a tenth of the time for nothing."""
+"""For frames of hundreds of ticks, whose bodies are compressed already: compressing twice costs a tenth of the time."""
 _Headers = list[tuple[str, str | bytes | None]]
 _JSON_HEADERS: _Headers = [(CONTENT_TYPE, JSON_CONTENT_TYPE.encode())]
 _Report = Callable[[KafkaError | None, Message], None]
 
 _LOG = logging.getLogger(__name__)
-# Without a handler of somebody else's, what librdkafka says of its connections stays unsaid: errors come as exceptions.
+# Unless another handler is set, connection messages of librdkafka are not logged: errors come as exceptions.
 _LOG.addHandler(logging.NullHandler())
 
 
@@ -73,11 +73,11 @@ class Publisher:
     brokers : str
         `host:port,…`.
     topic : str
-        Must be there.
+        Full name of an existing topic.
     configuration : mapping, optional
-        Over CONFIGURATION.
+        Overrides CONFIGURATION.
     metadata_timeout_s : float
-        How long the broker may take to say what the topic is.
+        Time-out of the metadata request.
 
     Raises
     ------
@@ -115,7 +115,7 @@ class Publisher:
     def leave(self) -> None:
         """Drop the records that are not sent yet."""
         self._producer.purge()
-        # Why we leave is known already.
+        # The reason for leaving is known already.
         with contextlib.suppress(ServiceError):
             self._serve(self._producer.poll, 0.0)
 
@@ -145,7 +145,7 @@ class Publisher:
         if missing or self._messages != self._sent:
             raise ServiceError(
                 f"{self._where}: found {self._messages} records confirmed, expected {self._sent}; "
-                "see that the broker is well, and publish again to an empty topic"
+                "check the broker, and publish again to an empty topic"
             )
         return self.published
 
@@ -180,7 +180,7 @@ class Publisher:
                 self._serve(self._producer.poll, 0.05)
                 self._check()
             except KafkaException as error:
-                raise ServiceError(f"{self._where}: {error.args[0].str()}; see that the broker is well") from error
+                raise ServiceError(f"{self._where}: {error.args[0].str()}; check the broker") from error
             else:
                 self._sent += 1
                 return
@@ -212,10 +212,10 @@ class Publisher:
 
     def _check(self) -> None:
         if self._fatal is not None:
-            raise ServiceError(f"{self._where}: the producer failed for good: {self._fatal.str()}; see the broker's log")
+            raise ServiceError(f"{self._where}: the producer failed fatally: {self._fatal.str()}; see the broker's log")
         if self._errors:
             reasons = ", ".join(f"{reason} ({count})" for reason, count in sorted(self._errors.items()))
-            raise ServiceError(f"{self._where}: records were not delivered: {reasons}; see that the broker is well")
+            raise ServiceError(f"{self._where}: records were not delivered: {reasons}; check the broker")
 
     @property
     def _where(self) -> str:

@@ -37,9 +37,9 @@ class Pace:
     Parameters
     ----------
     speed : float
-        Event time a unit of wall time: 1 is as recorded.
+        Event time per unit of wall time: 1 is as recorded.
     event_ns, wall_ns : int
-        Two times that belong together.
+        An event time, and the wall time at which it is due.
     """
 
     __slots__ = ("_event_ns", "_wall_ns", "speed")

@@ -19,11 +19,11 @@ from producers.streams.word_copy import copied
 from tickproof.ticks.schema import NS_PER_MS, NS_PER_SECOND, Present, Ticks
 
 FILLER_NS = 50 * NS_PER_MS
-"""A partition without a record for so long, in the wall's time, gets a capture heartbeat when the replay is paced."""
+"""In a paced replay, a partition without a record for this wall time gets a capture heartbeat."""
 PACED_SPAN_NS = 20 * NS_PER_MS
 """Wall time that a frame may span when paced: what DESIGN asks of a live producer."""
 LONGEST_SPAN_NS = 60 * NS_PER_SECOND
-"""Event time that a frame may span at most, and does when nobody waits: shorter ones of a sparse recording hold a few ticks."""
+"""Event time that a frame may span at most; used at full speed, as shorter frames of a sparse recording hold few ticks."""
 _EARLIEST = np.iinfo(np.int64).min
 
 
@@ -39,15 +39,15 @@ class Plan:
     Parameters
     ----------
     rows : int
-        At most this many ticks in a frame.
+        Most ticks in a frame.
     span_ns : int
-        At most this much event time in a frame.
+        Longest event time of a frame.
     by_channel : bool
         Frames of one channel each; False: of all channels, to be sent as JSON ticks.
     sealed : bool
         End with one last capture heartbeat on each channel and partition, so that all ticks become final.
     lookahead_ns, out_of_orderness_ns : int
-        Of the job that reads: the seal lies so far behind the last tick.
+        Settings of the reading job: their sum is the distance of the seal from the last tick.
     """
 
     rows: int = 1_000
@@ -75,7 +75,7 @@ def shifted(ticks: Iterable[Ticks], now_ns: int) -> Iterator[Ticks]:
         if not len(batch):
             continue
         if delta is None:
-            # Whole milliseconds: what shared one still does.
+            # Whole milliseconds: times that shared one still do.
             delta = (now_ns - int(batch.rows["ts_recv"][0])) // NS_PER_MS * NS_PER_MS
         rows = copied(batch.rows)
         rows["ts_recv"] += delta
@@ -84,7 +84,7 @@ def shifted(ticks: Iterable[Ticks], now_ns: int) -> Iterator[Ticks]:
 
 
 class Sink(Protocol):
-    """A consumer of frames: a `publish.Publisher`."""
+    """A consumer of frames: a `kafka.Publisher`."""
 
     @property
     def partitions(self) -> int:
@@ -113,16 +113,16 @@ def replay(
     source : iterable of Frame
         As `frames` gives them.
     sink : Sink
-        Takes them.
+        Takes the frames.
     speed : float or None
-        Event time a unit of wall time; None: as fast as the sink takes it, without fillers.
+        Event time per unit of wall time; None: as fast as the sink takes it, without heartbeats in between.
     clock : Clock
-        The wall's time.
+        The wall clock.
     progress : callable, optional
         `(frame, wall ns that it is late)` after each frame.
     fills : bool
-        Whether partitions that say nothing get fillers. Their times are the wall's, so a stream that is to be the same bytes
-        each time goes without, and has the heartbeats of each second of event time.
+        Whether partitions without records get heartbeats in between. Their times are the wall's, so a stream whose bytes must
+        be reproducible goes without, and has the heartbeats of each second of event time.
 
     Returns
     -------

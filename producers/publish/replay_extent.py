@@ -20,12 +20,12 @@ def end_of(paths: Iterable[Path], end_ns: int | None = None) -> int | None:
     paths : iterable of Path
         Files and folders.
     end_ns : int, optional
-        Nothing after it is asked for.
+        End of the wanted window.
 
     Raises
     ------
     InputError
-        As `recordings.find`.
+        As `registry.find`.
     """
     ends = [_largest(path) if format_.name == "parquet" else None for path, format_ in find(paths)]
     known = [end for end in ends if end is not None]
@@ -42,7 +42,7 @@ def _largest(path: Path) -> int | None:
             known = column >= 0 and all(group is not None and group.has_min_max for group in groups)
             return max((int(group.max) for group in groups), default=None) if known else None
     except (pa.ArrowException, OSError, IndexError, ValueError):
-        # Whoever reads the file says what is wrong with it.
+        # The reader of the file reports what is wrong with it.
         return None
 
 
@@ -56,14 +56,14 @@ class Reach:
     paths : iterable of Path
         Files and folders.
     tally : Tally
-        Of the reading: says how far each file has been read.
+        Tally of the reading, which says how far each file has been read.
     end_ns : int or None
         Event time at which the ticks end, if that is known.
 
     Raises
     ------
     InputError
-        As `recordings.find`.
+        As `registry.find`.
     """
 
     __slots__ = ("_before", "_bytes", "_end_ns", "_latest", "_start_ns", "_tally", "_to")

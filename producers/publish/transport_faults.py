@@ -23,7 +23,8 @@ from tickproof.wire import encode_frame
 
 SCHEMA_LASTS_NS = 2 * NS_PER_SECOND
 REPLAYED_NS = 800 * NS_PER_MS
-"""So much of a channel comes once more after a restart: less than ticks may be out of order, so no watermark overtakes it."""
+"""How much of a channel is repeated after a restart: less than the allowed out-of-orderness, so that no watermark overtakes
+it."""
 CHANGES: tuple[Way, ...] = tuple(way for way in WAYS if way.code == "schema_changed")
 
 
@@ -43,12 +44,12 @@ class Transport:
     restarts_ns: Sequence[int]
     labels: list[Label] = field(init=False, default_factory=list)
     lost: int = field(init=False, default=0)
-    """Ticks that were in frames of another schema."""
+    """Ticks in frames of another schema."""
     _breaker: Breaker = field(init=False)
     _changed: int = field(init=False, default=0)
     _restarted: int = field(init=False, default=0)
     _changing: tuple[str, int, int] = field(init=False, default=("", 0, 0))
-    """The channel that has another schema, until when, and the place of its label."""
+    """The channel with another schema, until when, and the index of its label."""
     _sent: dict[str, deque[Frame]] = field(init=False, default_factory=dict)
     """The last frames of each channel."""
 

@@ -16,17 +16,17 @@ from tickproof.ticks.schema import Array
 
 MINUTE_S = 60
 LIQUID_PER_S = 1.0
-"""What is measured on single names is measured on those that say at least this much."""
+"""Single names are measured if they have at least this many quotes a second."""
 SPARSE_PER_S = 30.0
-"""Branching is measured on names that say at most this much: changes of the rate from outside add to the variance of counts as
-the square of the rate."""
+"""Branching is measured on names with at most this rate: outside changes of the rate add to the variance of counts as the square
+of the rate."""
 LARGE_TICK_BP = 8.0
 """A name is a large-tick one when its price step is at least this share of its price."""
 TAIL_SHARE = 0.05
 MOST_STILL = 0.2
-"""Share of one-minute returns that may be 0."""
+"""Largest share of one-minute returns that may be 0."""
 LEAST = 300
-"""Fewer returns, trades or seconds tell nothing."""
+"""With fewer returns, trades or seconds, nothing is measured."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
                 row += len(rows)
                 tally.messages += len(rows)
                 if not good.all():
-                    tally.undecoded["row: no time, or a value that is no number within 64 bits"] += int((~good).sum())
+                    tally.undecoded["row: no time, or a value that is not a number within 64 bits"] += int((~good).sum())
                 yield Ticks(gathered(rows, np.flatnonzero(good)), names.table)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(

@@ -90,7 +90,7 @@ def _open(path: Path, read_dictionary: list[str] | None = None) -> pq.ParquetFil
     try:
         return pq.ParquetFile(path, read_dictionary=read_dictionary)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise InputError(f"{path}: not a whole Parquet file ({_line(error)}); write it again") from error
+        raise InputError(f"{path}: not a complete Parquet file ({_line(error)}); write it again") from error
 
 
 def _check(path: Path, schema: pa.Schema) -> None:

@@ -2,7 +2,7 @@
 
 A reader yields ticks in the file's order, a batch at a time, and writes down in a `Tally` what it read and what it could not
 decode, by reason: nothing is skipped in silence. Values are not judged here; a negative price is a tick. What a format implies of
-its channels (does `sequence` count without holes, do sides merge) it says as reference data, so that nobody has to write them.
+its channels (does `sequence` count without holes, do sides merge) is given as reference data, which nobody then has to write.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 HEAD_BYTES = 1024
-"""How much of a file's beginning, unpacked, a format is recognised by."""
+"""Decompressed bytes at the beginning of a file by which its format is recognised."""
 _LATEST = int(np.iinfo(np.int64).max)
 
 
@@ -155,7 +155,7 @@ RECORDINGS: tuple[Format, ...] = (
         reference=binance_files.reference,
     ),
 )
-"""The formats that are read, in the order in which they are tried."""
+"""The formats, in the order in which they are tried."""
 
 BY_NAME: dict[str, Format] = {format_.name: format_ for format_ in RECORDINGS}
 

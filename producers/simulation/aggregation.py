@@ -17,11 +17,11 @@ from tickproof.ticks.schema import Kind
 
 CROSSED, LOCKED, STAYS = 0.101, 0.121, 0.42
 WIDTHS = 0.55
-"""Part of the crossed quotes that are crossed by one step; the next step has this part of what is left, and so on."""
+"""Share of the crossed quotes that are crossed by one step; each further step has this share of the rest."""
 WIDEST = 1.6e-4
-"""Of the price; one step where that is up to twice as much, and symbols of coarser grids do not cross."""
+"""Largest cross as a fraction of the price; one step if that is up to twice as much. Symbols of coarser grids do not cross."""
 TIGHT = 1e-3
-"""Sources whose spread is less than this part of the price come to cross; wider quotes stay as they are."""
+"""Only quotes with a spread below this fraction of the price are made to cross."""
 KIND = "genuine_crossed"
 
 

@@ -41,11 +41,11 @@ class Arrivals:
     def advance(self, number: int, end: int, climate: Climate, events: list[Event]) -> tuple[Array, Array]:
         """Return times (ns) and series of the arrivals from the climate's start to `end`, unsorted.
 
-        Symbols say nothing while they are halted.
+        Symbols have no arrivals while they are halted.
         """
         rng = self.market.random(5, number)
         times, series = self._immigrants(end, climate, rng)
-        # What was still to come when a session ended does not come any more.
+        # Children that were due after a session's end are dropped.
         late, due = self.times >= end, (self.times >= climate.start) & (self.times < end)
         generation = np.concatenate([times, self.times[due]]), np.concatenate([series, self.series[due]])
         waiting = [(self.times[late], self.series[late])]
@@ -84,7 +84,7 @@ class Arrivals:
 
 
 REOPENING_NS = 4 * NS_PER_MS
-"""Every venue has said that a symbol trades again by then."""
+"""Time after a halt by which every venue has announced that trading resumes."""
 
 
 def _outside_halts(times: Array, series: Array, events: list[Event], symbols: int) -> tuple[Array, Array]:

@@ -43,7 +43,7 @@ class Simulation:
         """Ids of labels, in the order of the numbers with which faults mark the ticks that they change."""
         self.names: tuple[str, ...] = universe.build(market).names
         self.unfit: frozenset[str] = frozenset()
-        """Entries of FAULTS that need what the feed has not: numbers, sizes or trades."""
+        """Entries of FAULTS that need something the feed lacks: numbers, sizes or trades."""
 
     @property
     def has_faults(self) -> bool:

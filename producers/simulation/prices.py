@@ -32,13 +32,13 @@ OWN_SPREAD = 0.08, 0.10, 0.12, 0.42, 0.20
 COMMON_SPREAD = 0.08, 0.10, 0.12, 0.36, 0.15
 """Stationary deviations of the parts: of a symbol's own, and of the market's."""
 LIVELINESS = 0.4, 0.6, 0.8, 0.6, 0.6
-"""How much of each part shows in activity: least of the fastest, for that is what excitation of arrivals by each other does."""
+"""Effect of each part on activity: least for the fastest, which self-excitation of arrivals already provides."""
 COMMON_LIVELINESS = 0.6
 MARKET_SHARE, SECTOR_SHARE = 0.3, 0.2
 """Shares of a symbol's variance."""
 JUMP_EVERY_S = 240.0
 OVERNIGHT = 0.6
-"""Deviation of the move between two sessions a night apart, in those of a day's move."""
+"""Standard deviation of the move between two sessions a night apart, in units of a day's move."""
 NIGHT_NS = 8 * HOUR_NS
 
 

@@ -19,12 +19,12 @@ from producers.simulation.quoting import DRAWS, Books, Happenings, Role
 from tickproof.ticks.schema import NS_PER_MS, NS_PER_SECOND
 
 HEARTBEAT_NS = NS_PER_SECOND
-"""Venues say once a second on each channel which number comes next."""
+"""Interval at which venues announce the next sequence number on each channel."""
 FIRST_QUOTES_NS = 500 * NS_PER_MS
 CLOSING_NS = 20 * NS_PER_MS
-"""A session's end is announced so long before it."""
+"""How long before its end a session's end is announced."""
 OPENING_CROSS_NS, CLOSING_CROSS_NS = 3 * NS_PER_SECOND, 1_500 * NS_PER_MS
-"""Symbols cross one after another, within so long of the bell."""
+"""Time from the bell within which symbols cross one after another."""
 AMENDED_SHARE = 3e-4
 """Share of trades that their venue cancels or corrects a few seconds later; three in four are cancels."""
 AMENDED_AFTER_S = 3.0
@@ -142,7 +142,7 @@ def _resets(events: list[Event], start: int, end: int) -> list[Messages]:
 
 
 def _crosses(market: Market, universe: Universe, session: Session, block: tuple[int, int]) -> list[Messages]:
-    """Return auctions of a symbol's first venue at open and close; all venues quote anew right after the opening one."""
+    """Return auctions of a symbol's first venue at open and close; all venues requote right after the opening one."""
     parts = []
     start, end = block
     symbols = np.arange(universe.symbols)

@@ -17,9 +17,9 @@ from tickproof.ticks.schema import NS_PER_MS, NS_PER_SECOND, ROW, Array, Flag, K
 VENUE = "capture"
 """The venue of capture heartbeats; their symbol is null."""
 DENSE_S = 60
-"""In a gap of the whole stream longer than twice this: heartbeats in its first and its last so many seconds. A night would hold
-more heartbeats than the day holds ticks, and they say nothing that these do not say. Those at its end are several, because a
-channel's event time does not follow a single jump of hours: they confirm it before the first tick comes."""
+"""In a gap of the whole stream longer than twice this, only its first and last seconds, this many each, get heartbeats. A night
+would hold more heartbeats than the day holds ticks, without further information. Several are needed at the end, because a
+channel's event time does not follow a single jump of hours: they confirm it before the first tick."""
 _AHEAD = np.iinfo(np.int64).max
 
 

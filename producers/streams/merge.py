@@ -17,7 +17,7 @@ from producers.streams.word_copy import copied, gathered, joined
 from tickproof.ticks.schema import NAMES, ROW, Array, Ticks
 
 BATCH_ROWS = 65_536
-"""At most this many ticks in a batch that comes out."""
+"""Most ticks in a merged batch."""
 
 
 def merge(streams: Sequence[Iterable[Ticks]], starts: Sequence[int | None] | None = None) -> Iterator[Ticks]:

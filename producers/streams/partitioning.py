@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 PARTITIONER = "murmur2_random"
-"""librdkafka's name for what Java does: murmur2 for keyed records (plain `murmur2` sends all keyless ones to one partition)."""
+"""librdkafka's name for Java's partitioner: murmur2 for keyed records (plain `murmur2` sends all keyless ones to one
+partition)."""
 CAPTURE_CHANNEL = "capture."
-"""Our own channels begin so, and end with the number of the one partition that they are written to."""
+"""Prefix of our own channels; the number of the one partition that they are written to follows."""
 
 _SEED = 0x9747B28C
 _M = 0x5BD1E995

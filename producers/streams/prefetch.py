@@ -14,9 +14,9 @@ from typing import TypeVar
 
 T = TypeVar("T")
 AHEAD = 3
-"""So many wait at most: with each of two seconds of market, this is what memory grows by."""
+"""Most items in the queue; with two seconds of market each, this is what memory grows by."""
 LOOK_S = 0.1
-"""How often a thread that cannot go on looks whether anybody still wants it to."""
+"""How often a blocked thread checks whether its consumer has left."""
 
 
 @dataclass(frozen=True, slots=True)

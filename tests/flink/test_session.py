@@ -58,7 +58,7 @@ def test_a_job_on_a_session_cluster(broker: Broker, prefix: str, tmp_path: Path)
     [
         ([], click.UsageError, "either --embedded or --cluster"),
         (["--embedded", "--bounded", "--from-savepoint", "x"], SettingsError, "leave one of them out"),
-        (["--embedded", "--brokers", "127.0.0.1:1"], ServiceError, "none answers at"),
+        (["--embedded", "--brokers", "127.0.0.1:1"], ServiceError, "no broker answers at"),
         (["--embedded", "--parallelism", "many"], SettingsError, "parallelism"),
     ],
 )

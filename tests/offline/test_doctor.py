@@ -71,7 +71,7 @@ def test_what_is_not_there_fails(tmp_path: Path) -> None:
     }
     with pytest.raises(ServiceError) as caught:
         preflight.require(wrong)
-    for part in ("no Flink answers", f"none answers at {NOBODY}", "no-such-model", "none.json", "file/none"):
+    for part in ("no Flink answers", f"no broker answers at {NOBODY}", "no-such-model", "none.json", "file/none"):
         assert part in str(caught.value)
 
 
@@ -130,7 +130,7 @@ def test_the_command() -> None:
     assert result.exit_code == 1
     plain = CliRunner().invoke(command, ["--brokers", NOBODY, "--model", "none"])
     assert plain.exit_code == 1
-    assert f"none answers at {NOBODY}" in plain.output
+    assert f"no broker answers at {NOBODY}" in plain.output
 
 
 def test_kernels_are_compiled_only_when_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -236,7 +236,7 @@ def test_of_two_starts_at_once_the_later_one_goes_on(broker: Broker, run: str) -
         assert second.begin("", {}, 1, None).frames == 0
         for frame in second.rest(sent):
             second.send(frame)
-    with pytest.raises(ServiceError, match="another start of it has begun and goes on; this one ends"):
+    with pytest.raises(ServiceError, match="another process has taken over this replay; this one ends"):
         first.close()
     first.leave()
     parts = decoded(consume(broker.brokers, run + "ticks.raw"))

@@ -126,7 +126,7 @@ def test_a_cut_capture_keeps_what_came_before(tmp_path: Path, capture) -> None: 
         assert tally.undecoded.total() >= 1
     tally = Tally()
     assert len(read(tmp_path / "c", content[:-30], tally)) == 3
-    assert dict(tally.undecoded) == {"packet truncated: cut off there": 1}
+    assert dict(tally.undecoded) == {"packet truncated: the rest was not read": 1}
 
 
 def test_the_shared_capture(data: Path) -> None:

@@ -95,7 +95,7 @@ def test_currencies_trade_from_sunday_to_friday_with_a_break_a_day() -> None:
 
 
 def test_a_stream_while_nothing_is_open_is_refused() -> None:
-    with pytest.raises(SettingsError, match="nothing is open from 2024-07-04T12:00:00Z"):
+    with pytest.raises(SettingsError, match="found no trading session from 2024-07-04T12:00:00Z"):
         Market(start_ns=utc("2024-07-04T12:00"), minutes=10)
 
 

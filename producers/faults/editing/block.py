@@ -75,10 +75,10 @@ class Block:
     Parameters
     ----------
     rows : array of ROW, shape (n,)
-        Edited in place.
+        The rows of the block, edited in place.
     universe : Universe
     marked : bool
-        Write the number of the episode that changed a row into its field `row`, which is no part of the tick.
+        Write the number of the episode that changed a row into its field `row`, which is not part of the tick.
     """
 
     rows: Array
@@ -91,20 +91,20 @@ class Block:
     episode: int = field(init=False, default=1)
     """The number of the episode that is being injected."""
     is_open: bool = field(init=False, default=False)
-    """Whether others may change what it changes: a genuine move that lasts is market like the rest."""
+    """Whether other episodes may change the same rows: a genuine move that lasts is part of the market."""
     changed: int = field(init=False, default=0)
     """Rows changed, dropped and inserted so far."""
     spare: list[int] = field(init=False, default_factory=list)
     """Codes of names that no symbol has used yet."""
     _inserted: list[tuple[Array, Array]] = field(init=False, default_factory=list)
-    """Rows, and as many rows to come after them."""
+    """Rows, and the rows after which they are inserted."""
     _links: list[tuple[int, int]] = field(init=False, default_factory=list)
-    """(place among all inserted rows, row whose trade id it will have)."""
+    """(place among all inserted rows, row whose trade id it gets)."""
     _order: Array | None = field(init=False, default=None)
     _offsets: Array = field(init=False)
     _channels: list[Array] | None = field(init=False, default=None)
     _sorted: Array = field(init=False)
-    """By inserted row, its place among them in the order of the rows."""
+    """For each inserted row, its place among them in row order."""
 
     def __post_init__(self) -> None:
         self.keep = np.ones(len(self.rows), np.bool_)
@@ -187,7 +187,7 @@ class Block:
     def market_at(self, target: Target, row: int) -> tuple[int, int]:
         """Return mid (or price) and spread around a row of one series: its own quote, or the last within ten seconds.
 
-        0, 0 if there is none.
+        Both are 0 if there is none.
         """
         is_quote = self.rows["kind"][row] == Kind.QUOTE
         quote = row if is_quote else self.quote_before(target.series[0], row, target.start - 10 * NS_PER_SECOND)
@@ -266,7 +266,7 @@ class Block:
         Returns
         -------
         list of (int, int)
-            Rows, and those whose trade ids they are to have once they are numbered.
+            Pairs of rows: the first gets the trade id of the second once that is numbered.
         """
         self._order = self._channels = None
         if not self._inserted:
@@ -290,7 +290,7 @@ class Block:
             return remaining, np.zeros(0, ROW)
         after = np.concatenate([after for after, _ in self._inserted])
         extra = joined([rows for _, rows in self._inserted])
-        # What comes after one row comes by its time; at one time, what was inserted first.
+        # Insertions after one row are ordered by time, then by the order of insertion.
         order = np.lexsort((extra["ts_recv"], after))
         self._sorted = np.empty(len(order), np.int64)
         self._sorted[order] = np.arange(len(order))

@@ -27,14 +27,14 @@ class Fault:
     Parameters
     ----------
     name : str
-        Its own name; two entries may share a kind.
+        Name of the entry; several entries may share a kind.
     kind : str
         The taxonomy's code, which its labels carry; a twin's begins with `genuine_`.
     scope : {"symbol", "channel"}
     inject : Inject
         The edit.
     window_s : float
-        The episode lies within a window of this length; of one that lasts, the longest.
+        Length of the window of an episode; for lasting ones, the longest.
     sizes : (float, float)
         The size is drawn from it, evenly in logarithm; (1, 1) where the edit draws its own.
     magnitude : str
@@ -44,22 +44,22 @@ class Fault:
     reach : {"one", "venue", "all"}
         One channel, or one symbol on one venue; all channels of a venue; all channels, or one symbol on all its venues.
     lasts_s : (float, float) or None
-        It lasts so long, over several blocks; None: within one block.
+        Range of the length of a lasting episode, over several blocks; None: within one block.
     effect_s : float
         How long statistics may be upset after the end.
     about : tuple of Aspect
-        What it is about by its nature; the audit does not look there.
+        Groups of format features that the fault changes by its nature; the audit leaves them out.
     is_format : bool
         Whether it is about format as such (grid, unit, shift, swap, flip, sentinel): no audit.
     twin : str
-        The genuine thing that looks like it and must not be called corrupt: an entry of FAULTS, a genuine event of the market,
+        The genuine event that looks like it and must not be called corrupt: an entry of FAULTS, a genuine event of the market,
         or, in words, what only reference data or a recording can show. Empty where the taxonomy names none.
     ticks : float
         About how many ticks it changes.
     when_shut : bool
-        Whether it befalls the time in which the market is shut, and so only markets that are.
+        Whether it occurs while the market is closed, and so only in markets that close.
     needs : tuple of Need
-        What a feed must have to suffer it; all of the sequence stage need numbers.
+        What a feed must have for it; entries of the sequence stage need sequence numbers.
     """
 
     name: str

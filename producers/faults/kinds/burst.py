@@ -11,11 +11,11 @@ from producers.streams.word_copy import gathered
 from tickproof.ticks.schema import NS_PER_MS, NS_PER_SECOND, UNITS_PER_ONE, Condition, Kind, Present
 
 STAMPED = int(Present.TS_EVENT | Present.SEQUENCE)
-"""What a status carries, on a channel with numbers."""
+"""Fields of a status message on a channel with sequence numbers."""
 
 
 SPARE_NAMES = 256
-"""Symbols that a stream can be given besides its own."""
+"""How many symbols a stream can be given besides its own."""
 
 
 def spare_names(market: Market, universe: Universe, seed: list[int]) -> list[str]:
@@ -56,14 +56,14 @@ def _stuff(block: Block, target: Target, quotes: Array, window: tuple[int, int],
     times = np.sort(rng.integers(window[0] + 1, window[1], count))
     if times[-1] >= target.stop:
         return None
-    # The last quote of each moment; of a channel, one of its last few that still stands, so that symbols take turns.
+    # The last quote of each moment; of a channel, one of its last few current ones, so that symbols take turns.
     base = np.searchsorted(rows["ts_recv"][quotes], times, side="right") - 1
     if not target.series:
         earlier = np.maximum(base - rng.integers(0, 20, count), 0)
         base = np.where(_next_of_same(rows["symbol"][quotes])[earlier] > base, earlier, base)
     copies = gathered(rows, quotes[base])
     latency = copies["ts_recv"] - copies["ts_event"]
-    # Sizes that the symbol has shown, so that nothing in them tells copies from quotes.
+    # Sizes that the symbol has shown, so that copies cannot be told from quotes by them.
     if target.series:
         other = rng.integers(len(quotes), size=count)
     else:
@@ -146,7 +146,7 @@ def _adopt(block: Block, target: Target, name: int, rng: Random, *, listed: bool
     if len(where) < 10 * len(target.series):
         return None
     tick = block.tick(target)
-    # So that it is another price and no copy: up to half as much again, and the same in all blocks of an episode.
+    # So that the price differs from the original's: up to half as much again, and the same in all blocks of an episode.
     first = float(block.universe.instruments["price"][block.universe.series["instrument"][target.series[0]]])
     steps = max(3, round(rng.uniform(0.05, 0.5) * first))
     later = int(rng.uniform(0.1, 2.0) * NS_PER_MS)

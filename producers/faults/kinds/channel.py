@@ -15,7 +15,7 @@ from producers.market.universe import Array
 from tickproof.ticks.schema import NS_PER_SECOND, Kind
 
 ZONES_H = (-5, -4, -1, 1, 4, 5)
-"""Hours by which a clock is wrong that takes one zone for another, or winter for summer."""
+"""Hours by which a clock is wrong that mistakes one time zone for another, or winter for summer."""
 
 
 def channel_silent(block: Block, target: Target, size: float, _rng: Random) -> Span | None:

@@ -16,9 +16,9 @@ from tickproof.ticks.schema import NS_PER_SECOND, UNITS_PER_ONE, Kind, Present
 
 SIZES = ("bid_sz", "ask_sz", "size")
 LEAST_QUOTES = 16
-"""Of a frozen or stale stretch."""
+"""Least quotes of a frozen or stale stretch."""
 LEAST_LOST = 60
-"""Ticks that a silence swallows: so many usual intervals."""
+"""Least length of a silence, in usual intervals between ticks."""
 
 
 def frozen(block: Block, target: Target, _size: float, _rng: Random) -> Span | None:
@@ -57,7 +57,7 @@ def _held(block: Block, target: Target) -> tuple[int, Array, float] | None:
     bid, ask = int(rows["bid_px"][held_row]), int(rows["ask_px"][held_row])
     away = np.abs((rows["bid_px"][run] + rows["ask_px"][run]) - (bid + ask)) / 2
     tick = block.tick(target)
-    # The last price must differ as well, or nothing tells the end.
+    # The last price must differ as well, or the end would not be visible.
     if away.max() < max(2 * tick, 0.6 * (ask - bid)) or away[-1] < tick:
         return None
     whole = target.where[(target.where > held_row) & (target.where <= run[-1])]
@@ -96,7 +96,7 @@ def _leave_behind(block: Block, target: Target, *, stops: bool) -> Span | None:
     bid, ask = int(rows["bid_px"][held_row]), int(rows["ask_px"][held_row])
     trades = block.trades(whole)
     outside = (rows["price"][trades] > ask) | (rows["price"][trades] < bid)
-    # What makes it one: trades that the old quotes could not have given.
+    # A stale book shows by trades that the old quotes could not have produced.
     if np.count_nonzero(outside) < 3:
         return None
     quotes = whole[rows["kind"][whole] == Kind.QUOTE]
@@ -177,7 +177,7 @@ def unit_change(block: Block, target: Target, _size: float, rng: Random) -> Span
     where = priced(block, target.where)
     if len(where) < 2:
         return None
-    # Below ten steps a price keeps nothing of what it was.
+    # Below ten steps rounding would change the price too much.
     level = np.maximum(block.rows["price"][where], block.rows["bid_px"][where])
     if factor < 1 and np.median(level) * factor < 10 * block.tick(target):
         return None

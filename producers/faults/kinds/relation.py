@@ -15,17 +15,17 @@ from producers.streams.word_copy import gathered
 from tickproof.ticks.schema import NS_PER_MS, NS_PER_SECOND
 
 SLIDES_NS = NS_PER_SECOND
-"""A leg that does not step off slides off within up to this time."""
+"""Longest time in which a leg that does not step off slides off."""
 LEAST_ROWS = 16
-"""Of each venue that leaves."""
+"""Least rows of each venue that leaves."""
 LEAST_QUOTES = 8
-"""Of each other leg in the window, on all its venues."""
+"""Least quotes of each other leg in the window, on all its venues."""
 MOST = 0.02
-"""Fraction of the price that no leg leaves by."""
+"""Largest fraction of the price by which a leg leaves."""
 PACE = 3
-"""Messages of a dislocation, in those of the calm market."""
+"""Rate of messages in a dislocation, as a multiple of the calm market's."""
 AT_ONCE, AT_ONCE_NS = 8, 200 * NS_PER_MS
-"""Quotes of each venue, on top, within the first fifth of a second."""
+"""Additional quotes of each venue within the first fifth of a second."""
 
 
 def cross_break(block: Block, target: Target, size: float, rng: Random) -> Span | None:
@@ -57,10 +57,10 @@ def genuine_dislocation(block: Block, target: Target, size: float, rng: Random) 
         quotes = block.quotes(mine)
         if len(quotes) < 2:
             continue
-        # Every venue is quoted anew at once: a move that only some of them quote is none.
+        # Every venue is requoted at once: a move on some venues only would not be genuine.
         at_once = target.start + rng.integers(NS_PER_MS, AT_ONCE_NS, AT_ONCE)
         times = np.sort(np.append(at_once, rng.integers(target.start + 1, target.stop, (PACE - 1) * len(mine))))
-        # Before its first quote in the window a venue has that one's sides.
+        # Before its first quote in the window, a venue uses that quote's sides.
         base = np.maximum(np.searchsorted(block.rows["ts_recv"][quotes], times, side="right") - 1, 0)
         copies = gathered(block.rows, quotes[base])
         latency = copies["ts_recv"] - copies["ts_event"]

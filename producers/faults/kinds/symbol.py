@@ -14,10 +14,10 @@ from producers.market.universe import Array
 from tickproof.ticks.schema import NS_PER_SECOND, UNITS_PER_ONE, Kind
 
 SENTINELS = (0, -UNITS_PER_ONE, 999_999_999_900_000, 214_748_364_700_000, 429_496_729_500_000, np.iinfo(np.int64).max)
-"""What stands for no price in some feed, read as one: 0, −1, LOBSTER's 9999999999 and the largest 32-bit integers in units of
+"""Placeholders for "no price" of some feeds, read as prices: 0, −1, LOBSTER's 9999999999, the largest 32-bit integers in units of
 1e-4, and the largest 64-bit integer in ours."""
 FINEST = 100
-"""Prices off the grid are off by so-manieths of a step; a step that is no finer than the unit of prices has none."""
+"""Off-grid prices are off by fractions of a step with these denominators; a step of one unit has none."""
 
 
 def spike(block: Block, target: Target, size: float, rng: Random) -> Span | None:

@@ -3,7 +3,7 @@
 - `bookTicker` is the best bid and ask: a quote on `BINANCE.<SYMBOL>.QUOTE`, numbered by the book's update id, which skips what
   did not change the top: `increasing`. Spot gives no venue time.
 - `aggTrade` is a trade on `BINANCE.<SYMBOL>.TRADE`, numbered by the aggregate id without holes: `contiguous`.
-- `depthUpdate` changes the book by level, which begins with an order book that came over HTTP: `cryptofeed_binance_depth`.
+- `depthUpdate` changes the book by level, which begins with an order book that came over HTTP: `binance_depth`.
 - An order book over HTTP gives one quote with the flag SNAPSHOT, on `BINANCE.<SYMBOL>.BOOK`, where its file is read.
 """
 

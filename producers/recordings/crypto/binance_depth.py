@@ -6,12 +6,12 @@ Every change of a book has an update id. A `depthUpdate` covers those from `U` t
 that chain is verified and counted. A snapshot covers all up to `lastUpdateId`; changes that it covers are left out. Where the top
 of a book changes with a message there is a quote on `BINANCE.<SYMBOL>.DEPTH`.
 
-- **Sequence.** Messages that merge many ids and change nothing at the top would leave holes in `u`, and holes that are none hide
-  those that are. The quotes are counted on from the `u` of the first, by one, and by one more for each id that the chain lacks:
+- **Sequence.** Messages that merge many ids and change nothing at the top would leave holes in `u`, and these would hide
+  real gaps. The quotes are counted on from the `u` of the first, by one, and by one more for each id that the chain lacks:
   `contiguous`, so that a broken chain is a gap of so many ids.
 - **A broken chain** shows at once, as a quote with the flag MAYBE_BAD_BOOK, which stays until another snapshot.
 - **A snapshot** is used from the time on at which it came, and only by a book that is not whole: none yet, or a broken chain.
-  Changes that came before it and that it does not cover are kept until then, and then told with the next one.
+  Changes that came before it and that it does not cover are kept until then, and then reported with the next one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from producers.recordings.reading.top_of_book import Book
 from tickproof.ticks.schema import NS_PER_MS, Flag, Kind
 
 WAITING = 1_000
-"""How many changes of a symbol wait for its snapshot; Binance sends ten a second, and a snapshot takes about one."""
+"""How many changes of a symbol are kept for its snapshot; Binance sends ten a second, and a snapshot takes about one."""
 
 
 class Depth:
@@ -38,13 +38,13 @@ class Depth:
         """The last update id of the chain as it arrived."""
         self.book: Book[int] | None = None
         self.covered = 0
-        """The last update id that the book knows."""
+        """The last update id that the book contains."""
         self.sequence: int | None = None
-        """Of the last quote."""
+        """The sequence of the last quote."""
         self.lost = 0
-        """Ids that the book lacks since then."""
+        """Ids missing from the book since then."""
         self.waiting: deque[dict[str, Any]] = deque(maxlen=WAITING)
-        """What came while the book is not whole."""
+        """Changes that arrived while there is no complete book."""
 
     def follow(self, data: dict[str, Any]) -> bool:
         """Apply a change that the book does not contain yet; return whether it was applied."""

@@ -2,7 +2,7 @@
 
 Nothing has a number; trades have ids. Sizes are contracts. A table is a channel, for each has a latency of its own: `trade` comes
 at once on `BITMEX.TRADE`, `quote`, the best bid and ask, in parcels up to a second later on `BITMEX.QUOTE`. A `partial` of either
-is what was before the session, a snapshot. `orderBookL2` is the book by level and ahead of the quotes: `cryptofeed_bitmex_book`.
+is what was before the session, a snapshot. `orderBookL2` is the book by level and ahead of the quotes: `bitmex_book`.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from tickproof.ticks.schema import Flag, Kind
 CHANNEL = "BITMEX.L2"
 TABLES = ("orderBookL2", "orderBookL2_25")
 FINER = 1_000
-"""Prices of a book are kept in units of 1e-12: instruments with steps of 1e-10 have levels that are one in units of 1e-9."""
+"""Prices of a book are kept in units of 1e-12: levels of instruments with steps of 1e-10 would coincide in units of 1e-9."""
 _DECIMALS = 12
 
 

@@ -41,7 +41,7 @@ from tickproof.ticks.schema import NS_PER_SECOND, Ticks
 
 BATCH_TICKS = 10_000
 HEAD_LINES = 64
-"""Subscriptions are among so many first lines."""
+"""Subscriptions are within this many first lines."""
 _BEGINNING = re.compile(rb"(wss?|https?)://[^\s/]+")
 _LINE = re.compile(
     rb"(?:(?P<url>(?:wss?|https?)://\S+) (?P<way><->|<-|->) )?(?P<time>\d{1,10}(?:\.\d{1,9})?)(?:: (?P<json>.*))?", re.S
@@ -78,9 +78,9 @@ class Exchange(Protocol):
 
 
 EXCHANGES: dict[str, type[Exchange]] = {"binance": Binance, "coinbase": Coinbase, "kraken": Kraken, "bitmex": Bitmex}
-"""A word of the host's name -> the exchange."""
+"""A word of the host name -> the exchange."""
 _UNEXPECTED = (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError)
-"""What comes of a message that is JSON and not what it should be."""
+"""Errors of a message that is JSON but not of the expected form."""
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
@@ -124,7 +124,7 @@ def reference(path: Path) -> Reference:
             elif found["way"] == b"->" and found["json"] and exchange is not None:
                 instruments += _instruments(exchange, _decode(found["json"]))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, *_UNEXPECTED):
-            # Reading the file counts what is none.
+            # Lines that are not messages are counted when the file is read.
             continue
     exchange = _exchange(url.encode())
     if exchange is None:

@@ -21,7 +21,7 @@ from tickproof.ticks.schema import Flag, Kind
 CHANNEL = "KRAKEN.WS"
 CHECKED_LEVELS = 10
 Level = tuple[int, str]
-"""Size, and the digits that stand for the level in a checksum."""
+"""The size, and the digits that represent the level in a checksum."""
 
 
 class Kraken:
@@ -68,7 +68,7 @@ class Kraken:
             flags |= Flag.SNAPSHOT
         book = self._books.get(pair)
         if book is None:
-            return "book change before its snapshot"
+            return "book change before the first snapshot"
         for part in parts:
             for levels, keys in ((book.asks, ("as", "a")), (book.bids, ("bs", "b"))):
                 for key in keys:

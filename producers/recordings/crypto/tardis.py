@@ -78,7 +78,7 @@ SHEETS: dict[str, csv_blocks.Sheet] = {
     ),
     "BOOK": csv_blocks.Sheet({**_SOURCE, **dict.fromkeys(_BOOK.values(), PRICE)}, lambda block: _quotes(block, _BOOK, "BOOK")),
 }
-"""What is in a file -> its columns; the first whose columns are there."""
+"""Kind of file -> its columns; the first whose columns are present applies."""
 L2 = Changes(
     columns={**_SOURCE, "is_snapshot": TEXT, "side": TEXT, "price": PRICE, "amount": SIZE},
     time="local_timestamp",

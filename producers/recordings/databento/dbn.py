@@ -6,14 +6,14 @@ are read as columns.
 - **Clock.** `ts_recv` is Databento's capture time, `ts_event` the venue's. In snapshots `ts_event` is when an order was placed,
   in sampled quotes (bbo, cbbo) when something last changed, perhaps hours ago: it is left out there.
 - **Channel.** `<dataset>.<SCHEMA>`, as `GLBX.MDP3.MBO`. `sequence` is the venue's, whose channel holds more than what was asked
-  of it: a file of one instrument has holes that are no gaps, so its mode is `increasing`. Several records of one number are one
-  message: the first tick carries the number. A file of several instruments mixes channels that nothing tells apart: its ticks
+  of it: a file of one instrument has holes that are not gaps, so its mode is `increasing`. Several records of one number are one
+  message: the first tick carries the number. A file of several instruments mixes channels that cannot be told apart: its ticks
   carry no number.
 - **Books by order** are built, and their top is a quote where an event ends (flag LAST) with another top than before. A snapshot
   gives one quote, when it is whole.
 - **tbbo** records are a quote as it stood before, then the trade.
 
-Bars, definitions, statistics and the like are counted by type.
+Bars, definitions, statistics and other records are counted by type.
 """
 
 from __future__ import annotations
@@ -137,11 +137,11 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
         rest = data[end:]
         if broken:
             tally.messages += 1
-            tally.undecoded["record: found a length that is none, cut off there"] += 1
+            tally.undecoded["record: invalid length, the rest was not read"] += 1
             return
     if rest:
         tally.messages += 1
-        tally.undecoded["record truncated: cut off there"] += 1
+        tally.undecoded["record truncated: the rest was not read"] += 1
 
 
 def _map(reading: _Reading, instrument: str, symbol: str, span: tuple[int, int]) -> None:

@@ -48,7 +48,7 @@ def of_type(
     Parameters
     ----------
     rtype : int
-        One of `dbn_codes.DECODED`.
+        One of `codes.DECODED`.
     records : array, shape (n,)
         Of that type's layout.
     before_trade : bool
@@ -97,7 +97,7 @@ def _rows(records: Array, kind: Kind) -> Array:
     rows["ts_recv"] = records["ts_recv"].view(np.int64)
     if "flags" in names:
         rows["flags"] = _FLAG_TABLE[records["flags"]]
-    # What stands in a snapshot happened long before: its venue time says nothing of how late this message is, its number nothing
+    # Entries of a snapshot happened long before: their venue time does not show how late this message is, their number nothing
     # of the channel's counter. A sampled quote's venue time is that of its last change.
     fresh = (rows["flags"] & Flag.SNAPSHOT) == 0
     stamped = fresh & (records["ts_event"] != NO_TIME) & ~np.isin(records["rtype"], list(SAMPLED))

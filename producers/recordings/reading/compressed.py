@@ -15,9 +15,9 @@ from producers.recordings.reading.tally import Tally
 from tickproof.errors import InputError
 
 PIECE_BYTES = 1 << 20
-"""About this much comes at once."""
+"""Approximate size of a piece."""
 STEP_BYTES = 1 << 16
-"""Unpacked at once where a stream is packed: so much at most is lost before a break."""
+"""Bytes decompressed at a time: at most this much is lost before a break."""
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
@@ -87,7 +87,7 @@ def _gzip(path: Path, tally: Tally, size: int) -> Iterator[bytes]:
             try:
                 step = unpacker.decompress(packed, size)
             except zlib.error:
-                tally.undecoded["gzip stream damaged: cut off there"] += 1
+                tally.undecoded["gzip stream damaged: the rest was not read"] += 1
                 return
             if step:
                 yield step
@@ -101,18 +101,18 @@ def _gzip(path: Path, tally: Tally, size: int) -> Iterator[bytes]:
     tail = unpacker.flush()
     if tail:
         yield tail
-    tally.undecoded["gzip stream truncated: cut off there"] += 1
+    tally.undecoded["gzip stream truncated: the rest was not read"] += 1
 
 
 def _zstd(path: Path, tally: Tally, size: int) -> Iterator[bytes]:
-    # Opened here and not by Arrow, whose errors about a missing file are no OSError with a reason.
+    # Opened here and not by Arrow, whose errors about a missing file carry no errno.
     with path.open("rb") as file, pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd") as stream:
         while True:
             try:
                 step = stream.read(size)
             except (pa.ArrowException, OSError) as error:
                 what = "truncated" if "runcated" in str(error) else "damaged"
-                tally.undecoded[f"zstd stream {what}: cut off there"] += 1
+                tally.undecoded[f"zstd stream {what}: the rest was not read"] += 1
                 return
             if not step:
                 return

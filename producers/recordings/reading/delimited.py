@@ -20,12 +20,12 @@ from tickproof.ticks.schema import Array
 PRICE, SIZE = pa.decimal128(28, 9), pa.decimal128(28, 9)
 """Exact: the integer behind each decimal is units of 1e-9."""
 FLOATED = pa.decimal128(38, 18)
-"""What went through a float and has up to 17 digits: rounded to units of 1e-9."""
+"""Values that were floats and have up to 17 digits: rounded to units of 1e-9."""
 TEXT = pa.dictionary(pa.int32(), pa.string())
 BLOCK_BYTES = 1_250_000
-"""A line that is longer than this is none."""
+"""Size of a block; a longer line is rejected."""
 NUMERIC = b"0123456789+-.eE \t"
-"""What a number may be written with, at most."""
+"""All characters that may occur in a number."""
 
 Columns = Mapping[str, pa.DataType]
 Numbers = npt.NDArray[np.int64]
@@ -65,7 +65,7 @@ def tables(block: bytes, columns: Columns, undecoded: Counter[str], blank: str =
     columns : mapping of str to DataType
         The columns in their order, and what they are parsed to.
     undecoded : Counter
-        Gets the lines that are no rows, by reason.
+        Gets the lines that are not rows, by reason.
     blank : str
         The reason of a line that is empty.
     """
@@ -73,7 +73,7 @@ def tables(block: bytes, columns: Columns, undecoded: Counter[str], blank: str =
         table = _table(block, columns)
         return [(np.arange(len(table)), table)]
     except pa.ArrowInvalid:
-        # Somewhere in it; Arrow does not say where. What cannot be a row at a glance goes first, so that little is left to seek.
+        # Arrow does not say which line is bad. Lines that are obviously not rows go first, so that little is left to search.
         lines = block.removesuffix(b"\n").split(b"\n")
     numbered = []
     for number, line in enumerate(lines):

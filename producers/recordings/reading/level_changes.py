@@ -113,7 +113,7 @@ class _Reading:
         """Take one row."""
         amount = row["amount"] if "amount" in row else row["qty"]
         if row["price"] is None or amount is None or row[self._kind.time] is None or not row["symbol"]:
-            self._tally.undecoded["price, amount, time or symbol: none"] += 1
+            self._tally.undecoded["price, amount, time or symbol: missing"] += 1
             return
         message = (row["symbol"], self._kind.snapshot(row), *(row[name] for name in self._kind.message))
         if message != self._message:
@@ -135,7 +135,7 @@ class _Reading:
             book = self._books[symbol] = Book()
         self._last = f"snapshot {symbol}" if is_snapshot else None
         if book is None:
-            self._tally.without_ticks["book change before its snapshot"] += len(rows)
+            self._tally.without_ticks["book change before the first snapshot"] += len(rows)
             return
         for row, _ in rows:
             levels = book.bids if self._kind.is_bid(row) else book.asks

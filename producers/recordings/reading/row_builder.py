@@ -15,7 +15,7 @@ from tickproof.ticks.schema import NULLABLE, ROW, UNITS_PER_ONE, Kind, Ticks
 ROUNDED = "value finer than 1e-9: rounded"
 _DECIMALS = 9
 _DIGITS = 28
-"""What a decimal holds exactly."""
+"""Digits that a decimal holds exactly."""
 _LEAST, _MOST = int(np.iinfo(np.int64).min), int(np.iinfo(np.int64).max)
 _ZEROS: dict[str, object] = dict.fromkeys(ROW.names or (), 0)
 
@@ -23,12 +23,12 @@ _ZEROS: dict[str, object] = dict.fromkeys(ROW.names or (), 0)
 def units(value: str | int | Decimal) -> int:
     """Return a price or size in units of 1e-9, exact; finer values are rounded half to even.
 
-    It may be beyond 64 bits: order books hold prices that nobody means. `Builder.add` refuses those.
+    It may be beyond 64 bits: order books hold absurd prices. `Builder.add` refuses those.
 
     Raises
     ------
     ValueError
-        It is no finite number, or one of an absurd size.
+        It is not a finite number, or absurdly large.
     """
     if isinstance(value, str):
         whole, _, fraction = value.partition(".")

@@ -7,7 +7,7 @@ Source: IEX Transport Specification (segment header) and IEX TOPS Specification 
   `contiguous`. A segment without messages is a heartbeat with the next number. Another session id is a reset: a tick of kind 5 in
   front of the first message, with the number before it, announces it.
 - **Every message takes a number**, so every message that can be decoded is a tick, or there would be holes: security directory,
-  short sale price test, auction information and the like are of kind 6 without a condition, and are counted by type. System
+  short sale price test, auction information and other messages are of kind 6 without a condition, and are counted by type. System
   events (start and end of messages, of system hours, of the regular session) are of kind 5, with the number they have.
 - **An empty side** is one whose price and size are 0.
 """

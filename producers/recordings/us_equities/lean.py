@@ -160,7 +160,7 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
             yield from merge([_member(archive, name, found, tally) for name in members])
     except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, ValueError) as error:
         # Damage may look like an encrypted member, or one of a version to come.
-        raise InputError(f"{path}: not a whole zip file ({error}); fetch it again") from error
+        raise InputError(f"{path}: not a complete zip file ({error}); fetch it again") from error
 
 
 def _member(archive: zipfile.ZipFile, name: str, file: Address, tally: Tally) -> Iterator[Ticks]:
@@ -199,7 +199,7 @@ def _pieces(stream: IO[bytes], tally: Tally) -> Iterator[bytes]:
             # Small steps: what one step has inflated is lost when it meets the damage.
             step = stream.read(INFLATE_BYTES)
         except (zlib.error, zipfile.BadZipFile, EOFError, OSError):
-            tally.undecoded["zip member damaged: cut off there"] += 1
+            tally.undecoded["zip member damaged: the rest was not read"] += 1
             whole, newline, _ = b"".join(gathered).rpartition(b"\n")
             yield whole + newline
             return

@@ -20,7 +20,7 @@ TIME, DECI_CENTS = pa.decimal128(30, 6), pa.decimal128(28, 5)
 """Exact: the integer behind each decimal is ns, or units of 1e-9; of a price × 10 000 units of 1e-9 stand five places behind
 the point."""
 TIME_LIMIT_NS = 10 * 86_400 * 1_000_000_000
-"""A time of day beyond this is none, whatever the day's length."""
+"""A later time of day is rejected, whatever the length of the day."""
 _HEX = re.compile(r"[0-9A-Fa-f]{0,8}")
 
 
@@ -82,7 +82,7 @@ def parse(block: bytes, layout: Layout, names: Names, undecoded: Counter[str]) -
     names : Names
         Gets the venues that turn up.
     undecoded : Counter
-        Gets the lines that are no rows, by reason.
+        Gets the lines that are not rows, by reason.
 
     Returns
     -------

@@ -1,12 +1,12 @@
-"""LOBSTER: `<symbol>_<day>_<start>_<end>_message_<levels>.csv`, and the order book after each of its messages beside it.
+"""LOBSTER: `<symbol>_<day>_<start>_<end>_message_<levels>.csv`, with the order book after each message in a second file.
 
 Source: https://lobsterdata.com/info/DataStructure.php. Headerless; seconds after midnight in New York, prices × 10 000.
 
 - **Clock.** One, Nasdaq's: it is `ts_recv`.
-- **Channel.** `LOBSTER.XNAS`; no numbers, and order ids are no trade ids.
+- **Channel.** `LOBSTER.XNAS`; no sequence numbers, and order ids are not trade ids.
 - **Messages.** Executions (4 visible, 5 hidden) and crosses (6) are trades, halts (7) a status. After each, the first level of
   the book is a quote if it is another one than before. Submissions and deletions deeper in the book have no tick.
-- **9999999999** (or its negative) marks a level that nobody fills: the side is empty.
+- **9999999999** (or its negative) marks an empty level: the side is empty.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
     order_book = path.with_name(path.name.replace("_message_", "_orderbook_"))
     books = _Books(order_book, name.levels, tally) if order_book.exists() else None
     if books is None:
-        tally.notes["message file without an order book beside it: trades alone"] += 1
+        tally.notes["message file without its order book: trades only"] += 1
     row = 0
     for block in blocks(pieces(path, tally)):
         for numbers, table in tables(block, _MESSAGE, tally.undecoded):

@@ -16,9 +16,9 @@ from tickproof.ticks.schema import NS_PER_SECOND
 PCAP = (b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d")
 PCAPNG = b"\x0a\x0d\x0d\x0a"
 MOST_BYTES = 1 << 24
-"""A packet or block that claims more than this is none."""
-TRUNCATED = "packet truncated: cut off there"
-DAMAGED = "capture damaged: cut off there"
+"""A packet or block that claims to be longer is rejected."""
+TRUNCATED = "packet truncated: the rest was not read"
+DAMAGED = "capture damaged: the rest was not read"
 _ENHANCED, _SIMPLE, _OBSOLETE = dpkt.pcapng.PCAPNG_BT_EPB, dpkt.pcapng.PCAPNG_BT_SPB, dpkt.pcapng.PCAPNG_BT_PB
 _LINKS: dict[int, Callable[[bytes], Any]] = {
     dpkt.pcap.DLT_EN10MB: lambda packet: dpkt.ethernet.Ethernet(packet).data,
@@ -26,7 +26,7 @@ _LINKS: dict[int, Callable[[bytes], Any]] = {
     101: dpkt.ip.IP,
     228: dpkt.ip.IP,
 }
-"""Link type -> what is inside its frame."""
+"""Link type -> the parser of its frames."""
 
 
 class Stream:
@@ -48,7 +48,7 @@ class Stream:
             More is asked for than a packet can hold.
         """
         if count > MOST_BYTES or count < 0:
-            raise ValueError("a length that is none")
+            raise ValueError("an invalid length")
         parts, size = [self._rest], len(self._rest)
         while size < count and (piece := next(self._pieces, b"")):
             parts.append(piece)
@@ -98,7 +98,7 @@ class _Interface(NamedTuple):
 
 
 def _pcapng(stream: Stream, tally: Tally) -> Iterator[tuple[int, int, bytes]]:
-    """Yield packets of a pcapng file; interfaces are numbered anew in each section, each with a clock of its own."""
+    """Yield packets of a pcapng file; interface numbers restart in each section, each with its own clock."""
     interfaces: list[_Interface] = []
     little = True
     while (head := stream.read(8)) and not stream.short:
@@ -119,12 +119,12 @@ def _pcapng(stream: Stream, tally: Tally) -> Iterator[tuple[int, int, bytes]]:
         elif kind == _ENHANCED:
             found = (dpkt.pcapng.EnhancedPacketBlockLE if little else dpkt.pcapng.EnhancedPacketBlock)(block)
             if found.iface_id >= len(interfaces):
-                raise ValueError("a packet of no interface")
+                raise ValueError("a packet of an unknown interface")
             interface = interfaces[found.iface_id]
             time = (found.ts_high << 32 | found.ts_low) * NS_PER_SECOND // interface.per_second
             yield time + interface.offset_s * NS_PER_SECOND, interface.link, bytes(found.pkt_data)
         elif kind in (_SIMPLE, _OBSOLETE):
-            tally.undecoded["packet without the time of its capture"] += 1
+            tally.undecoded["packet without a capture time"] += 1
     if stream.short and head:
         tally.undecoded[TRUNCATED] += 1
 
