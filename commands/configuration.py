@@ -43,5 +43,5 @@ def read(options: Mapping[str, Any] | None = None, environment: Mapping[str, str
 
 def broker_options(function: Decorated) -> Decorated:
     """Add the options --brokers and --prefix, which default to the settings."""
-    function = click.option("--prefix", help="Set before every topic's name; by default the setting `prefix`.")(function)
-    return click.option("--brokers", metavar="HOST:PORT", help="The broker; by default the setting `brokers`.")(function)
+    function = click.option("--prefix", help="Put before every topic's name; by default the setting `prefix`.")(function)
+    return click.option("--brokers", metavar="HOST:PORT", help="Kafka broker; by default the setting `brokers`.")(function)

@@ -14,15 +14,15 @@ from jobs.checks.doctor import examine, kernels
 
 @click.command(name="doctor")
 @broker_options
-@click.option("--cluster", metavar="HOST:PORT", help="REST address of a session cluster to look at.")
+@click.option("--cluster", metavar="HOST:PORT", help="REST address of a session cluster to check.")
 @click.option("--model", help="Alias or folder of a model; by default the setting `model`.")
 @click.option("--compile", "compiled", is_flag=True, help="First compile the kernels whose sources have changed.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 @click.pass_context
 def command(ctx: click.Context, /, *, cluster: str | None, compiled: bool, as_json: bool, **options: str | None) -> None:
-    """Look at Python, Java, jars, versions, ports, disk, broker, topics, cluster and model, and say what to do next.
+    """Check Python, Java, jars, versions, ports, disk, broker, topics, cluster and model, and say what to do next.
 
-    Kernels that are not compiled are compiled at their first use, which then takes a minute or two; --compile does it now.
+    Kernels that are not compiled yet are compiled at their first use, which takes a minute or two; --compile does it now.
     Exit status 1 if something failed, else 0. A check that could not run is `skipped`, never `ok`.
 
     \b

@@ -17,17 +17,17 @@ _FORMATS = "\n".join(f"  {format_.name:13} {format_.meaning}" for format_ in REC
 
 @click.command(epilog=f"\b\nFormats:\n{_FORMATS}")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array, an object a file.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array with one object per file.")
 @click.option(
     "--reference-out",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write what the formats imply of their channels as reference data for `submit`; nothing else is read.",
+    help="Write what the formats imply of their channels, as reference data for `submit`; nothing else is read.",
 )
 def command(paths: tuple[Path, ...], as_json: bool, reference_out: Path | None) -> None:
     """List the recordings in files and folders: format, ticks by kind, and what could not be decoded.
 
-    Every file is read to its end. Files of no known format in a folder are listed without a format.
+    Every file is read to its end. Files of unknown format in a folder are listed without one.
 
     \b
     Examples:

@@ -39,17 +39,17 @@ def settings_options(function: Decorated) -> Decorated:
 
 @click.command()
 @click.option("--cluster", metavar="HOST:PORT", help="REST address of a session cluster.")
-@click.option("--embedded", is_flag=True, help="In a mini-cluster of this process, in the foreground.")
-@click.option("--bounded", is_flag=True, help="End once what ticks.raw holds at present is scored.")
-@click.option("--from-savepoint", "savepoint", metavar="PATH", help="Go on from a savepoint or a retained checkpoint.")
+@click.option("--embedded", is_flag=True, help="Run in a mini-cluster of this process, in the foreground.")
+@click.option("--bounded", is_flag=True, help="Stop when everything that ticks.raw holds now is scored.")
+@click.option("--from-savepoint", "savepoint", metavar="PATH", help="Resume from a savepoint or a retained checkpoint.")
 @broker_options
 @settings_options
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs, an object a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
 def command(*, cluster: str | None, embedded: bool, bounded: bool, savepoint: str | None, as_json: bool, **options: Any) -> None:
     """Start the job and watch it until it runs.
 
-    First everything is checked that it needs: Python, connector, broker, topics, cluster, model. On a cluster it goes on by
-    itself. An embedded job stays in the foreground: Ctrl-C stops it with a savepoint, from which another can go on.
+    Everything the job needs is checked first: Python, connector, broker, topics, cluster, model. On a cluster it then runs by
+    itself. An embedded job stays in the foreground; Ctrl-C stops it with a savepoint, from which another can resume.
 
     \b
     Examples:

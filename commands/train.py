@@ -36,12 +36,14 @@ BUSIER = {"crypto": 2}
 
 
 @click.command(name="train")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder of the model.")
-@click.option("--seeds", type=click.IntRange(3), default=6, show_default=True, help="How many faulty streams.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write the model to.")
+@click.option("--seeds", type=click.IntRange(3), default=6, show_default=True, help="Number of streams with faults.")
 @click.option("--first-seed", type=click.IntRange(0), default=1, show_default=True, help="Seed of the first stream.")
-@click.option("--clean-seeds", type=click.IntRange(1), default=4, show_default=True, help="How many streams without faults.")
-@click.option("--minutes", type=click.FloatRange(0.5), default=2.0, show_default=True, help="Length of a stream.")
-@click.option("--symbols", type=click.IntRange(LEAST_SYMBOLS), default=48, show_default=True, help="Symbols of a stream.")
+@click.option("--clean-seeds", type=click.IntRange(1), default=4, show_default=True, help="Number of streams without faults.")
+@click.option("--minutes", type=click.FloatRange(0.5), default=2.0, show_default=True, help="Length of each stream.")
+@click.option(
+    "--symbols", type=click.IntRange(LEAST_SYMBOLS), default=48, show_default=True, help="Number of symbols of each stream."
+)
 @click.option(
     "--profile",
     "profiles",
@@ -49,10 +51,12 @@ BUSIER = {"crypto": 2}
     multiple=True,
     default=TURNS,
     show_default=True,
-    help="Profile of the streams; given several times, they take turns.",
+    help="Profile of the streams. If repeated, the profiles take turns.",
 )
-@click.option("--faults-per-kind", type=click.IntRange(1), default=10, show_default=True, help="Episodes of a kind in a stream.")
-@click.option("--trees", type=click.IntRange(1), default=120, show_default=True, help="Boosting stages.")
+@click.option(
+    "--faults-per-kind", type=click.IntRange(1), default=10, show_default=True, help="Episodes of each kind in a stream."
+)
+@click.option("--trees", type=click.IntRange(1), default=120, show_default=True, help="Number of boosting stages.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 def command(
     *,
@@ -70,10 +74,9 @@ def command(
     """Train a model on labelled simulated streams of the `train` family and write it to a folder.
 
     The same command gives the same model, byte for byte, on one machine type. Streams of the `evaluate` family, whose parameters
-    come from other ranges, are never learnt from: they are for `tickproof evaluate`. Profiles take turns: US equities every other
-    time, else currencies and crypto. Each stream is learnt from four times: whole, its trades alone, its quotes one side a
-    message, and one of its venues alone (currencies have no trades, and are learnt from twice); a quarter of the ticks lose their
-    sizes.
+    come from other ranges, are never used for training; they are for `tickproof evaluate`. Each stream is used four times: whole,
+    its trades alone, its quotes with one side per message, and one of its venues alone (currencies have no trades, and are used
+    twice). A quarter of the ticks lose their sizes.
 
     \b
     Examples:

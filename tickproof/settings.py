@@ -33,33 +33,39 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     brokers: str = Field(
-        default="127.0.0.1:9092", pattern=r"^[^\s:,]+:\d+(,[^\s:,]+:\d+)*$", description="host:port of brokers, by commas"
+        default="127.0.0.1:9092",
+        pattern=r"^[^\s:,]+:\d+(,[^\s:,]+:\d+)*$",
+        description="host:port of the brokers, separated by commas",
     )
     prefix: str = Field(
-        default="", pattern=r"^[a-zA-Z0-9._-]{0,100}$", description="set before every topic's name; sets a run apart"
+        default="", pattern=r"^[a-zA-Z0-9._-]{0,100}$", description="put before every topic's name; keeps runs apart"
     )
     group: str = Field(default="tickproof", min_length=1, description="consumer group of the job")
-    parallelism: int = Field(default=1, ge=1, le=128, description="subtasks of a stage; results do not depend on it")
-    shards: int = Field(default=4, ge=1, le=128, description="groups of symbols that are judged together; results depend on it")
+    parallelism: int = Field(default=1, ge=1, le=128, description="subtasks of each stage; results do not depend on it")
+    shards: int = Field(default=4, ge=1, le=128, description="groups of symbols that are scored together; results depend on it")
     out_of_orderness_ms: int = Field(
-        default=1000, ge=0, description="how far a channel's event time may go back; the watermark's delay"
+        default=1000, ge=0, description="how late a tick of a channel may be; also the watermark's delay"
     )
     idle_after_s: int = Field(
         default=30,
         ge=0,
-        description="live, after how long a partition without records no longer holds back the others; 0: never, "
-        "for producers that write heartbeats on every partition",
+        description="seconds without records after which a partition no longer holds back the watermark; 0: never, "
+        "for producers that write heartbeats to every partition",
     )
-    lookahead_ms: int = Field(default=250, ge=0, description="how long a verdict waits for what follows before it is final")
+    lookahead_ms: int = Field(default=250, ge=0, description="event time that a verdict waits for later ticks before it is final")
     threshold: float = Field(
-        default=4.0, ge=0, description="final_score from which a tick is corrupt; 4 is 100 false alarms a million"
+        default=4.0,
+        ge=0,
+        description="lowest final_score of a corrupt tick; if not set, the model's own (4: 100 false alarms per million)",
     )
     checkpoint_interval_ms: int = Field(
-        default=2000, ge=100, description="time between checkpoints; exactly-once output is as late"
+        default=2000, ge=100, description="time between checkpoints, which is how late exactly-once output becomes visible"
     )
-    checkpoint_folder: Path = Field(default=Path(".tickproof/checkpoints"), description="where checkpoints are kept")
-    model: str = Field(default="default", min_length=1, description="alias or folder of the model; none: rules only")
-    reference: Path | None = Field(default=None, description="reference data, JSON or TOML; without it tick sizes are learnt")
+    checkpoint_folder: Path = Field(default=Path(".tickproof/checkpoints"), description="folder of checkpoints and savepoints")
+    model: str = Field(default="default", min_length=1, description="alias or folder of the model; `none` for rules only")
+    reference: Path | None = Field(
+        default=None, description="reference data file, JSON or TOML; without it tick sizes are learnt"
+    )
 
     @property
     def is_rules_only(self) -> bool:

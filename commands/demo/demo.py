@@ -33,7 +33,7 @@ CHECKPOINT_MS = 500
 
 
 @click.command()
-@click.option("--seed", type=click.IntRange(min=0), default=7, show_default=True, help="Of the market and of its faults.")
+@click.option("--seed", type=click.IntRange(min=0), default=7, show_default=True, help="Seed of the market and its faults.")
 @click.option(
     "--minutes", type=click.FloatRange(0.2, 60), default=2.0, show_default=True, help="Length of the market that is streamed."
 )
@@ -45,10 +45,10 @@ CHECKPOINT_MS = 500
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 def command(*, seed: int, minutes: float, keep: Path | None, as_json: bool) -> None:
-    """Show everything at once: start a broker and a Flink job, stream a simulated market with labelled faults and a few broken
-    payloads through them, and measure what was found.
+    """Start a broker and a Flink job, stream a simulated market with labelled faults and a few broken payloads through them, and
+    measure what was found.
 
-    The market is none that the model was trained on. Nothing is left running afterwards, after Ctrl-C neither; the report stays.
+    The model was not trained on this market. Nothing is left running afterwards, not even after Ctrl-C; the report stays.
 
     \b
     Examples:

@@ -34,9 +34,16 @@ class Stream(NamedTuple):
 
 
 @click.command()
-@click.option("--scored", required=True, multiple=True, type=FILE, metavar="F", help="Scored ticks (Parquet), as of `scan`.")
 @click.option(
-    "--findings", required=True, multiple=True, type=FILE, metavar="F", help="Findings, JSON lines; all revisions or the last."
+    "--scored", required=True, multiple=True, type=FILE, metavar="F", help="Scored ticks (Parquet), as `scan` writes them."
+)
+@click.option(
+    "--findings",
+    required=True,
+    multiple=True,
+    type=FILE,
+    metavar="F",
+    help="Findings (JSON lines); all revisions or the last of each.",
 )
 @click.option("--labels", multiple=True, type=FILE, metavar="F", help="Labels (CSV), as `simulate` writes them.")
 @click.option("--clean-scored", multiple=True, type=FILE, metavar="F", help="Scored ticks of the same stream without faults.")
@@ -56,7 +63,7 @@ def command(
     """Measure verdicts and findings against labels: recall by kind with what chance would find, false alarms per million
     ticks, genuine events called corrupt, and what the model adds to the rules.
 
-    Several streams (days, seeds) are measured together: give each option once a stream, in the same order.
+    Several streams (days, seeds) are measured together: give each option once per stream, in the same order.
 
     \b
     Examples:

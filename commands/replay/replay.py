@@ -113,28 +113,26 @@ class Options:
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @broker_options
-@click.option("--topic", "--to-topic", "topic", help=f"The topic's full name; by default the prefix and {TOPIC}.")
-@click.option("--speed", type=Speed(), default="recorded", show_default=True, help="recorded, max, or a factor like 10.")
+@click.option("--topic", "--to-topic", "topic", help=f"Full name of the topic; by default the prefix and {TOPIC}.")
+@click.option("--speed", type=Speed(), default="recorded", show_default=True, help="`recorded`, `max`, or a factor such as 10.")
 @click.option(
-    "--encoding", type=click.Choice(["frames", "json"]), default="frames", show_default=True, help="What a record holds."
+    "--encoding", type=click.Choice(["frames", "json"]), default="frames", show_default=True, help="Content of a record."
 )
-@click.option("--from", "start_ns", type=Moment(), help="Ticks captured at or after this time.")
-@click.option("--to", "end_ns", type=Moment(), help="Ticks captured before this time.")
-@click.option("--symbols", help="Only these, by commas.")
+@click.option("--from", "start_ns", type=Moment(), help="Only ticks captured at or after this time.")
+@click.option("--to", "end_ns", type=Moment(), help="Only ticks captured before this time.")
+@click.option("--symbols", help="Only these symbols, separated by commas.")
 @click.option("--shift-to-now", is_flag=True, help="Move all times so that the first tick is captured now.")
-@click.option(
-    "--frame-rows", type=click.IntRange(1, 100_000), default=1_000, show_default=True, help="Ticks in a frame, at most."
-)
-@click.option("--frame-span-ms", type=click.IntRange(1), help="Event time in a frame, at most; by default as the speed needs it.")
+@click.option("--frame-rows", type=click.IntRange(1, 100_000), default=1_000, show_default=True, help="Most ticks in a frame.")
+@click.option("--frame-span-ms", type=click.IntRange(1), help="Longest event time of a frame; by default chosen by the speed.")
 @click.option(
     "--seal/--no-seal", "sealed", default=True, show_default=True, help="End with heartbeats that make all ticks final."
 )
-@click.option("--resume", is_flag=True, help="Send in transactions, and go on where a killed start of the same replay ended.")
-@click.option("--name", help="Of a replay with --resume; by default made of its paths, window and symbols.")
+@click.option("--resume", is_flag=True, help="Send in transactions, and continue where a replay that was killed ended.")
+@click.option("--name", help="Name of a replay with --resume; by default derived from its paths, window and symbols.")
 @click.option(
     "--diff",
     metavar="RUN",
-    help="Wait for a job that reads the topic, and compare its findings with RUN's over the same recordings.",
+    help="Wait for a job that reads the topic, and compare its findings with those of RUN.",
 )
 @click.option(
     "--patience",
@@ -142,23 +140,23 @@ class Options:
     type=click.FloatRange(1),
     default=120.0,
     show_default=True,
-    help="With --diff: give up when a job has scored nothing for so many seconds.",
+    help="With --diff: give up when the job has scored nothing for this many seconds.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> None:
-    """Replay recordings to Kafka: files and folders, merged by capture time.
+    """Publish recordings to Kafka: files and folders, merged by capture time.
 
     Ticks of a channel keep their order. At each second of event time all channels and partitions get a capture heartbeat, and the
-    last ones seal the replay, so that a job judges all of it. Two replays into one topic at once would fight over its channels.
+    last ones seal the replay, so that every tick becomes final. Do not run two replays into one topic at the same time.
 
-    With --resume the topic holds each tick once for readers of committed records, however often the replay is killed and begun
-    again, at any speed: its progress is committed with its ticks, to the topic replay.progress. Ticks become visible half a
-    second later, and what is sent is the same bytes each time.
+    With --resume, readers of committed records see each tick once, however often the replay is killed and started again, at any
+    speed: its progress is committed together with its ticks, to the topic replay.progress. Ticks become visible half a second
+    later, and the same bytes are sent each time.
 
     With --diff, RUN is a folder that `tickproof scan` wrote, or HOST:PORT/PREFIX of a job's topics; --to-topic is the PREFIX, or
-    PREFIXticks.raw, of a job that runs, or will. Its findings are compared with RUN's: same, new, gone, changed. Exit status 1
-    if they differ.
+    PREFIXticks.raw, of a job that runs now or later. Its findings are compared with those of RUN: same, new, gone or changed.
+    Exit status 1 if any differ.
 
     \b
     Examples:

@@ -43,36 +43,44 @@ ROW_GROUP = 100_000
 @click.command()
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="The same seed gives the same bytes.")
 @click.option("--minutes", type=float, default=2.0, show_default=True, help="Length of the stream.")
-@click.option("--profile", type=click.Choice(list(PROFILES)), default=DEFAULT, show_default=True, help="What kind of market.")
-@click.option("--start", "start_ns", type=Moment(), default=None, help="Beginning, in UTC.  [default: 2024-03-05T15:00:00]")
+@click.option("--profile", type=click.Choice(list(PROFILES)), default=DEFAULT, show_default=True, help="Kind of market.")
+@click.option(
+    "--start", "start_ns", type=Moment(), default=None, help="Start of the stream, UTC.  [default: 2024-03-05T15:00:00]"
+)
 @click.option(
     "--events",
     type=click.Choice(["thick", "usual"]),
-    help="Genuine events: some of most kinds in two minutes, or in a day.  [default: thick up to an hour]",
+    help="Genuine events: some of most kinds in two minutes (thick), or in a day (usual).  [default: thick up to an hour]",
 )
-@click.option("--symbols", type=click.IntRange(min=1), default=48, show_default=True, help="How many symbols, on four venues.")
+@click.option("--symbols", type=click.IntRange(min=1), default=48, show_default=True, help="Number of symbols, on four venues.")
 @click.option(
-    "--aggregated-venues", type=click.IntRange(0, 4), default=0, show_default=True, help="How many of them cross by habit."
+    "--aggregated-venues",
+    type=click.IntRange(0, 4),
+    default=0,
+    show_default=True,
+    help="Number of venues that show crossed books by habit.",
 )
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder to write to; made if needed.")
-@click.option("--faults-per-kind", type=click.IntRange(min=0), default=5, show_default=True, help="Episodes of each fault.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder to write to; created if needed.")
 @click.option(
-    "--prevalence", type=click.FloatRange(1e-6, 1e-2), help="Share of the ticks that faults concern, instead of episodes a kind."
+    "--faults-per-kind", type=click.IntRange(min=0), default=5, show_default=True, help="Episodes of each kind of fault."
 )
 @click.option(
-    "--audit", "is_audit", is_flag=True, help="Can a classifier tell faults by the format of their ticks? Takes minutes."
+    "--prevalence", type=click.FloatRange(1e-6, 1e-2), help="Share of ticks that faults affect, instead of --faults-per-kind."
+)
+@click.option(
+    "--audit", "is_audit", is_flag=True, help="Test whether a classifier recognises faults by format alone. Takes minutes."
 )
 @broker_options
-@click.option("--no-faults", is_flag=True, help="The same market without faults.")
+@click.option("--no-faults", is_flag=True, help="Leave the faults out; the market stays the same.")
 @click.option(
-    "--family", type=click.Choice(["train", "evaluate"]), help="Draw the market's parameters from this range, by the seed."
+    "--family", type=click.Choice(["train", "evaluate"]), help="Range from which the seed draws the market's parameters."
 )
 @click.option(
     "--compare",
     "recordings",
     multiple=True,
     type=click.Path(exists=True, path_type=Path),
-    help="Also write comparison.html: the first regular session next to that of this recording. May be given several times.",
+    help="Also write comparison.html: the first regular session next to this recording's. May be repeated.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def command(
@@ -95,11 +103,11 @@ def command(
     recordings: tuple[Path, ...],
     as_json: bool,
 ) -> None:
-    """Simulate a market: ticks.parquet, labels.csv and reference.json in a folder.
+    """Simulate a market and write ticks.parquet, labels.csv and reference.json to a folder.
 
-    Quotes and trades of many symbols on four venues, with news, halts and odd prints that are genuine, and with labelled faults
-    of each kind. A stream may begin at any time and cross any number of sessions; nothing is said while a market is closed. What
-    is known of its channels and instruments is in reference.json. All of it follows from the seed.
+    The stream holds quotes and trades of many symbols on four venues, genuine news, halts and unusual prints, and labelled faults
+    of each kind. It may start at any time and span several sessions; a closed market sends nothing. reference.json holds
+    what is known of channels and instruments. The seed decides everything.
 
     \b
     Examples:

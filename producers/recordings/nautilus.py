@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.names import Names
 from producers.recordings.reading.tally import Tally
 from producers.streams.merge import BATCH_ROWS
@@ -37,6 +38,15 @@ def _fields(schema: pa.Schema) -> tuple[Kind, dict[str, str]] | None:
         if set(fields.values()) <= names and all(pa.types.is_floating(schema.field(name).type) for name in fields.values()):
             return kind, fields
     return None
+
+
+FACTS = Facts(
+    recognised_by="a Parquet file with the columns `timestamp`, `price` and `quantity`, or `bid` and `ask`",
+    clock="one: `timestamp`; `ts_recv`",
+    sequence="`increasing` for trades, which have ids, `none` for quotes",
+    cannot_tell="decimals beyond a float's precision; latency; gaps",
+    sample="`binance/btcusdt-trades.parquet`",
+)
 
 
 def recognises(path: Path, first: bytes) -> bool:

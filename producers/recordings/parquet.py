@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.tally import Tally
 from producers.streams.merge import BATCH_ROWS
 from tickproof.errors import InputError, TickError
@@ -21,6 +22,15 @@ from tickproof.ticks.arrow import check_schema, from_arrow
 from tickproof.ticks.schema import NAMES, SCHEMA, SCHEMA_VERSION, Ticks
 
 MAGIC = b"PAR1"
+
+
+FACTS = Facts(
+    recognised_by="a Parquet file that is not one of nautilus_trader's",
+    clock="as in the file: `ts_recv` and, where there is one, `ts_event`, in ns",
+    sequence="none implied; a channel that carries numbers counts as `contiguous` unless reference data say otherwise",
+    cannot_tell="anything about its channels: pass `--reference` where numbers have holes",
+    sample="`ticks.parquet` of `tickproof simulate`, `scored.parquet` of `tickproof scan`",
+)
 
 
 def recognises(path: Path, head: bytes) -> bool:

@@ -17,6 +17,7 @@ from producers.recordings import nautilus, parquet, ticks_csv, truefx
 from producers.recordings.crypto import binance_files, cryptofeed, tardis
 from producers.recordings.databento import dbn
 from producers.recordings.reading import compressed
+from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.implied_reference import merged
 from producers.recordings.reading.tally import Tally
 from producers.recordings.us_equities import iex, lean, lobster, taq
@@ -64,6 +65,8 @@ class Format:
         What `tickproof recordings` calls it.
     meaning : str
         One line for people.
+    facts : Facts
+        What it implies and what it cannot tell, for `docs/formats.md`.
     recognises : callable
         `(path, first HEAD_BYTES bytes, unpacked) -> bool`; the path is absolute.
     read : callable
@@ -77,6 +80,7 @@ class Format:
 
     name: str
     meaning: str
+    facts: Facts
     recognises: Callable[[Path, bytes], bool]
     read: Callable[[Path, Tally], Iterator[Ticks]]
     starts: Callable[[Path], int | None] = _unknown
@@ -84,26 +88,71 @@ class Format:
 
 
 RECORDINGS: tuple[Format, ...] = (
-    Format("lean", "QuantConnect LEAN tick zips: trades and quotes", lean.recognises, lean.read, lean.starts, lean.reference),
-    Format("nautilus", "Parquet samples of nautilus_trader", nautilus.recognises, nautilus.read, reference=nautilus.reference),
-    Format("parquet", "Parquet in the canonical schema", parquet.recognises, parquet.read, parquet.starts),
-    Format("csv", "CSV in the canonical schema", ticks_csv.recognises_csv, ticks_csv.read_csv),
-    Format("jsonl", "JSON ticks, one a line", ticks_csv.recognises_lines, ticks_csv.read_lines),
-    Format("taq", "NYSE TAQ trades or quotes, CSV of R's highfrequency", taq.recognises, taq.read, reference=taq.reference),
-    Format("iex", "IEX TOPS 1.6 in packet captures", iex.recognises, iex.read, reference=iex.reference),
+    Format(
+        "lean",
+        "QuantConnect LEAN tick zips: trades and quotes",
+        lean.FACTS,
+        lean.recognises,
+        lean.read,
+        lean.starts,
+        lean.reference,
+    ),
+    Format(
+        "nautilus",
+        "Parquet samples of nautilus_trader",
+        nautilus.FACTS,
+        nautilus.recognises,
+        nautilus.read,
+        reference=nautilus.reference,
+    ),
+    Format("parquet", "Parquet in the canonical schema", parquet.FACTS, parquet.recognises, parquet.read, parquet.starts),
+    Format("csv", "CSV in the canonical schema", ticks_csv.CSV_FACTS, ticks_csv.recognises_csv, ticks_csv.read_csv),
+    Format("jsonl", "JSON ticks, one a line", ticks_csv.LINES_FACTS, ticks_csv.recognises_lines, ticks_csv.read_lines),
+    Format(
+        "taq", "NYSE TAQ trades or quotes, CSV of R's highfrequency", taq.FACTS, taq.recognises, taq.read, reference=taq.reference
+    ),
+    Format("iex", "IEX TOPS 1.6 in packet captures", iex.FACTS, iex.recognises, iex.read, reference=iex.reference),
     Format(
         "cryptofeed",
         "sessions as cryptofeed records them",
+        cryptofeed.FACTS,
         cryptofeed.recognises,
         cryptofeed.read,
         reference=cryptofeed.reference,
     ),
-    Format("dbn", "Databento's DBN: trades, tops of book, books by order", dbn.recognises, dbn.read, reference=dbn.reference),
-    Format("lobster", "LOBSTER messages and order books", lobster.recognises, lobster.read, lobster.starts, lobster.reference),
-    Format("truefx", "TrueFX quotes, CSV", truefx.recognises, truefx.read, reference=truefx.reference),
-    Format("tardis", "CSV of tardis.dev: trades, quotes, books", tardis.recognises, tardis.read, reference=tardis.reference),
     Format(
-        "binance-depth", "Binance's depth CSV", binance_files.recognises, binance_files.read, reference=binance_files.reference
+        "dbn",
+        "Databento's DBN: trades, tops of book, books by order",
+        dbn.FACTS,
+        dbn.recognises,
+        dbn.read,
+        reference=dbn.reference,
+    ),
+    Format(
+        "lobster",
+        "LOBSTER messages and order books",
+        lobster.FACTS,
+        lobster.recognises,
+        lobster.read,
+        lobster.starts,
+        lobster.reference,
+    ),
+    Format("truefx", "TrueFX quotes, CSV", truefx.FACTS, truefx.recognises, truefx.read, reference=truefx.reference),
+    Format(
+        "tardis",
+        "CSV of tardis.dev: trades, quotes, books",
+        tardis.FACTS,
+        tardis.recognises,
+        tardis.read,
+        reference=tardis.reference,
+    ),
+    Format(
+        "binance-depth",
+        "Binance's depth CSV",
+        binance_files.FACTS,
+        binance_files.recognises,
+        binance_files.read,
+        reference=binance_files.reference,
     ),
 )
 """The formats, in the order in which they are tried."""

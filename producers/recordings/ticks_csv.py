@@ -16,6 +16,7 @@ import numpy as np
 from producers.recordings.reading import csv_blocks
 from producers.recordings.reading.compressed import head, pieces
 from producers.recordings.reading.delimited import TEXT, blocks, filled, one_array
+from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.tally import Tally
 from producers.streams.merge import BATCH_ROWS
 from tickproof.errors import TickError
@@ -61,6 +62,16 @@ SHEET = csv_blocks.Sheet(
 )
 
 
+CSV_FACTS = Facts(
+    recognised_by="a CSV header with `ts_recv`, `channel`, `venue` and `kind`",
+    clock="as in the file, in ns",
+    sequence="none implied; a channel that carries numbers counts as `contiguous` unless reference data say otherwise",
+    cannot_tell="anything about its channels: pass `--reference` where numbers have holes",
+    sample="`ticks.csv`: the header `ts_recv,channel,venue,symbol,kind,price,size`, rows such as "
+    "`1600000000000000000,X.A,XNAS,ABC,trade,1000000000,5000000000`",
+)
+
+
 def recognises_csv(path: Path, first: bytes) -> bool:
     """Return whether the first line is a header with the required columns."""
     header = csv_blocks.header_of(first)
@@ -80,6 +91,16 @@ def read_csv(path: Path, tally: Tally) -> Iterator[Ticks]:
     if unknown:
         raise TickError(f"{path}: column {', '.join(unknown)} is unknown; expected {','.join(SCHEMA.names)}")
     return csv_blocks.read(path, SHEET, tally)
+
+
+LINES_FACTS = Facts(
+    recognised_by="a JSON object on the first line that names `ts_recv`",
+    clock="as in the file, in ns or RFC 3339",
+    sequence="none implied; a channel that carries numbers counts as `contiguous` unless reference data say otherwise",
+    cannot_tell="anything about its channels: pass `--reference` where numbers have holes",
+    sample='`ticks.jsonl`: lines such as `{"ts_recv": 1600000000000000000, '
+    '"channel": "X.A", "venue": "XNAS", "symbol": "ABC", "kind": "trade", "price": "1", "size": "5"}`',
+)
 
 
 def recognises_lines(path: Path, first: bytes) -> bool:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from producers.recordings.reading import csv_blocks
 from producers.recordings.reading.compressed import head, pieces
 from producers.recordings.reading.delimited import PRICE, TEXT, blocks, lines_of, one_array, tables
+from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.implied_reference import channels
 from producers.recordings.reading.names import Names
 from producers.recordings.reading.tally import Tally
@@ -35,6 +36,15 @@ def _fill(block: csv_blocks.Block) -> None:
     block.same("venue", VENUE)
     block.units("bid", "bid_px")
     block.units("ask", "ask_px")
+
+
+FACTS = Facts(
+    recognised_by="a row that begins with a pair and a time, or the header `timestamp,bid,ask`",
+    clock="one, in UTC; `ts_recv`",
+    sequence="`none`: rows have no number",
+    cannot_tell="sizes and trades; latency; gaps and duplicates; the venue behind a quote",
+    sample="`EURUSD-2012-01.csv`, rows such as `EUR/USD,20120101 21:00:00.123,1.29,1.295`",
+)
 
 
 def recognises(path: Path, first: bytes) -> bool:

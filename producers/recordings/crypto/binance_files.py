@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from producers.recordings.reading import csv_blocks
 from producers.recordings.reading.delimited import PRICE, SIZE, TEXT
+from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.implied_reference import channels
 from producers.recordings.reading.level_changes import Changes, read_changes
 from producers.recordings.reading.tally import Tally
@@ -41,6 +42,15 @@ DEPTH = Changes(
     venue=lambda row: "BINANCE",
     is_bid=lambda row: row["side"] == "b",
     numbers=("last_update_id", "pu"),
+)
+
+
+FACTS = Facts(
+    recognised_by="a header with `symbol,timestamp,first_update_id,last_update_id,side,update_type,price,qty,pu`",
+    clock="one, in ms; `ts_recv`",
+    sequence="`none`: the chain of update ids is verified on reading, and a break marks the quotes after it as doubtful (flag 4)",
+    cannot_tell="trades; latency; the best price before the first snapshot",
+    sample="`BTCUSDT_T_DEPTH_2021-01-01.csv`: the header above",
 )
 
 

@@ -31,6 +31,7 @@ from producers.recordings.crypto.coinbase import Coinbase
 from producers.recordings.crypto.kraken import Kraken
 from producers.recordings.reading.compressed import pieces
 from producers.recordings.reading.delimited import blocks
+from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.implied_reference import merged
 from producers.recordings.reading.row_builder import Builder, units
 from producers.recordings.reading.tally import Tally
@@ -81,6 +82,15 @@ EXCHANGES: dict[str, type[Exchange]] = {"binance": Binance, "coinbase": Coinbase
 _UNEXPECTED = (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError)
 """Errors of a message that is JSON but not of the expected form."""
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
+
+
+FACTS = Facts(
+    recognised_by="a first line with a websocket or HTTP address and what was sent to it or received from it",
+    clock="two: the time of the line, `ts_recv`, and the exchange's where the message has one, `ts_event`",
+    sequence="by exchange and stream: `increasing` where messages carry ids of their own, `none` where ids are those of a book",
+    cannot_tell="what a session that began in mid-stream missed; books before their first snapshot",
+    sample='`COINBASE.ws.1.0`, lines such as `1618677817.06: {"type": "match", …}`',
+)
 
 
 def recognises(path: Path, first: bytes) -> bool:

@@ -19,6 +19,7 @@ import pyarrow as pa
 from producers.recordings.reading import csv_blocks
 from producers.recordings.reading.compressed import head
 from producers.recordings.reading.delimited import PRICE, SIZE, TEXT, one_array
+from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.level_changes import Changes, read_changes
 from producers.recordings.reading.row_builder import hashed
 from producers.recordings.reading.tally import Tally
@@ -102,6 +103,16 @@ def _what(header: list[str] | None) -> str | None:
 def _header(path: Path) -> list[str] | None:
     # Books of many levels have long headers.
     return csv_blocks.header_of(head(path, 64 * _HEAD_BYTES))
+
+
+FACTS = Facts(
+    recognised_by="a header that begins with `exchange,symbol,timestamp,local_timestamp` and has the columns of one of its files",
+    clock="two, in µs: `local_timestamp`, `ts_recv`, and `timestamp`, `ts_event`",
+    sequence="`increasing` for trades, which have ids, `none` for quotes and books",
+    cannot_tell="gaps; books before their first snapshot",
+    sample="`deribit_trades_2020-04-01_OPTIONS.csv.gz`, whose header is "
+    "`exchange,symbol,timestamp,local_timestamp,id,side,price,amount`",
+)
 
 
 def recognises(path: Path, first: bytes) -> bool:

@@ -31,6 +31,7 @@ import numpy.typing as npt
 from producers.recordings.databento.codes import DECODED, HEADER, MAPPING, MAPPINGS, ORDERS, TYPE_NAMES, VENUES
 from producers.recordings.databento.rows import of_type
 from producers.recordings.reading.compressed import head, pieces
+from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.implied_reference import channels
 from producers.recordings.reading.names import Names
 from producers.recordings.reading.tally import Tally
@@ -64,6 +65,15 @@ class _Reading:
     def numbered(self) -> bool:
         """Return whether its sequence numbers are of one channel."""
         return len(self.metadata.symbols) == 1
+
+
+FACTS = Facts(
+    recognised_by="the first bytes `DBN`, plain or zstd",
+    clock="two: Databento's capture time, `ts_recv`, and the venue's, `ts_event`, which is null in snapshots and sampled quotes",
+    sequence="`increasing` for a file of one instrument, which holds some of its channel's numbers; `none` for several",
+    cannot_tell="gaps of the venue's channel, because a file is a selection of it",
+    sample="`glbx-mdp3.mbo.dbn.zst`",
+)
 
 
 def recognises(path: Path, first: bytes) -> bool:

@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from producers.recordings.reading.compressed import pieces
+from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.implied_reference import channels
 from producers.recordings.reading.names import Names
 from producers.recordings.reading.tally import Tally
@@ -70,6 +71,15 @@ class _Batch:
     data: bytearray = field(default_factory=bytearray)
     messages: list[_Message] = field(default_factory=list)
     events: list[_Event] = field(default_factory=list)
+
+
+FACTS = Facts(
+    recognised_by="a pcap or pcapng capture by its first bytes; whether it holds IEX TOPS is seen on reading",
+    clock="two: the capture's, `ts_recv`, and the message's own, `ts_event`",
+    sequence="`contiguous`: every message takes a number",
+    cannot_tell="books below the best price; whether the network or the capture lost a missing message",
+    sample="`tops.pcap.gz`",
+)
 
 
 def recognises(path: Path, first: bytes) -> bool:

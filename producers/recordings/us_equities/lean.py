@@ -32,6 +32,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from producers.recordings.reading.delimited import BLOCK_BYTES, blocks
+from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.implied_reference import channels
 from producers.recordings.reading.tally import Tally
 from producers.recordings.us_equities.lean_rows import (
@@ -113,6 +114,16 @@ def address(path: Path) -> Address | None:
         return Address(security, market, symbol.upper(), datetime.strptime(day, "%Y%m%d").date(), what)
     except ValueError:
         return None
+
+
+FACTS = Facts(
+    recognised_by="a zip in LEAN's folders, `<security>/<market>/tick/<symbol>/<day>_<trade or quote>.zip`",
+    clock="one, the collector's: ms since midnight in the market's zone; `ts_recv`",
+    sequence="`none`: rows have no number",
+    sides="`message`: an equity quote row carries one side, which is never merged with the last other side",
+    cannot_tell="the venue's time; gaps and duplicates; the order of trades and quotes within a millisecond; currencies' sizes",
+    sample="`equity/usa/tick/ibm/20131007_trade.zip`, rows such as `34200123,1840300,100,P,1,0`",
+)
 
 
 def recognises(path: Path, head: bytes) -> bool:

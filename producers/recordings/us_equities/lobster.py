@@ -25,6 +25,7 @@ import pyarrow as pa
 
 from producers.recordings.reading.compressed import pieces
 from producers.recordings.reading.delimited import blocks, counted, filled, integers, lines_of, one_array, tables
+from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.implied_reference import channels
 from producers.recordings.reading.tally import Tally
 from producers.streams.merge import BATCH_ROWS
@@ -69,6 +70,15 @@ def _name(path: Path) -> _Name | None:
         return _Name(found[1], date.fromisoformat(found[2]), int(found[4]), found[3] == "message")
     except ValueError:
         return None
+
+
+FACTS = Facts(
+    recognised_by="the file's name, `<symbol>_<day>_<start>_<end>_message_<levels>.csv`, with the order book's file beside it",
+    clock="one, Nasdaq's: seconds after midnight in New York; `ts_recv`",
+    sequence="`none`: rows have no number",
+    cannot_tell="latency; gaps and duplicates; trade ids (order ids are none)",
+    sample="`AAPL_2012-06-21_34200000_57600000_message_10.csv`, rows such as `34200.004241176,1,16113575,18,5853300,1`",
+)
 
 
 def recognises(path: Path, first: bytes) -> bool:

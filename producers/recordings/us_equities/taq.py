@@ -23,6 +23,7 @@ import pyarrow as pa
 from producers.recordings.reading import csv_blocks
 from producers.recordings.reading.compressed import head
 from producers.recordings.reading.delimited import FLOATED, SIZE, TEXT, filled, one_array
+from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.implied_reference import channels
 from producers.recordings.reading.tally import Tally
 from producers.recordings.us_equities.lean_codes import exchange
@@ -78,6 +79,15 @@ QUOTE_SHEET = csv_blocks.Sheet(
 def _sheet(first: bytes) -> csv_blocks.Sheet | None:
     header = csv_blocks.header_of(first)
     return None if header is None else next((sheet for sheet in (TRADE_SHEET, QUOTE_SHEET) if sheet.fits(header)), None)
+
+
+FACTS = Facts(
+    recognised_by="a CSV header with `DT`, `EX`, `SYMBOL` and the columns of trades or of quotes",
+    clock="one, the tape's, in UTC; `ts_recv`",
+    sequence="`none`: rows have no number",
+    cannot_tell="the venue's own time and latency; gaps and duplicates; trade ids",
+    sample="`sampleTDataRaw.csv.gz`, rows such as `2018-01-02 14:30:00.125,N,XXX,F,100,158.5,0`",
+)
 
 
 def recognises(path: Path, first: bytes) -> bool:
