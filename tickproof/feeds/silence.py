@@ -13,11 +13,9 @@ from typing import Any
 import msgspec
 
 from tickproof.channel.silence import WARMUP
-from tickproof.findings.event import UNITS
 from tickproof.findings.finding import BY_NAME, Class, Finding, Severity, fact_score, finding_id
 
 _CODE = BY_NAME["silent"]
-_UNIT = UNITS[_CODE.bit]
 _STILL = 1 << 62
 OPEN_REVISION, CLOSED_REVISION = 2, 3
 """Of a channel's withdrawn finding: its own stage gives it the revisions 0, when it opens, and 1, when it closes."""
@@ -104,7 +102,7 @@ def _of_feed(feed: str, silences: Mapping[str, Silence], last: Silence, version:
         measured=float(last.due - since),
         threshold=last.threshold,
         reference=last.reference,
-        unit=_UNIT,
+        unit=_CODE.unit,
         score=fact_score(_CODE),
         corroboration=[f"all {len(silences)} channels are silent: {', '.join(sorted(silences))}"],
         rules_version=version,
@@ -131,7 +129,7 @@ def _withdrawn(feed: str, channel: str, silence: Silence, version: str) -> Findi
         measured=float(silence.until - silence.since) if over else silence.threshold,
         threshold=silence.threshold,
         reference=silence.reference,
-        unit=_UNIT,
+        unit=_CODE.unit,
         score=fact_score(_CODE),
         corroboration=[f"{'began as' if alone else 'is'} part of the silence of the whole feed, finding {silence.part_of}"],
         rules_version=version,

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from tickproof.findings.event import AMENDS, ANNOUNCED, CLOSES, OPENS, SUMMED, UNITS
+from tickproof.findings.event import AMENDS, ANNOUNCED, CLOSES, OPENS
 from tickproof.findings.finding import CODES, Contribution, Finding, Quality, Severity, feed_of, finding_id
 
 CLOSE_AFTER_NS = 5_000_000_000
@@ -108,7 +108,7 @@ class Tracker:
         if member.mode == CLOSES:
             changed |= {"count": old.count, "measured": _number(member.values[0])}
             item.lasting = False
-        if member.code in SUMMED:
+        if CODES[member.code].is_summed:
             changed |= _summed(old, member)
         if member.score > old.score:
             changed["score"] = member.score
@@ -187,7 +187,7 @@ class Tracker:
             measured=_number(measured),
             threshold=_number(threshold),
             reference=_number(reference),
-            unit=UNITS[member.code],
+            unit=code.unit,
             score=member.score,
             contributions=list(why.contributions),
             corroboration=list(why.corroboration),
