@@ -3,8 +3,8 @@
 numba looks at a kernel's own file alone to see whether its machine code is fresh, and our kernels call kernels of other files and
 take their constants. So a folder of the cache is named by a module and by a hash over the sources that it imports, and those that
 they import: a change compiles anew what depends on it and nothing else, nothing stale is ever run, and checkouts with the same
-sources share what they compiled. Of the entries in `tickproof.codes` only bits, names and classes count: a better sentence compiles
-nothing. The cache stands below `NUMBA_CACHE_DIR` if that is set, else in the user's cache.
+sources share what they compiled. Of the entries in `tickproof.codes` only bits, names and classes count: a better sentence
+compiles nothing. The cache stands below `NUMBA_CACHE_DIR` if that is set, else in the user's cache.
 """
 
 from __future__ import annotations

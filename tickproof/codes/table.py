@@ -8,10 +8,20 @@ from operator import attrgetter
 from tickproof.codes import activity, clock, message, payload, price, quote, reference_data, sequence, trade
 from tickproof.codes.code import Code, Quality
 
-FAMILIES = (payload, message, price, quote, trade, sequence, clock, activity, reference_data)
-"""The modules of entries, in the order in which documents show them."""
+FAMILIES: dict[str, tuple[Code, ...]] = {
+    "Payloads": payload.CODES,
+    "Messages": message.CODES,
+    "Prices": price.CODES,
+    "Quotes": quote.CODES,
+    "Trades": trade.CODES,
+    "Sequence numbers": sequence.CODES,
+    "Clocks and latency": clock.CODES,
+    "Activity": activity.CODES,
+    "Reference data": reference_data.CODES,
+}
+"""Title -> entries, in the order in which documents show them."""
 
-CODES: tuple[Code, ...] = tuple(sorted((code for family in FAMILIES for code in family.CODES), key=attrgetter("bit")))
+CODES: tuple[Code, ...] = tuple(sorted((code for family in FAMILIES.values() for code in family), key=attrgetter("bit")))
 BY_NAME: dict[str, Code] = {code.name: code for code in CODES}
 
 
