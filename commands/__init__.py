@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("commands.demo.demo", "broker, job, a market with faults, what was found"),
     "simulate": ("commands.simulate.simulate", "a simulated market with labelled faults"),
     "recordings": ("commands.recordings", "what is in recorded feeds"),
+    "survey": ("commands.survey.survey", "all recordings below a folder, scanned, as one page"),
     "replay": ("commands.replay.replay", "recorded feeds to Kafka, at their own pace or another"),
     "scan": ("commands.scan", "judge every tick of recordings, offline"),
     "submit": ("commands.submit", "start the job, on a session cluster or in this process"),
@@ -42,7 +43,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("commands.doctor", "what is wrong here, and what to do next"),
     "topics": ("commands.topics", "make, list, check and delete the topics"),
     "cluster": ("commands.cluster", "start and stop a Flink session cluster on this machine"),
-    "settings": ("commands.settings", "the settings in force and where each comes from"),
+    "settings": ("commands.settings", "print the settings in force and where each comes from"),
+    "docs": ("commands.docs.docs", "write or check the reference pages made from the code"),
 }
 """Verb -> its module and one line of help. In the order in which a person meets them."""
 

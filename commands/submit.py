@@ -19,7 +19,7 @@ from jobs.flink.submit import start_embedded, start_session
 from models.store import registry
 from models.store.artifact import read_manifest
 from tickproof.errors import ServiceError, SettingsError
-from tickproof.settings import Settings
+from tickproof.settings import REMOVED, Settings
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 SETTINGS = tuple(name for name in Settings.model_fields if name not in ("brokers", "prefix"))
@@ -31,6 +31,9 @@ def settings_options(function: Decorated) -> Decorated:
         text = Settings.model_fields[name].description or ""
         shown = f"{text[:1].upper()}{text[1:]}."
         function = click.option(f"--{name.replace('_', '-')}", name, metavar="VALUE", help=shown)(function)
+    for name in REMOVED:
+        # Accepted so that `read` can say why it is gone.
+        function = click.option(f"--{name.replace('_', '-')}", name, hidden=True, help=f"Removed: {REMOVED[name]}.")(function)
     return function
 
 
@@ -50,7 +53,7 @@ def command(*, cluster: str | None, embedded: bool, bounded: bool, savepoint: st
 
     \b
     Examples:
-      tickproof submit --embedded --encoding frames
+      tickproof submit --embedded
       tickproof submit --embedded --bounded --prefix replay-2014.
       tickproof submit --cluster 127.0.0.1:8081 --parallelism 2 --json
       tickproof submit --cluster 127.0.0.1:8081 --from-savepoint .tickproof/checkpoints/savepoints/savepoint-1f2e3d
@@ -64,7 +67,7 @@ def command(*, cluster: str | None, embedded: bool, bounded: bool, savepoint: st
     effective = read(options)
     preflight.require(Subject(effective, cluster))
     settings = effective.settings
-    if effective.sources["threshold"] == "default" and settings.model != registry.NONE:
+    if effective.is_default("threshold") and not settings.is_rules_only:
         # The model's own, as for `scan`.
         settings = settings.model_copy(update={"threshold": read_manifest(registry.find(settings.model)).threshold})
     if cluster is not None:

@@ -20,7 +20,7 @@ from producers.market.parameters import Market
 from producers.market.profiles import DEFAULT, PROFILES
 from producers.simulation.day import Simulation, simulate
 from tickproof.features.table import NAMES
-from tickproof.rules import table as rules
+from tickproof.rules.table import VERSION
 
 LEAST_SYMBOLS = 4
 HELD_OUT_EVERY = 3
@@ -113,7 +113,7 @@ def command(
         data=f"{seeds} simulated streams with faults and {clean_seeds} without, family train, seeds from {first_seed}, "
         f"profiles in turn: {', '.join(profiles)}; "
         "each whole and as poorer feeds, a quarter of the ticks without sizes",
-        rules_version=rules.VERSION,
+        rules_version=VERSION,
     )
     # A first calibration says what corroboration will lower; those rows raise no alarm and must not set the tail.
     first = Detector("first calibration", fitted.feature_names, fitted.parameters.threshold, fitted.forest, fitted.calibration)

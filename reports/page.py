@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -38,6 +38,15 @@ class CodeRow:
     members: int
     meaning: str
     action: str
+
+
+class PlaceRow(NamedTuple):
+    """All findings of one place: how many, the worst severity, and the codes with their counts."""
+
+    place: str
+    findings: int
+    severity: str
+    codes: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +83,7 @@ class Page:
     title: str
     summary: Mapping[str, Any]
     by_code: list[CodeRow]
-    by_place: list[tuple[str, int, str, str]]
+    by_place: list[PlaceRow]
     places: int
     total: int
     severities: Mapping[str, int]
@@ -126,8 +135,8 @@ def _by_code(findings: Sequence[Finding]) -> list[CodeRow]:
     return sorted(rows, key=lambda row: (order.get(row.severity, 3), -row.findings, row.code))
 
 
-def _by_place(findings: Sequence[Finding]) -> list[tuple[str, int, str, str]]:
-    """(place, findings, worst severity, codes), the worst and the fullest first."""
+def _by_place(findings: Sequence[Finding]) -> list[PlaceRow]:
+    """Return a row a place, the worst severity and the most findings first."""
     places: dict[str, list[Finding]] = {}
     for finding in findings:
         places.setdefault(_place(finding.feed, finding.venue, finding.symbol, finding.channel), []).append(finding)
@@ -137,7 +146,7 @@ def _by_place(findings: Sequence[Finding]) -> list[tuple[str, int, str, str]]:
         codes = Counter(finding.code for finding in mine)
         said = ", ".join(f"{code} {count:,}" for code, count in sorted(codes.items(), key=lambda item: (-item[1], item[0])))
         rows.append((-rank(worst), -len(mine), place, worst.value, said))
-    return [(place, -count, severity, said) for _, count, place, severity, said in sorted(rows)]
+    return [PlaceRow(place, -count, severity, said) for _, count, place, severity, said in sorted(rows)]
 
 
 def _place(feed: str, venue: str | None, symbol: str | None, channel: str | None) -> str:

@@ -19,7 +19,7 @@ from commands.demo.view import Status, View
 from jobs.services import processes
 from models.store import registry
 from tickproof.errors import ServiceError, SettingsError
-from tickproof.settings import Settings
+from tickproof.settings import NO_MODEL, Settings
 
 if TYPE_CHECKING:
     from models.evaluation.results import Evaluation
@@ -109,11 +109,11 @@ def _settings(reference: Path) -> Settings:
     """The settings in force, but for a broker and reference data of our own, and without a model where none ships."""
     address = f"127.0.0.1:{processes.free_ports(1)[0]}"
     # Our producer writes heartbeats on every partition: none is ever silent, however long Python workers take to start.
-    ours = {"brokers": address, "encoding": "frames", "checkpoint_interval_ms": CHECKPOINT_MS, "idle_after_s": 0}
+    ours = {"brokers": address, "checkpoint_interval_ms": CHECKPOINT_MS, "idle_after_s": 0}
     effective = configuration.read(ours)
     settings = effective.settings.model_copy(update={"reference": reference})
-    if effective.sources["model"] == "default" and settings.model not in registry.aliases():
-        settings = settings.model_copy(update={"model": registry.NONE})
+    if effective.is_default("model") and settings.model not in registry.aliases():
+        settings = settings.model_copy(update={"model": NO_MODEL})
     return settings
 
 
@@ -138,7 +138,7 @@ def _report(demo: Demo, played: Played, result: Evaluation, keep: Path | None) -
     from jobs.offline.scan import Slice
     from reports import html
     from tickproof.findings.label import to_csv
-    from tickproof.rules import table as rules
+    from tickproof.rules.table import VERSION
 
     follower, settings = played.follower, demo.settings
     folder = keep or demo.folder / "demo"
@@ -151,7 +151,7 @@ def _report(demo: Demo, played: Played, result: Evaluation, keep: Path | None) -
         "files_of_no_known_format": 0,
         "model": settings.model,
         "model_version": follower.model_version,
-        "rules_version": rules.VERSION,
+        "rules_version": VERSION,
         "threshold": settings.threshold,
         "lookahead_ms": settings.lookahead_ms,
         "out_of_orderness_ms": settings.out_of_orderness_ms,
@@ -194,7 +194,7 @@ def _print(summary: dict[str, Any], result: Evaluation) -> None:
     )
     show(result, console)
     macro = result.macro()
-    if summary["model"] == registry.NONE:
+    if summary["model"] == NO_MODEL:
         console.print("\nno model ships with this version: rules only")
     elif macro["recall"] is not None and macro["rules"] is not None:
         false = result.false_alarms

@@ -1,7 +1,11 @@
-"""Pages of documentation that are made from tables.
+"""Reference pages made from the tables that the code runs on, so that no page can contradict it.
 
-Decides how a table of the program reads as Markdown; what stands in it is decided where the table is. Each module has a function
-`page` that returns the text of one file below `docs/`, and a test holds the committed file against it.
+One module a page, with a pure function `page() -> str` that returns the whole text of a Markdown file; `pages.py` lists them,
+and `docs.py` is the verb that writes or checks them. A renderer reads a table and formats it: it opens no file, reads no clock,
+and states no fact that is not in the table. A new page is a module and one row of PAGES.
 
-May use every package whose table it renders.
+    codes.py            the codes of findings, from `tickproof/codes/`
+    configuration.py    the settings, from `tickproof/settings.py`
+    formats.py          the recording formats, from `producers/recordings/registry.py`
+    markdown.py         tables
 """

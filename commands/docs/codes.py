@@ -4,68 +4,59 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tickproof.codes.code import Code, Quality, Stage
+from commands.docs.markdown import NOTICE, table
+from tickproof.codes.code import Code, Stage
 from tickproof.codes.table import CODES, FAMILIES
 
-_INTRODUCTION = """\
+_INTRODUCTION = f"""\
 # Codes
 
-Made from the entries in `tickproof/codes/`; edit those, and renew this page as CONTRIBUTING says.
+{NOTICE.format(source="tickproof/codes/")}
 
-A code is one thing that can be wrong with a feed, or odd and genuine. Names and bits are stable: a tick's `reasons` has bit *n*
-set for the code with that number; findings, labels and reports carry the name.
+A code names one thing that can be wrong with a feed, or unusual: a bit in the `reasons` of a tick, and the `code` of a finding.
+Names and bits never change. Terms are those of the [glossary](glossary.md).
 
-- **Class.** `corrupt_tick`: the content of this tick is wrong. `feed_anomaly`: the feed behaves oddly. `market_event`: odd, and
-  genuine. `information`: worth knowing, nothing is wrong.
-- **Tick.** What the code alone makes of its tick: good (0), suspect (1), corrupt (2) or a market event (3). Only `corrupt_tick`
-  gives 2. A model may say more.
+- **Class.** `corrupt_tick`: the content of this tick is wrong. `feed_anomaly`: the feed behaves oddly. `market_event`: unusual
+  and genuine. `information`: worth knowing, nothing is wrong.
+- **Ticks.** What the code alone makes of its ticks. Only `corrupt_tick` makes them corrupt. A model may say more.
 - **Severity** of a finding. One step higher while more than 1 % of a scope's ticks in a minute are flagged, and for a whole feed;
   info for what was announced, for a corrupt tick that is only suspected, and for what is a venue's habit.
 
-Terms: the *level* of an instrument is the robust recent log price on one venue, and its *scale* the usual absolute deviation from
-it. *Other venues* are those that showed the symbol in the last half minute. The *lookahead* is 250 ms of event time; after it a
-verdict is final. A basis point (bp) is 1/10 000.
 """
-
+_HEADER = ("bit", "code", "scope", "class", "severity", "ticks", "meaning")
 _STAGES = {
     Stage.DECODING: "while decoding",
     Stage.CHANNEL: "by channel",
     Stage.SHARD: "by shard of symbols",
     Stage.FEED: "across the channels of a feed",
 }
-_EFFECTS = {
-    Quality.GOOD: "Its ticks stay good.",
-    Quality.SUSPECT: "Its ticks are suspect.",
-    Quality.CORRUPT: "Its tick is corrupt.",
-    Quality.MARKET_EVENT: "Its tick is a market event.",
-}
 _VALUES = ("measured", "threshold", "reference")
 
 
 def page() -> str:
-    """Return the page as Markdown."""
-    parts = [_INTRODUCTION, _overview()]
+    """Return the page."""
+    parts = [_INTRODUCTION, table(_HEADER, [_row(code) for code in CODES])]
     for title, codes in FAMILIES.items():
-        parts.append(f"## {title}\n")
+        parts.append(f"\n## {title}\n")
         parts += [_section(code) for code in codes]
-    return "\n".join(parts)
+    return "".join(parts)
 
 
-def _overview() -> str:
-    rows = ["| bit | code | class | severity | tick | meaning |", "|---|---|---|---|---|---|"]
-    for code in CODES:
-        link = f"[`{code.name}`](#{code.name})"
-        rows.append(f"| {code.bit} | {link} | `{code.class_}` | {code.severity} | {int(code.quality)} | {code.meaning} |")
-    return "\n".join(rows) + "\n"
+def _row(code: Code) -> tuple[str, ...]:
+    link = f"[`{code.name}`](#{code.name})"
+    return str(code.bit), link, code.scope, code.class_, code.severity, _quality(code), code.meaning
+
+
+def _quality(code: Code) -> str:
+    return code.quality.name.lower().replace("_", " ")
 
 
 def _section(code: Code) -> str:
-    return "\n".join([f"### {code.name}", "", f"**{_sentence(code.meaning)}** {code.advice.why}", "", *_points(code), ""])
+    return "\n".join(["", f"### {code.name}", "", f"**{_sentence(code.meaning)}** {code.advice.why}", "", *_points(code), ""])
 
 
 def _points(code: Code) -> Iterator[str]:
-    yield f"- Bit {code.bit}, `{code.class_}`, {code.severity}; reported by {code.scope}. {_EFFECTS[code.quality]}"
-    yield f"- How: {code.how}. {_where(code)}"
+    yield f"- How: {_sentence(code.how)} {_where(code)}"
     yield f"- Values: {_values(code)}."
     yield f"- Do: {code.advice.action}"
     if code.advice.innocent:
@@ -82,7 +73,7 @@ def _where(code: Code) -> str:
 
 
 def _named(function: str) -> str:
-    """A dotted function as its file and name."""
+    """Return a dotted function as its file and its name."""
     module, _, name = function.partition(":")
     return f"`{module.replace('.', '/')}.py` (`{name}`)"
 

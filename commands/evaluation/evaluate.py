@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import reduce
 from operator import add
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 import msgspec
@@ -21,8 +22,15 @@ from tickproof.findings.label import Label, from_csv
 from tickproof.ticks.schema import SCHEMA
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-Stream = tuple[pa.Table, list[Finding], list[Label], tuple[pa.Table, Run] | None]
-"""Scored ticks, findings, labels; and the same stream without faults, where it is given."""
+
+
+class Stream(NamedTuple):
+    """One stream: scored ticks, findings and labels; and scored ticks and run of the same stream without faults, if given."""
+
+    scored: pa.Table
+    findings: list[Finding]
+    labels: list[Label]
+    clean: tuple[pa.Table, Run] | None
 
 
 @click.command()
@@ -70,7 +78,7 @@ def command(
     elif baselines:
         _say_beside(streams, as_json)
     else:
-        observed = [observe(Run.of(table, found), episodes, clean and clean[1]) for table, found, episodes, clean in streams]
+        observed = [observe(Run.of(one.scored, one.findings), one.labels, one.clean and one.clean[1]) for one in streams]
         result = conclude(observed)
         if as_json:
             click.echo(json.dumps(result.to_dict(), indent=1))
@@ -81,7 +89,7 @@ def command(
 def _say_beside(streams: Iterator[Stream], as_json: bool) -> None:
     from models.evaluation.against_baselines import TICKPROOF, Beside, observe_all
 
-    beside = Beside.of([observe_all(table, Run.of(table, found), episodes, clean) for table, found, episodes, clean in streams])
+    beside = Beside.of([observe_all(one.scored, Run.of(one.scored, one.findings), one.labels, one.clean) for one in streams])
     result = beside.evaluations[TICKPROOF]
     if as_json:
         click.echo(json.dumps({**result.to_dict(), "baselines": beside.to_dict()}, indent=1))
@@ -93,7 +101,7 @@ def _say_beside(streams: Iterator[Stream], as_json: bool) -> None:
 def _say_unlabelled(streams: Iterator[Stream], as_json: bool) -> None:
     from models.evaluation.against_baselines import Unlabelled
 
-    found = reduce(add, (Unlabelled.of(table, findings) for table, findings, _, _ in streams))
+    found = reduce(add, (Unlabelled.of(one.scored, one.findings) for one in streams))
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=1))
     else:
@@ -109,7 +117,7 @@ def _check_counts(streams: int, given: dict[str, tuple[Path, ...]], baselines: b
 
 
 def _streams(runs: Sequence[tuple[Path, Path]], labels: Sequence[Path], clean: Sequence[tuple[Path, Path]]) -> Iterator[Stream]:
-    """The streams one by one, so that only one is held at a time."""
+    """Yield the streams one by one, so that only one is held in memory."""
     for place, (scored, findings) in enumerate(runs):
         episodes = from_csv(_text(labels[place]), str(labels[place])) if labels else []
         table, found = _ticks(scored), _findings(findings)
@@ -117,7 +125,7 @@ def _streams(runs: Sequence[tuple[Path, Path]], labels: Sequence[Path], clean: S
         if clean:
             other = _ticks(clean[place][0])
             without = other, Run.of(other, _findings(clean[place][1]))
-        yield table, found, episodes, without
+        yield Stream(table, found, episodes, without)
 
 
 def _ticks(path: Path) -> pa.Table:

@@ -15,7 +15,7 @@ import click
 
 from commands.configuration import broker_options, read
 from commands.replay.view import resumed_line, resumed_of, summary_of, text_of, watched
-from producers.publish import committed_progress as progress
+from producers.publish import committed_progress
 from producers.publish.input_identity import digest_of, name_of
 from producers.publish.kafka import LARGE_FRAMES, Publisher
 from producers.publish.pacing import WallClock
@@ -229,10 +229,10 @@ def _publisher(chosen: Options, settings: Settings) -> Publisher:
     if not chosen.resume:
         return Publisher(settings.brokers, topic, configuration)
     name = chosen.name or name_of(chosen.paths, chosen.start_ns, chosen.end_ns, chosen.wanted)
-    return ResumablePublisher(settings.brokers, topic, settings.prefix + progress.TOPIC, name, configuration)
+    return ResumablePublisher(settings.brokers, topic, settings.prefix + committed_progress.TOPIC, name, configuration)
 
 
-def _decisive(chosen: Options, plan: Plan) -> dict[str, progress.Setting]:
+def _decisive(chosen: Options, plan: Plan) -> dict[str, committed_progress.Setting]:
     """Options, by their names, that decide which frames are sent; the speed is none of them."""
     return {
         "encoding": chosen.encoding,

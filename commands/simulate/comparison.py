@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from producers.market.hours import HOUR_NS, Session
 from producers.market.parameters import Market
-from producers.realism import stylised_facts as stylised
+from producers.realism import stylised_facts
 from producers.realism.observed_ticks import Observation, observe
 from producers.realism.stylised_facts import STYLISED, autocorrelation
 from producers.recordings.registry import open_recordings
@@ -45,7 +45,7 @@ def page(market: Market, seen: Observation, paths: Sequence[Path]) -> str:
     files = " ".join(f"--compare {path.name}" for path in paths)
     command = f"tickproof simulate --seed {market.seed} --profile {market.profile} --start {iso(market.start_ns, 0)}"
     command += f" --minutes {market.minutes:g} --symbols {market.symbols} --no-faults {files} --out FOLDER"
-    told = [stylised.measure(one) for one in (simulated, recorded)]
+    told = [stylised_facts.measure(one) for one in (simulated, recorded)]
     return render(
         Comparison(
             _title("Simulated", simulated, int(name)),
@@ -152,7 +152,7 @@ def _charts(both: Sequence[tuple[Observation, int, str]]) -> list[Chart]:
 
 
 def _minutes(seen: Observation, series: int) -> Floats:
-    found: Floats = stylised.returns(seen, np.array([series]), stylised.MINUTE_S)[0]
+    found: Floats = stylised_facts.returns(seen, np.array([series]), stylised_facts.MINUTE_S)[0]
     known: Floats = found[np.isfinite(found)]
     return known
 

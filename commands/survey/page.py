@@ -98,9 +98,7 @@ class Notes:
             readings = tuple(Reading(**one) for one in content.get("reading", []))
             return cls(content.get("together", {}), content.get("left_out", {}), readings, content.get("events", {}))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError) as error:
-            raise SettingsError(
-                f"{path}: not notes on recordings ({error}); see `python -m commands.survey.survey --help`"
-            ) from error
+            raise SettingsError(f"{path}: not notes on recordings ({error}); see `tickproof survey --help`") from error
 
     def grouped(self, files: Iterable[Path], root: Path) -> dict[str, list[Path]]:
         """The files by recording: as `together` says, else by folder; names are paths below the root."""

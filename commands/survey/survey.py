@@ -20,17 +20,17 @@ import pyarrow.parquet as pq
 from commands import configuration
 from commands.scan import settings_of
 from commands.survey.page import Notes, Surveyed, page, survey, unread
-from jobs.offline import scan as engine
 from jobs.offline import scan_folder
+from jobs.offline.scan import run
 from jobs.pipeline.engine import EngineSettings
 from producers.recordings.registry import Tally, find, known, merged, open_recordings
 from producers.streams.heartbeats import Heartbeats
 from tickproof.errors import SettingsError, TickproofError
 from tickproof.findings.finding import decode
-from tickproof.rules import table as rules
+from tickproof.rules.table import VERSION
 
 
-@click.command()
+@click.command(name="survey")
 @click.argument("folder", metavar="FOLDER", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="F", help="The page (Markdown).")
 @click.option("--model", metavar="ALIAS|PATH|none", help="Model; by default the setting `model`.")
@@ -39,8 +39,8 @@ def command(folder: Path, out: Path, model: str | None, scans: Path | None) -> N
     """Scan all recordings below FOLDER and write the page about them.
 
     \b
-    Example:
-      python -m commands.survey.survey recordings --out recordings.md --scans scans
+    Examples:
+      tickproof survey recordings --out recordings.md --scans scans
     """
     notes = Notes.read(out.with_suffix(".toml"))
     settings, name = settings_of(configuration.read({"model": model}))
@@ -51,8 +51,8 @@ def command(folder: Path, out: Path, model: str | None, scans: Path | None) -> N
             click.echo(f"scanning {recording}: {len(files)} files", err=True)
             surveyed.append(_scan(recording, files, settings, kept / recording))
     detector = settings.shard.detector
-    version = f"model {name} ({detector.version if detector else '–'}) and rules {rules.VERSION}"
-    text = page(surveyed, notes, f"python -m commands.survey.survey {folder.as_posix()} --out {out.as_posix()}", version)
+    version = f"model {name} ({detector.version if detector else '–'}) and rules {VERSION}"
+    text = page(surveyed, notes, f"tickproof survey {folder.as_posix()} --out {out.as_posix()}", version)
     try:
         out.write_text(text, encoding="utf-8")
     except OSError as error:
@@ -66,7 +66,7 @@ def _scan(name: str, files: list[Path], settings: EngineSettings, folder: Path) 
     tally = Tally()
     try:
         settings = replace(settings, reference=merged(settings.reference, known(files)))
-        scan_folder.write(engine.run(open_recordings(files, tally=tally), settings, Heartbeats(1)), folder)
+        scan_folder.write(run(open_recordings(files, tally=tally), settings, Heartbeats(1)), folder)
         findings = [decode(line) for line in (folder / "findings.jsonl").read_bytes().splitlines()]
         return survey(name, len(files), pq.read_table(folder / "scored.parquet"), findings, dict(sorted(tally.undecoded.items())))
     except SettingsError:
@@ -83,19 +83,3 @@ def _folder(scans: Path | None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="tickproof-survey-") as name:
         yield Path(name)
-
-
-def main() -> None:
-    """Run the command; an expected error is one line and its exit status."""
-    try:
-        command.main(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        raise SystemExit(error.exit_code) from None
-    except TickproofError as error:
-        click.echo(f"tickproof: {error}", err=True)
-        raise SystemExit(error.exit_status) from None
-
-
-if __name__ == "__main__":
-    main()

@@ -7,12 +7,13 @@ import importlib.util
 import re
 import shutil
 from pathlib import Path
+from time import monotonic
 
 import psutil
 
 from jobs.checks import preflight
 from jobs.checks.check import Check, Row, State, Subject, run
-from jobs.flink import options as flink
+from jobs.flink import options
 from jobs.services import jars, java, processes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -105,7 +106,7 @@ def jar_files(_subject: Subject) -> Row:
 def pairing(_subject: Subject) -> Row:
     """Flink's packages, its jars, the connector and the broker are versions that were tested together."""
     found = {name: importlib.metadata.version(name) for name in PAIRING}
-    found["flink-dist"] = flink.version()
+    found["flink-dist"] = options.version()
     expected = {**PAIRING, "flink-dist": PAIRING["apache-flink"]}
     wrong = [f"{name} is {version}, expected {expected[name]}" for name, version in found.items() if version != expected[name]]
     coordinates = {jar.coordinate for jar in jars.locked()}
@@ -147,6 +148,16 @@ def memory(_subject: Subject) -> Row:
         f"{free / 1e9:.1f} GB free",
         "stop other programs: 3 GB are needed" if low else "",
     )
+
+
+def kernels() -> Row:
+    """Compile the kernels that are not in the cache yet, and say how long that took."""
+    # Imported late: only --compile needs the engine.
+    from jobs.offline.compile_all import compile_all
+
+    begun = monotonic()
+    compile_all()
+    return Row("kernels", State.OK, f"compiled and loaded in {monotonic() - begun:.0f} s")
 
 
 CHECKS: dict[str, Check] = {

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from jobs.checks.check import Check, Row, State, Subject, run
-from jobs.flink import options as flink
+from jobs.flink import options
 from jobs.flink.rest import Rest
 from jobs.kafka import topics
 from jobs.pipeline.reference_file import load
@@ -16,7 +16,7 @@ from jobs.services import jars, processes
 from jobs.services.broker import answers
 from tickproof.errors import ServiceError
 
-JOB_TOPICS = tuple(name for name in topics.BY_NAME if name not in ("feed.labels", "models.announce", "replay.progress"))
+JOB_TOPICS = tuple(name for name in topics.BY_NAME if name != "replay.progress")
 """What the job reads and writes."""
 
 
@@ -46,7 +46,7 @@ def broker(subject: Subject) -> Row:
             "broker", State.FAIL, f"something listens at {brokers} and does not answer as a broker", "give another with --brokers"
         )
     action = "start it, or give another with --brokers (`tickproof demo` brings its own)"
-    state = State.WARN if subject.effective.sources["brokers"] == "default" else State.FAIL
+    state = State.WARN if subject.effective.is_default("brokers") else State.FAIL
     return Row("broker", state, f"none answers at {brokers}", action)
 
 
@@ -79,9 +79,9 @@ def cluster(subject: Subject) -> Row:
     rest = Rest(subject.cluster)
     version, (free, total) = rest.version(), rest.slots()
     needed = subject.effective.settings.parallelism
-    if version != flink.version():
+    if version != options.version():
         action = "use a cluster of this version: `tickproof cluster start`"
-        return Row("cluster", State.FAIL, f"Flink {version} at {subject.cluster}, this is {flink.version()}", action)
+        return Row("cluster", State.FAIL, f"Flink {version} at {subject.cluster}, this is {options.version()}", action)
     if free < needed:
         action = "cancel a job, start a TaskManager, or lower the parallelism"
         return Row(
@@ -92,14 +92,14 @@ def cluster(subject: Subject) -> Row:
 
 def model(subject: Subject) -> Row:
     """The model's folder is there and its files are those of its manifest. Whether it fits is seen at loading."""
-    name = subject.effective.settings.model
-    if name == "none":
+    settings = subject.effective.settings
+    if settings.is_rules_only:
         return Row("model", State.OK, "none: rules only")
     # Imported late: scikit-learn takes a second, and only this check needs it.
     from models.store.artifact import read_manifest
     from models.store.registry import find
 
-    folder = find(name)
+    folder = find(settings.model)
     manifest = read_manifest(folder)
     for file, expected in manifest.files.items():
         try:
@@ -108,7 +108,7 @@ def model(subject: Subject) -> Row:
             return Row("model", State.FAIL, f"{folder / file}: {error.strerror}", "train or copy the model again")
         if found != expected:
             return Row("model", State.FAIL, f"{folder / file} is not the file of its manifest", "train or copy the model again")
-    return Row("model", State.OK, f"{name}, version {manifest.version}")
+    return Row("model", State.OK, f"{settings.model}, version {manifest.version}")
 
 
 def reference(subject: Subject) -> Row:

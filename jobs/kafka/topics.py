@@ -80,8 +80,6 @@ TOPICS: tuple[Topic, ...] = (
         others={**COMPACTED, "retention.bytes": "-1"},
     ),
     Topic("feed.statistics", "scope", "a row a second and scope", 1),
-    Topic("feed.labels", "finding id", "a reviewer's verdict, append only", 1, others={"retention.bytes": "-1"}),
-    Topic("models.announce", "alias", "which model is in force from which event time", 1, others={"retention.bytes": "-1"}),
     Topic(
         "replay.progress",
         "topic and replay",
@@ -90,7 +88,7 @@ TOPICS: tuple[Topic, ...] = (
         others={**COMPACTED, "retention.bytes": "-1"},
     ),
 )
-"""All topics, none of which is ever made automatically. Order within ticks.dead-letters, feed.* and models.announce is total."""
+"""All topics, none of which is ever made automatically. Order within ticks.dead-letters, and feed.* is total."""
 BY_NAME = {topic.name: topic for topic in TOPICS}
 
 

@@ -1,8 +1,8 @@
 """Jars by Maven coordinate, each checked against `jars.lock`: the broker's runtime closure and Flink's Kafka connector.
 
 The lock has a coordinate and a SHA-256 a line and no addresses. Jars are kept in one cache folder for all checkouts of a person,
-so that only the first needs the network. `python -m jobs.services.jars` fetches what is missing, and with `lock` it
-makes the lock.
+so that only the first needs the network. `make setup` runs this module to fetch the jars that are missing, `make lock` runs it to
+renew the lock; nobody needs to start it by hand.
 """
 
 from __future__ import annotations

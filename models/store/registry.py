@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tickproof.errors import ModelError
+from tickproof.settings import NO_MODEL
 
 if TYPE_CHECKING:
     from models.trees.detector import Detector
@@ -14,7 +15,8 @@ SHIPPED = Path(__file__).parents[1]
 MANIFEST = "manifest.json"
 """The file that makes a folder a model."""
 DEFAULT = "default"
-NONE = "none"
+"""The alias of the model that ships."""
+NONE = NO_MODEL
 
 
 def aliases() -> dict[str, Path]:
@@ -36,13 +38,13 @@ def find(name: str) -> Path:
     if (Path(name) / MANIFEST).is_file():
         return Path(name)
     raise ModelError(
-        f"model {name}: no such alias ({', '.join(known) or 'none ship'}) and no folder with a {MANIFEST}; or say `none`"
+        f"model {name}: no such alias ({', '.join(known) or 'none ship'}) and no folder with a {MANIFEST}; or say `{NO_MODEL}`"
     )
 
 
 def open_model(name: str, feature_names: tuple[str, ...]) -> Detector | None:
     """The model of an alias or path, ready to score; nothing for `none`. Raises ModelError."""
-    if name == NONE:
+    if name == NO_MODEL:
         return None
     from models.store.artifact import load
 

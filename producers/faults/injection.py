@@ -1,4 +1,4 @@
-"""Where faults go: windows that keep clear of each other and of genuine events, and a label for each episode.
+"""Placement and injection of faults: windows that keep clear of each other and of genuine events, and a label for each episode.
 
 Channel windows are taken first; symbols keep clear of their channel's. An episode lies wholly within one block, unless it lasts:
 then it is carried on in each block with the same random numbers, so that it is one function of absolute time.
@@ -33,7 +33,7 @@ RESETS = ("sequence_reset", "genuine_sequence_reset")
 
 @dataclass(slots=True)
 class Injection:
-    """Puts faults into one block after another.
+    """Injects faults into one block after another.
 
     `labels` are those of the blocks so far, in no order; `placed` counts episodes by entry; `episodes` are the ids of labels by
     the number of their episode, less one.
@@ -85,14 +85,14 @@ class Injection:
         self.names = (*self.universe.names, *spare_names(self.market, self.universe, [self.market.seed, 9, self.faults.seed]))
 
     def missing(self) -> dict[str, int]:
-        """Entries of which fewer episodes than `per_kind` could be placed, and how many fewer."""
+        """Return the entries of which fewer than `per_kind` episodes could be placed, and how many are missing."""
         wanted = self.faults.per_kind
         entries = (fault for fault in self.faults.entries if self._places.shuts or not fault.when_shut)
         return {fault.name: wanted - self.placed[fault.name] for fault in entries if self.placed[fault.name] < wanted}
 
     @property
     def unfit(self) -> frozenset[str]:
-        """Entries that need what the feed has not."""
+        """Return the entries that need something this feed lacks."""
         return frozenset(fault.name for fault in self.faults.entries) - {fault.name for fault in self._fitting}
 
     def edit_content(self, block: Block, number: int, events: list[Event]) -> None:
@@ -104,7 +104,7 @@ class Injection:
         self._carry_on(block, start)
         self._room.forget(start)
         self._room.passed_ns = end - self.market.start_ns
-        wanted = self._wanted(number, block)
+        wanted = self._wanted(number)
         if wanted:
             self._places.enter(block, number)
         # Channels first, and what is rarest so far. Then long windows, as they are the hardest to place; ties by chance, so that
@@ -141,7 +141,7 @@ class Injection:
             self._running = []
 
     def under_new_names(self, labels: list[Label]) -> list[Label]:
-        """Labels of genuine events, under the name that their symbol has by then."""
+        """Return labels of genuine events under the name that their symbol has by then."""
         found = []
         for one in labels:
             since, name = self._renamed.get(one.symbol, (0, ""))
@@ -149,7 +149,7 @@ class Injection:
         return found
 
     def _carry_on(self, block: Block, start: int) -> None:
-        """Continue the episodes that have begun in earlier blocks, and end those that are over."""
+        """Continue the episodes that began in earlier blocks, and end those that are over."""
         going = []
         for episode in self._running:
             if episode.stop <= start - NS_PER_SECOND:
@@ -171,8 +171,8 @@ class Injection:
     def _random(self, number: int, stage: int) -> Random:
         return np.random.default_rng([self.market.seed, 9, self.faults.seed, number, stage])
 
-    def _wanted(self, number: int, block: Block) -> list[Fault]:
-        """Entries to place in this block, one an episode: the share of the stream so far, less what is there already."""
+    def _wanted(self, number: int) -> list[Fault]:
+        """Return the entries to place in this block, one an episode: the share of the stream so far, less what was placed."""
         # A little ahead of time, so that a last block without room (market-wide news) leaves nothing undone.
         share = min(1.0, 1.25 * (number + 1) / len(self.market.blocks))
         wanted = []
@@ -183,11 +183,11 @@ class Injection:
         return wanted + self._by_prevalence(number)
 
     def _is_enough(self) -> bool:
-        """Whether as many ticks are changed as there should be, where nothing else says how many episodes there are."""
+        """Return whether as many ticks are changed as wanted, where only a prevalence says how many episodes to place."""
         return self.faults.prevalence > 0 and not self.faults.per_kind and self.changed >= self.faults.prevalence * self._ticks
 
     def _by_prevalence(self, number: int) -> list[Fault]:
-        """Entries in turn, as long as fewer ticks are changed than there should be by now."""
+        """Yield the entries in turn, as long as fewer ticks are changed than there should be by now."""
         due = self.faults.prevalence * self._ticks
         if self.changed >= due:
             return []
@@ -242,7 +242,7 @@ class Injection:
         return False
 
     def _name(self, episode: Episode) -> str:
-        """The id of an episode's label; a new one if it has none yet."""
+        """Return the id of an episode's label, a new one if it has none yet."""
         if episode.number > len(self.episodes):
             self.placed[episode.fault.name] += 1
             self.episodes.append(f"{episode.fault.name}-{self.placed[episode.fault.name]:04d}")

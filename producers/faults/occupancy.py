@@ -1,4 +1,4 @@
-"""Who has which time: the spans that episodes have taken on series and channels, and whether another one still fits in."""
+"""Occupied time: the spans that episodes have taken on series and channels, and whether another one still fits."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Taken(NamedTuple):
 
 @dataclass(slots=True)
 class Room:
-    """What is taken, by series and by channel.
+    """The spans taken so far, by series and by channel.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class Room:
 
     @classmethod
     def of(cls, universe: Universe, faults: Faults, length_ns: int) -> Room:
-        """Everything is free, for a stream of a length."""
+        """Return an empty record for a stream of the given length."""
         channels = len(universe.channels)
         return cls(
             [[] for _ in universe.series],
@@ -88,24 +88,24 @@ class Room:
         )
 
     def forget(self, now_ns: int) -> None:
-        """Drop what is long over."""
+        """Drop the spans that ended long ago."""
         for taken in (*self.series, *self.channels):
             if taken and taken[0].end < now_ns - KEPT_NS:
                 taken[:] = [one for one in taken if one.end >= now_ns - KEPT_NS]
 
     def is_free(self, fault: Fault, channels: tuple[int, ...], series: tuple[int, ...], window: Window) -> bool:
-        """Whether an episode may have a window there."""
+        """Return whether an episode may have a window there."""
         reach = window[0], window[1] + int(fault.effect_s * NS_PER_SECOND)
         shows = SHOWS_AS.get(fault.kind, fault.kind)
         if series:
-            # A move of all venues is told by the first of them; what befalls one venue's channel later is in nobody's way.
+            # A move of all venues is seen on the first of them; a later fault of one venue's channel does not hide it.
             shared = fault.reach == "all"
             begins = (window[0], min(window[1], window[0] + BEGINNING_NS)) if shared else window
             return self._are_series_free(series, reach, shows) and self._are_calm(
                 channels, begins, relaxed=self.composed or shared
             )
         if _is_shared(fault):
-            return all(self._is_told_apart(one, reach, shows) for one in channels)
+            return all(self._is_distinct(one, reach, shows) for one in channels)
         return all(self._is_channel_free(fault, one, window, reach, shows) for one in channels)
 
     def _are_series_free(self, series: tuple[int, ...], reach: Window, shows: str) -> bool:
@@ -117,7 +117,7 @@ class Room:
         return True
 
     def _are_calm(self, channels: tuple[int, ...], window: Window, *, relaxed: bool) -> bool:
-        """Whether no episode of the channels is there that symbols keep clear of."""
+        """Return whether the channels have no episode that symbols must keep clear of."""
         for one in channels:
             for taken in self.channels[one]:
                 is_soft = taken.shared or taken.sparse or (taken.gentle and relaxed)
@@ -134,10 +134,10 @@ class Room:
         for taken in self.channels[channel]:
             if taken.start <= last and first <= taken.end and not (self.composed or taken.shared):
                 return False
-        return self._is_told_apart(channel, reach, shows)
+        return self._is_distinct(channel, reach, shows)
 
-    def _is_told_apart(self, channel: int, reach: Window, shows: str) -> bool:
-        """Whether what shows in the same way on a channel is far enough."""
+    def _is_distinct(self, channel: int, reach: Window, shows: str) -> bool:
+        """Return whether episodes that show in the same way on a channel are far enough apart."""
         first, last = reach[0] - SAME_APART_NS, reach[1] + SAME_APART_NS
         for taken in self.channels[channel]:
             if taken.start <= last and first <= taken.end and taken.shows_as == shows:
@@ -145,7 +145,7 @@ class Room:
         return True
 
     def take(self, fault: Fault, channels: tuple[int, ...], series: tuple[int, ...], span: Window) -> None:
-        """Note that an episode has a span there."""
+        """Record that an episode has taken a span there."""
         shows = SHOWS_AS.get(fault.kind, fault.kind)
         gentle = fault.lasts_s is not None
         taken = Taken(

@@ -1,4 +1,4 @@
-"""What a simulated market is like: its parameters, and the ranges that training and evaluation draw them from."""
+"""The parameters of a simulated market, and the ranges from which training and evaluation draw them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MANY = 48
 
 
 def usual(symbols: int) -> float:
-    """`eventfulness` of a usual day of so many names: events are as rare for each of a few names as among many."""
+    """Return the `eventfulness` of a usual day of so many names: events are as rare for each of a few names as among many."""
     return USUAL * min(1.0, symbols / MANY)
 
 
@@ -120,7 +120,7 @@ class Market:
 
     @classmethod
     def varied(cls, seed: int, family: Family, **given: Any) -> Market:
-        """A market whose parameters are drawn from RANGES by its seed.
+        """Draw the parameters of a market from RANGES by its seed.
 
         Training and evaluation overlap but are shifted against each other, so that a model which only knows the ranges of its
         own family is found out. Draws of the two families differ for one seed as well. `given` are parameters that are not drawn,
@@ -145,26 +145,26 @@ class Market:
 
     @property
     def end_ns(self) -> int:
-        """The first ns after the stream, venue time."""
+        """Return the first ns after the stream, venue time."""
         return self.start_ns + round(self.minutes * 60_000) * NS_PER_MS
 
     @property
     def character(self) -> Profile:
-        """The profile."""
+        """Return the profile."""
         return PROFILES[self.profile]
 
     @property
     def sessions(self) -> tuple[Session, ...]:
-        """The sessions that the stream touches, in order; the first may have begun before it, the last may go on after it."""
+        """Return the sessions that the stream touches, in order; the first may begin before it, the last may end after it."""
         return _sessions(self.profile, self.start_ns, self.end_ns)
 
     @property
     def blocks(self) -> tuple[tuple[int, int], ...]:
-        """[start, end) in ns of each block, in order; a block lies in one session, and there is none while nothing is open."""
+        """Return [start, end) in ns of each block, in order; a block lies in one session, and closed hours have none."""
         return _blocks(self.profile, self.start_ns, self.end_ns)
 
     def random(self, purpose: int, number: int = 0) -> np.random.Generator:
-        """A source of its own for each purpose and block, so that what one part draws never moves another."""
+        """Return a random source for one purpose and block, so that draws of one part never shift another's."""
         return np.random.default_rng([self.seed, purpose, number])
 
 

@@ -1,4 +1,4 @@
-"""What kinds of markets can be simulated: one entry a profile."""
+"""The kinds of markets that can be simulated: one entry a profile."""
 
 from __future__ import annotations
 

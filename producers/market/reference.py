@@ -1,4 +1,4 @@
-"""What is known beforehand of a simulated market, in the form of `--reference FILE`."""
+"""Reference data of a simulated market, in the form of `--reference FILE`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NEW_NAMES = ("genuine_listing", "genuine_rename")
 
 
 def reference(market: Market, labels: Iterable[Label] = ()) -> dict[str, Any]:
-    """Reference data of a market, to be written as JSON.
+    """Return the reference data of a market, ready to be written as JSON.
 
     Parameters
     ----------

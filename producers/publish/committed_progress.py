@@ -1,4 +1,4 @@
-"""How far a replay has come, as a record of `replay.progress`: written in the transaction of the frames that it counts.
+"""The progress of a replay as a record of `replay.progress`, written in the transaction of the frames that it counts.
 
 So it says neither more nor less than what readers of committed records see. The last record of a key is in force.
 """
@@ -27,7 +27,7 @@ _LOG.addHandler(logging.NullHandler())
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a replay has come, and what has to stay as it was for the rest to follow on.
+    """How far a replay has come, and what must not change for the rest to follow on.
 
     Parameters
     ----------
@@ -64,12 +64,12 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def encode(progress: Progress) -> bytes:
-    """The record's value."""
+    """Return the record's value."""
     return msgspec.json.encode(progress, order="deterministic")
 
 
 def read(brokers: str, topic: str, key: str) -> Progress | None:
-    """The last committed progress under a key; None where there is none.
+    """Return the last committed progress under a key; None if there is none.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def read(brokers: str, topic: str, key: str) -> Progress | None:
 
 
 def topic_id(brokers: str, topic: str) -> str:
-    """The id that the broker gave a topic when it was made."""
+    """Return the id that the broker gave a topic when it was created."""
     admin = _admin(brokers)
     try:
         described = admin.describe_topics(TopicCollection([topic]), request_timeout=ANSWER_S)[topic].result()
@@ -135,7 +135,7 @@ def topic_id(brokers: str, topic: str) -> str:
 
 
 def _read_on(consumer: Consumer, brokers: str, topic: str, key: str) -> tuple[int, bytes | None]:
-    """Read up to where committed records end: that offset, and the last value of the key on the way."""
+    """Read up to where committed records end; return that offset and the last value of the key before it."""
     found: bytes | None = None
     while True:
         message = consumer.poll(ANSWER_S)
@@ -152,7 +152,7 @@ def _read_on(consumer: Consumer, brokers: str, topic: str, key: str) -> tuple[in
 
 
 def _end(brokers: str, topic: str) -> int:
-    """Where the topic ends, open transactions included: more than its one partition could not be in order."""
+    """Return the end offset of a topic, open transactions included, and check that it has one partition."""
     admin = _admin(brokers)
     try:
         there = admin.list_topics(topic, timeout=ANSWER_S).topics[topic]

@@ -1,4 +1,4 @@
-"""Frames to Kafka: an idempotent producer that waits when the broker is slow, and answers for every record.
+"""Publishing of frames to Kafka: an idempotent producer that waits when the broker is slow and accounts for every record.
 
 Nothing is believed before the broker has confirmed it: counts are those of delivery reports, and `close` fails if one is missing.
 """
@@ -56,7 +56,7 @@ _LOG.addHandler(logging.NullHandler())
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What the broker has confirmed. `ticks`, `by_channel`: without our own capture heartbeats, which `heartbeats` counts."""
+    """What the broker has confirmed. `ticks` and `by_channel` are without our own capture heartbeats, see `heartbeats`."""
 
     messages: int
     ticks: int
@@ -113,14 +113,14 @@ class Publisher:
             self.leave()
 
     def leave(self) -> None:
-        """Drop what is not sent yet."""
+        """Drop the records that are not sent yet."""
         self._producer.purge()
         # Why we leave is known already.
         with contextlib.suppress(ServiceError):
             self._serve(self._producer.poll, 0.0)
 
     def send(self, frame: Frame) -> None:
-        """Hand a frame to the producer: one record, or one a tick if it is of several channels. Waits while the queue is full."""
+        """Hand a frame to the producer: one record, or one a tick for frames of several channels. Blocks on a full queue."""
         if frame.channel is None:
             self._send_json(frame)
         else:
@@ -139,7 +139,7 @@ class Publisher:
         self._check()
 
     def close(self) -> Published:
-        """Wait until every record is confirmed, and say what was."""
+        """Wait until every record is confirmed; return the counts."""
         missing = self._serve(self._producer.flush, FLUSH_TIMEOUT_S)
         self._check()
         if missing or self._messages != self._sent:
@@ -151,7 +151,7 @@ class Publisher:
 
     @property
     def published(self) -> Published:
-        """What has been confirmed so far."""
+        """Return the counts confirmed so far."""
         return Published(self._messages, self._ticks.total(), self._heartbeats, self._bytes, dict(sorted(self._ticks.items())))
 
     def _send_json(self, frame: Frame) -> None:
@@ -196,7 +196,7 @@ class Publisher:
         self._bytes += len(message)
 
     def _serve(self, act: Callable[[float], int], timeout_s: float) -> int:
-        """Serve reports by `poll` or `flush`; what that returns.
+        """Serve delivery reports by `poll` or `flush`; return what that returns.
 
         A fatal error is raised from there, and where reports come behind it, the library trips over it in the first of them.
         """
@@ -222,7 +222,7 @@ class Publisher:
         return f"topic {self.topic} on {self.brokers}"
 
     def _find_partitions(self, timeout_s: float) -> int:
-        """How many partitions the topic has."""
+        """Return the number of the topic's partitions."""
         try:
             found = self._producer.list_topics(self.topic, timeout_s).topics[self.topic]
         except KafkaException as error:
@@ -235,7 +235,7 @@ class Publisher:
 
 
 def _heartbeats(ticks: Ticks) -> int:
-    """How many of the ticks are our own."""
+    """Return how many of the ticks are our own capture heartbeats."""
     if not (ticks.rows["kind"] == HEARTBEAT).any():
         return 0
     return int(np.count_nonzero(~is_scored(ticks.rows)))

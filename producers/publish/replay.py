@@ -1,4 +1,4 @@
-"""Replay: ordered ticks, with heartbeats, as frames, handed on at their time.
+"""Replay: ordered ticks with capture heartbeats, as frames, each sent when it is due.
 
 `frames` decides what is sent and reads no clock; `replay` is the shell that waits. A replay is bounded, so it ends with a seal.
 """
@@ -28,7 +28,7 @@ _EARLIEST = np.iinfo(np.int64).min
 
 
 def span_ns(speed: float | None) -> int:
-    """The event time that a frame may span at a speed; None: as fast as possible."""
+    """Return the event time that a frame may span at a speed, in ns; None: as fast as possible."""
     return LONGEST_SPAN_NS if speed is None else min(LONGEST_SPAN_NS, max(1, round(PACED_SPAN_NS * speed)))
 
 
@@ -59,7 +59,7 @@ class Plan:
 
 
 def frames(ticks: Iterable[Ticks], partitions: int, plan: Plan) -> Iterator[Frame]:
-    """What to send of an ordered stream, in order: the ticks, capture heartbeats among them, and the seal."""
+    """Yield the frames of an ordered stream: its ticks, capture heartbeats among them, and the seal."""
     heartbeats = Heartbeats(partitions)
     framing = Framing(plan.rows, plan.span_ns, by_channel=plan.by_channel)
     for batch in ticks:
@@ -69,7 +69,7 @@ def frames(ticks: Iterable[Ticks], partitions: int, plan: Plan) -> Iterator[Fram
 
 
 def shifted(ticks: Iterable[Ticks], now_ns: int) -> Iterator[Ticks]:
-    """The ticks with the first one's `ts_recv` at `now_ns`, to the millisecond, and all other times moved by as much."""
+    """Move all times so that the first `ts_recv` is at `now_ns`, to the millisecond."""
     delta: int | None = None
     for batch in ticks:
         if not len(batch):
@@ -84,17 +84,17 @@ def shifted(ticks: Iterable[Ticks], now_ns: int) -> Iterator[Ticks]:
 
 
 class Sink(Protocol):
-    """Where frames go: a `publish.Publisher`."""
+    """A consumer of frames: a `publish.Publisher`."""
 
     @property
     def partitions(self) -> int:
-        """How many partitions there are."""
+        """Return the number of partitions."""
 
     def send(self, frame: Frame) -> None:
-        """Take a frame, waiting where need be."""
+        """Take a frame, blocking where necessary."""
 
     def poll(self, timeout_s: float = 0.0) -> None:
-        """Serve what has come back."""
+        """Serve delivery reports."""
 
 
 def replay(
@@ -106,7 +106,7 @@ def replay(
     *,
     fills: bool = True,
 ) -> Schedule:
-    """Hand each frame to the sink when its last tick is due, and fill partitions that say nothing for too long.
+    """Hand each frame to the sink when its last tick is due, and send heartbeats on partitions without records.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def replay(
 
 
 class _Paced:
-    """A paced replay under way: when each partition was last written to, and how far fillers have gone."""
+    """A paced replay under way: when each partition was last written to, and how far heartbeats have advanced."""
 
     __slots__ = ("_clock", "_filled_ns", "_fills", "_pace", "_sent_ns", "_sink")
 
@@ -162,7 +162,7 @@ class _Paced:
         self._filled_ns = _EARLIEST
 
     def wait(self, due_ns: int, frame: Frame) -> int:
-        """Come back when event time `due_ns` is due, or at once if it has been; how late that is in wall ns."""
+        """Wait until event time `due_ns` is due; return how late it is, in wall ns."""
         while (wait_ns := self._pace.wait_ns(due_ns, now_ns := self._clock.now_ns())) > 0:
             if self._fills:
                 self._fill(min(self._pace.event_ns(now_ns), frame.first_ns), now_ns)
@@ -172,7 +172,7 @@ class _Paced:
         return -wait_ns
 
     def _fill(self, event_ns: int, now_ns: int) -> None:
-        """Fillers where they are due, of an event time that does not pass a tick that is still to be sent."""
+        """Send heartbeats where they are due, at an event time that does not pass a tick that is still to be sent."""
         self._filled_ns = max(self._filled_ns, event_ns)
         for partition, sent_ns in enumerate(self._sent_ns):
             if now_ns - sent_ns >= FILLER_NS:
@@ -180,7 +180,7 @@ class _Paced:
                 self.send(Frame(channel, beat(channel, self._filled_ns), self._filled_ns, self._filled_ns))
 
     def send(self, frame: Frame) -> None:
-        """Send and remember when."""
+        """Send a frame and record when."""
         self._sink.send(frame)
         now_ns = self._clock.now_ns()
         codes = np.unique(frame.ticks.rows["channel"]) if frame.channel is None else []

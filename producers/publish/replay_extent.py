@@ -1,4 +1,4 @@
-"""How far recordings reach, as far as that is known without reading their rows, and how much of them has been handed on."""
+"""The extent of recordings, as far as it is known without reading their rows, and how much of them has been handed on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tickproof.ticks.schema import Ticks
 
 
 def end_of(paths: Iterable[Path], end_ns: int | None = None) -> int | None:
-    """The largest `ts_recv` of recordings, by the statistics of their files; None where one has none.
+    """Return the largest `ts_recv` of recordings in ns, by the statistics of their files; None where one has none.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def _largest(path: Path) -> int | None:
 
 
 class Reach:
-    """How much of some recordings has been handed on: by time where their end is known, else by the bytes of their files.
+    """The share of some recordings that has been handed on: by time where their end is known, else by bytes of their files.
 
     A batch of ticks is read at once and may take hours to be sent, so within its time its bytes count little by little.
 
@@ -78,7 +78,7 @@ class Reach:
         self._latest = 0.0
 
     def follow(self, ticks: Iterable[Ticks]) -> Iterator[Ticks]:
-        """The batches as they are, looked at on their way."""
+        """Yield the batches unchanged and count them on the way."""
         for batch in ticks:
             if len(batch):
                 first_ns, last_ns = int(batch.rows["ts_recv"][0]), int(batch.rows["ts_recv"][-1])
@@ -88,7 +88,7 @@ class Reach:
             yield batch
 
     def share(self, event_ns: int) -> float:
-        """The share that has been handed on when event time is `event_ns`: 0 to 1, never less than it was."""
+        """Return the share handed on when event time is `event_ns`: 0 to 1, never less than before."""
         if self._start_ns is None:
             return 0.0
         if self._end_ns is not None:

@@ -1,4 +1,4 @@
-"""Frames to Kafka in transactions: a replay that is killed and begun again goes on where readers of committed records stand.
+"""Publishing in transactions: a replay that is killed and restarted continues where readers of committed records stand.
 
 Each transaction holds some frames and, as its last record, how far the replay has come. The next start of the same replay ends
 what the last one left open, reads how far that had come, and sends the rest. When a transaction ends is the wall's to say, and
@@ -32,7 +32,7 @@ FENCED = (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRO
 
 
 class ResumablePublisher(Publisher):
-    """A publisher whose replay can be killed and begun again. Begun twice at once, the first one ends with an error.
+    """A publisher whose replay can be killed and restarted. Started twice at once, the first ends with an error.
 
     Parameters
     ----------
@@ -78,11 +78,11 @@ class ResumablePublisher(Publisher):
 
     @property
     def start(self) -> Progress:
-        """What earlier starts have committed; in force once `begin` has been called."""
+        """Return what earlier starts have committed; in force once `begin` has been called."""
         return self._start
 
     def begin(self, inputs: str, settings: Mapping[str, Setting], span_ns: int, now_ns: int | None) -> Progress:
-        """Go on with the earlier start of this replay, if there was one.
+        """Continue the earlier start of this replay, if there was one.
 
         Parameters
         ----------
@@ -112,7 +112,7 @@ class ResumablePublisher(Publisher):
         return earlier
 
     def rest(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """The frames that no earlier start has committed.
+        """Yield the frames that no earlier start has committed.
 
         Raises
         ------
@@ -137,7 +137,7 @@ class ResumablePublisher(Publisher):
             )
 
     def send(self, frame: Frame) -> None:
-        """As `Publisher.send`, in a transaction."""
+        """Send a frame as `Publisher.send` does, in a transaction."""
         if not self._is_open:
             self._open()
         super().send(frame)
@@ -147,12 +147,12 @@ class ResumablePublisher(Publisher):
         self._commit_if_due()
 
     def poll(self, timeout_s: float = 0.0) -> None:
-        """As `Publisher.poll`, and end a transaction that has been open for long enough."""
+        """Serve delivery reports, and commit a transaction that has been open for long enough."""
         super().poll(timeout_s)
         self._commit_if_due()
 
     def close(self) -> Published:
-        """Commit the rest, and that nothing is left."""
+        """Commit the rest, and record that nothing is left."""
         if not self._sofar.is_complete:
             if not self._is_open:
                 self._open()
@@ -173,7 +173,7 @@ class ResumablePublisher(Publisher):
         return Progress(topic=self.topic, topic_id=self._topic_id, inputs=inputs, settings=mine, span_ns=span_ns, now_ns=now_ns)
 
     def _compare(self, earlier: Progress, fresh: Progress) -> None:
-        """Raise unless the rest would follow on what is there."""
+        """Raise unless the rest would continue what is there."""
         advice = "start it as it was begun, or give another --name to send all of it anew"
         if earlier.inputs != fresh.inputs:
             raise InputError(
@@ -200,7 +200,7 @@ class ResumablePublisher(Publisher):
             self._commit()
 
     def _commit(self) -> None:
-        """Confirm everything sent, note how far that is, and make both visible at once."""
+        """Confirm everything sent, record the progress, and make both visible at once."""
         self._sofar = msgspec.structs.replace(
             self._sofar,
             messages=self._start.messages + self._sent,
@@ -225,7 +225,7 @@ class ResumablePublisher(Publisher):
         self._noted.append(None if error is None else error.str())
 
     def _settle(self, act: Callable[[], object]) -> None:
-        """Do something that changes the transaction, again where the broker says so."""
+        """Change the state of the transaction, again where the broker asks for it."""
         deadline = time.monotonic() + FLUSH_TIMEOUT_S
         while True:
             try:

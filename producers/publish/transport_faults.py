@@ -1,4 +1,4 @@
-"""Transport faults of a stream that is published: broken payloads, a schema that changes for a while, a producer that restarts.
+"""Transport faults of a published stream: broken payloads, a schema that changes for a while, a producer that restarts.
 
 What was in a frame of the wrong schema is lost with it: messages are missing from its channel until the schema is right again.
 """
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from confluent_kafka import KafkaError, Message
 
 from producers.market.parameters import Market
 from producers.publish.broken_payloads import WAYS, Breaker, Broken, Way
@@ -28,7 +29,7 @@ CHANGES: tuple[Way, ...] = tuple(way for way in WAYS if way.code == "schema_chan
 
 @dataclass(slots=True)
 class Transport:
-    """What happens to frames on their way, and when; all of it follows from the times.
+    """What happens to frames on their way, and when, as a function of the times alone.
 
     Parameters
     ----------
@@ -56,14 +57,14 @@ class Transport:
 
     @classmethod
     def of(cls, market: Market) -> Transport:
-        """Each way of breaking a frame once, one change of schema and one restart, spread over a market's time."""
+        """Plan each way of breaking a frame once, one change of schema and one restart, spread over a market's time."""
         count = len(WAYS) + 2
         times = [market.start_ns + (market.end_ns - market.start_ns) * (place + 1) // (count + 1) for place in range(count)]
         # The change and the restart among the others, so that each has its time for itself.
         return cls([*times[:2], *times[3:5], *times[6:]], times[2:3], times[5:6])
 
     def step(self, frame: Frame) -> list[Frame | Broken]:
-        """What to send for a frame, in order."""
+        """Return what to send for a frame, in order."""
         channel = frame.channel
         if channel is None or channel.startswith(CAPTURE_CHANNEL):
             return [frame]
@@ -118,7 +119,7 @@ class Transport:
 
 
 def _ticks(frame: Frame) -> int:
-    """How many ticks of the feed a frame holds."""
+    """Return how many ticks of the feed a frame holds."""
     return int(np.count_nonzero(is_scored(frame.ticks.rows)))
 
 
@@ -127,13 +128,13 @@ def _label(fault_id: str, kind: str, channel: str, onset: int, end: int, magnitu
 
 
 class FaultyPublisher(Publisher):
-    """A publisher whose frames go through transport faults. Set `transport` before the first frame."""
+    """A publisher whose frames pass through transport faults. Set `transport` before the first frame."""
 
     transport: Transport = Transport((), (), ())
     broken: int = 0
 
     def send(self, frame: Frame) -> None:
-        """Hand on what comes of a frame."""
+        """Send what becomes of a frame on its way."""
         for made in self.transport.step(frame):
             if isinstance(made, Frame):
                 super().send(made)
@@ -145,5 +146,5 @@ class FaultyPublisher(Publisher):
         headers: list[tuple[str, str | bytes | None]] = list(made.headers.items())
         self._produce(made.key, made.value, made.timestamp_ms, headers, lambda error, message: self._broken(error, message))
 
-    def _broken(self, error: object, message: object) -> None:
-        self._delivered("", 0, 0, error, message)  # type: ignore[arg-type]  # librdkafka's report, handed on
+    def _broken(self, error: KafkaError | None, message: Message) -> None:
+        self._delivered("", 0, 0, error, message)

@@ -1,4 +1,4 @@
-"""Venues that are none: feeds that put the best prices of several sources together, and cross and lock as a matter of course.
+"""Aggregating venues: feeds that combine the best prices of several sources, and therefore cross and lock routinely.
 
 Shares and widths are those of FXCM's EURUSD on four days of May 2014 (`lean/forex/fxcm` of the recordings): of 366 166 quotes
 10.1 % are crossed and 12.1 % locked, 42 % of crossed quotes are followed by another one, each price step of width is half as
@@ -71,7 +71,7 @@ class Aggregation:
             self._widest[one] = max(self._widest.get(one, 0.0), float(width[series == one].max()))
 
     def labels(self) -> list[Label]:
-        """A label for each symbol of such a venue, over all of its quotes so far; its magnitude is the widest, of the price."""
+        """Return a label for each symbol of such a venue over all its quotes so far; its magnitude is the widest cross."""
         names, found = self._universe.names, []
         for one, (onset, end) in sorted(self._seen.items()):
             channel, venue, symbol = (names[self._universe.series[one][key]] for key in ("channel", "venue_code", "symbol_code"))
@@ -81,7 +81,7 @@ class Aggregation:
 
 
 def _runs(series: Array, rng: np.random.Generator) -> Array:
-    """Which quotes, sorted by series, are crossed: so many that their share is CROSSED, and STAYS of them go on."""
+    """Return which quotes, sorted by series, are crossed: their share is CROSSED, and a share STAYS of them continue."""
     enters = CROSSED * (1.0 - STAYS) / (1.0 - CROSSED)
     begins = rng.random(len(series)) < enters
     place = np.arange(len(series))

@@ -1,4 +1,4 @@
-"""Event time of an ordered stream of ticks: the running maximum of `ts_recv`, in which one wrong stamp does no harm."""
+"""Event time of an ordered stream of ticks: the running maximum of `ts_recv`, robust against one wrong stamp."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EARLIEST = int(np.iinfo(np.int64).min)
 
 
 def running(times: npt.NDArray[np.int64], latest_ns: int) -> npt.NDArray[np.int64]:
-    """Event time at each tick.
+    """Return event time at each tick, in ns.
 
     Parameters
     ----------

@@ -14,6 +14,7 @@ from commands.doctor import command
 from jobs.checks import doctor, preflight
 from jobs.checks.check import Check, Row, State, Subject, run
 from jobs.kafka import topics
+from jobs.offline import compile_all
 from jobs.services import jars
 from jobs.services.broker import Broker
 from tickproof.errors import ServiceError
@@ -130,3 +131,14 @@ def test_the_command() -> None:
     plain = CliRunner().invoke(command, ["--brokers", NOBODY, "--model", "none"])
     assert plain.exit_code == 1
     assert f"none answers at {NOBODY}" in plain.output
+
+
+def test_kernels_are_compiled_only_when_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    monkeypatch.setattr(compile_all, "compile_all", lambda: calls.append("compiled"))
+    arguments = ["--brokers", NOBODY, "--model", "none", "--json"]
+    names = [row["name"] for row in json.loads(CliRunner().invoke(command, arguments).output)["checks"]]
+    assert (calls, "kernels" in names) == ([], False)
+    first = json.loads(CliRunner().invoke(command, [*arguments, "--compile"]).output)["checks"][0]
+    assert calls == ["compiled"]
+    assert (first["name"], first["state"]) == ("kernels", "ok")

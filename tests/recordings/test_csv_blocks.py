@@ -137,7 +137,7 @@ def test_tardis_changes_of_a_book_tell_its_top(tmp_path: Path) -> None:
     assert tally.undecoded.total() == 1
     assert tally.without_ticks == {
         "book change before its snapshot": 1,
-        "book change told with others": 3,
+        "book change reported with others": 3,
         "book change below the top": 1,
     }
     assert len(ticks) + tally.undecoded.total() + tally.without_ticks.total() == tally.messages

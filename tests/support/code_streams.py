@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from jobs.pipeline.engine import Engine, EngineSettings
-from tests.support.streams import CHANNEL, VENUES, Market, Scored, Tape, at, quoting, score, trading, units
+from tests.support.streams import CHANNEL, Market, Scored, Tape, at, quoting, score, trading, units
 from tickproof.channel import step as channels
 from tickproof.channel.step import ChannelState
 from tickproof.errors import WireError
@@ -17,6 +16,9 @@ from tickproof.reference.data import parse
 from tickproof.rules.table import HABIT_QUOTES
 from tickproof.ticks.schema import NS_PER_SECOND, Condition, Kind, Ticks, concat
 from tickproof.wire import Payload, decode_frame, encode_frame
+
+WHERE: dict[str, object] = {"topic": "ticks.raw", "partition": 0, "offset": 7, "timestamp_ns": at(1)}
+"""Where a payload that cannot be decoded was read."""
 
 
 def judged(ticks: Ticks, reference: dict[str, Any] | None = None) -> Scored:
@@ -40,7 +42,7 @@ def decoded(change: Callable[[Payload], Payload]) -> Scored:
     try:
         return score(decode_frame(payload.value, payload.headers))
     except WireError as error:
-        _, findings = channels.reject(ChannelState.new("1"), error, CHANNEL, {"topic": "ticks.raw", "partition": 0, "offset": 7})
+        _, findings = channels.reject(ChannelState.new("1"), error, CHANNEL, WHERE)
         nothing = score(Tape().ticks())
         return Scored(nothing.ticks, nothing.verdicts, findings, [], nothing.features, [])
 
@@ -73,20 +75,6 @@ def left_behind(others: float) -> Scored:
     market.go_on(12, 13, 101.0, venues=("XNAS",))
     market.go_on(12, 13, others, venues=("ARCX", "BATS"))
     market.go_on(13, 15, others)
-    return market.scored()
-
-
-def frozen(moving: tuple[str, ...]) -> Scored:
-    """Venues follow a price for a minute and a half; then the first goes on to quote its last one, and `moving` follow on."""
-
-    def price(seconds: float) -> float:
-        return round(100.0 + 0.2 * math.sin(0.7 * seconds), 2)
-
-    market = Market()
-    stopped = tuple(venue for venue in VENUES if venue not in moving)
-    market.go_on(12, 102, price)
-    market.go_on(102, 112, price, venues=moving)
-    market.go_on(102, 112, price(102), venues=stopped)
     return market.scored()
 
 

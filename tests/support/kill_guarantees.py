@@ -178,8 +178,7 @@ def send(ticks: Ticks, variant: Variant) -> list[Frame]:
 def scored_by_flink(brokers: str, prefix: str, folder: Path, ticks: Ticks, variant: Variant) -> Flow:
     """What the job says of a stream, in one go or across a savepoint."""
     sent = send(ticks, variant)
-    values = {"parallelism": variant.parallelism, "encoding": "auto" if variant.json else "frames"}
-    settings = flow.settings_of(brokers, prefix, **values)
+    settings = flow.settings_of(brokers, prefix, parallelism=variant.parallelism)
     if not variant.stopped:
         flow.publish(brokers, prefix, sent)
         return flow.run(settings, folder)

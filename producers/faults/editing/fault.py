@@ -1,4 +1,4 @@
-"""One entry of the table of faults: what it is, where it strikes, how long and how strongly, and what is like it and genuine."""
+"""One entry of the table of faults: what it does, where, for how long and how strongly, and which genuine event looks like it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Inject = Callable[[Block, Target, float, np.random.Generator], Span | None]
 """(block, target, size, random) -> what was done, or None and an unchanged block."""
 Reach = Literal["one", "venue", "all"]
 Need = Literal["sequence", "sizes", "trades", "relation"]
-"""What not every feed has."""
+"""What a feed must have for some faults."""
 Aspect = Literal["presence", "price", "spread", "size", "time", "sequence", "latency"]
-"""What a tick's format shows: the audit's groups of features (`models.training.format_features`)."""
+"""Groups of features of a tick's format, as the audit knows them (`models.training.format_features`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,10 +82,10 @@ class Fault:
 
     @property
     def is_genuine(self) -> bool:
-        """Whether it is a twin and no fault."""
+        """Return whether the entry is a genuine twin and not a fault."""
         return self.kind.startswith(GENUINE_PREFIX)
 
     @property
     def is_open_ended(self) -> bool:
-        """Whether it goes on to the end of the stream."""
+        """Return whether the episode lasts to the end of the stream."""
         return self.lasts_s is not None and self.lasts_s[1] == np.inf

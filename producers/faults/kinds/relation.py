@@ -1,4 +1,4 @@
-"""Faults of a price that is tied to others: a leg of a relation that leaves the others, and the market's own dislocation.
+"""Faults of a price that is tied to others: one leg of a relation leaves the others, and the market's own dislocation.
 
 Each returns what it did, or None when the window does not suit it; nothing is changed then.
 """
@@ -29,7 +29,7 @@ AT_ONCE, AT_ONCE_NS = 8, 200 * NS_PER_MS
 
 
 def cross_break(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """A leg's quotes and trades step or slide off by `size` times the spreads of all legs together, and stay there.
+    """Let a leg's quotes and trades step or slide off by `size` times the spreads of all legs together, and stay there.
 
     The target's first series alone, or all venues of the leg, with the spreads and the pace that they had.
     """
@@ -46,7 +46,7 @@ def cross_break(block: Block, target: Target, size: float, rng: Random) -> Span 
 
 
 def genuine_dislocation(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """All venues of a leg go away from the others as in `cross_break`, quoting wider and several times as often: its twin."""
+    """Move all venues of a leg away as in `cross_break`, quoting wider and several times as often: its twin."""
     away = _away(block, target, size)
     venues = [block.of_series((one,), target.start, target.stop) for one in target.series]
     if not away or any(len(mine) < LEAST_ROWS or not block.is_free(mine).all() for mine in venues):
@@ -65,8 +65,8 @@ def genuine_dislocation(block: Block, target: Target, size: float, rng: Random) 
         copies = gathered(block.rows, quotes[base])
         latency = copies["ts_recv"] - copies["ts_event"]
         copies["ts_recv"], copies["ts_event"] = times, times - latency
-        aside = Block(copies, block.universe)
-        _leave(aside, np.arange(len(copies)), signed, tick, rng)
+        copied = Block(copies, block.universe)
+        _leave(copied, np.arange(len(copies)), signed, tick, rng)
         moved = _leave(block, priced(block, mine), signed, tick, rng)
         insert_at_their_times(block, int(block.universe.series["channel"][series]), copies)
         spans += [moved] if moved else []
@@ -77,7 +77,7 @@ def genuine_dislocation(block: Block, target: Target, size: float, rng: Random) 
 
 
 def _leave(block: Block, where: Array, signed: float, tick: int, rng: Random) -> Span | None:
-    """Move rows away, and widen what of them is a two-sided quote to 3 or 5 times, evenly on both sides."""
+    """Move rows away, and widen two-sided quotes among them to 3 or 5 times, evenly on both sides."""
     quotes = block.quotes(where)
     span = slide(block, where, np.full(len(where), signed), tick, signed)
     rows = block.rows
@@ -89,7 +89,7 @@ def _leave(block: Block, where: Array, signed: float, tick: int, rng: Random) ->
 
 
 def _away(block: Block, target: Target, size: float) -> float:
-    """`size` times the relative spreads of all legs of the target's relation; 0 where a leg says too little, or it is too far."""
+    """Return `size` times the relative spreads of all legs of the relation; 0 if a leg has too few ticks or it is too far."""
     world = block.universe
     relation = world.relation(int(world.series["instrument"][target.series[0]]))
     whole = 0.0

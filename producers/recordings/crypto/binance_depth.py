@@ -1,4 +1,4 @@
-"""Binance's books by level: a snapshot over HTTP, and the changes since.
+"""Binance's books by level: an HTTP snapshot, and the changes since.
 
 https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams#how-to-manage-a-local-order-book-correctly
 
@@ -29,7 +29,7 @@ WAITING = 1_000
 
 
 class Depth:
-    """One symbol: its chain, its book once there is one, and what waits for it."""
+    """The state of one symbol: its chain of ids, its book once there is one, and the changes that wait for it."""
 
     __slots__ = ("book", "covered", "last", "lost", "sequence", "waiting")
 
@@ -47,7 +47,7 @@ class Depth:
         """What came while the book is not whole."""
 
     def follow(self, data: dict[str, Any]) -> bool:
-        """Put a change into the book, if the book does not know it; whether it did not."""
+        """Apply a change that the book does not contain yet; return whether it was applied."""
         first, last = _reach(data)
         assert self.book is not None
         if last <= self.covered:
@@ -65,13 +65,13 @@ class Depth:
         return True
 
     def begin(self, snapshot: dict[str, Any]) -> None:
-        """A snapshot, and what waited for it."""
+        """Start the book from a snapshot and the changes that waited for it."""
         book: Book[int] = Book()
         for levels, side in ((book.bids, "bids"), (book.asks, "asks")):
             for price, size in snapshot[side]:
                 levels.put(units(price), units(size))
-        # A doubt that was told is told to be over, too.
-        book.told = None if self.book is None else self.book.told
+        # Where a doubt was reported, its end is reported as well.
+        book.reported = None if self.book is None else self.book.reported
         self.book, self.covered = book, int(snapshot["lastUpdateId"])
         for data in self.waiting:
             self.follow(data)
@@ -79,18 +79,18 @@ class Depth:
 
     @property
     def is_whole(self) -> bool:
-        """Whether there is a book, and nothing that it lacks."""
+        """Return whether there is a complete book."""
         return self.book is not None and not self.book.suspicious
 
     def number(self) -> int:
-        """The sequence of the next quote."""
+        """Return the sequence of the next quote."""
         self.sequence = self.covered if self.sequence is None else self.sequence + 1 + self.lost
         self.lost = 0
         return self.sequence
 
 
 class Depths:
-    """Books of one session, by symbol."""
+    """The books of one session, by symbol."""
 
     def __init__(self, builder: Builder, tally: Tally) -> None:
         self._builder = builder
@@ -98,13 +98,13 @@ class Depths:
         self._depths: dict[str, Depth] = {}
 
     def begin(self, symbol: str, snapshot: dict[str, Any]) -> None:
-        """A snapshot came; a book that is whole has no need of it."""
+        """Take a snapshot; a complete book ignores it."""
         depth = self._depths.setdefault(symbol, Depth())
         if not depth.is_whole:
             depth.begin(snapshot)
 
     def change(self, data: dict[str, Any]) -> str | None:
-        """Take a change; its type if no tick came of it."""
+        """Take a change; return its type if it gave no tick."""
         symbol = data["s"]
         depth = self._depths.setdefault(symbol, Depth())
         try:
@@ -141,5 +141,5 @@ class Depths:
 
 
 def _reach(data: dict[str, Any]) -> tuple[int, int]:
-    """The first and the last update id of a change. Futures say where the last message ended: their ids are not dense."""
+    """Return the first and the last update id of a change. Futures name the last message's end: their ids are not dense."""
     return int(data["pu"]) + 1 if "pu" in data else int(data["U"]), int(data["u"])

@@ -1,4 +1,4 @@
-"""What DBN's numbers mean: records by type, publishers as venues, trading status as canonical bits.
+"""DBN's codes: records by type, publishers as venues, trading status as canonical bits.
 
 Sources: the DBN specification and the enumerations of the package databento-dbn (`RType`, `StatusAction`), and Databento's list
 of publishers (https://databento.com/docs/api-reference-historical/metadata/metadata-list-publishers).

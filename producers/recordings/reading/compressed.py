@@ -1,4 +1,4 @@
-"""Files as streams of bytes, plain, gzip or zstd by their first bytes, a piece at a time.
+"""Files as streams of bytes, plain, gzip or zstd by their first bytes, read in pieces.
 
 What is cut or damaged ends there: what came before it is kept, and the break is counted by name.
 """
@@ -22,7 +22,7 @@ GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
 def head(path: Path, count: int) -> bytes:
-    """The first bytes of a file, unpacked if it is packed; fewer where there are no more.
+    """Return the first bytes of a file, decompressed if compressed; fewer at the end of the file.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def head(path: Path, count: int) -> bytes:
 
 
 def pieces(path: Path, tally: Tally) -> Iterator[bytes]:
-    """A file's bytes, unpacked, in pieces of about PIECE_BYTES.
+    """Yield a file's bytes, decompressed, in pieces of about PIECE_BYTES.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def _steps(path: Path, tally: Tally, size: int) -> Iterator[bytes]:
 
 
 def _gzip(path: Path, tally: Tally, size: int) -> Iterator[bytes]:
-    """The members of a gzip file, one after the other."""
+    """Yield the members of a gzip file, one after the other."""
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
     rest = b""
     with path.open("rb") as file:

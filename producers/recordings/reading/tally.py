@@ -1,4 +1,4 @@
-"""What was read of recordings beside the ticks."""
+"""Counts of what was read of recordings besides the ticks."""
 
 from __future__ import annotations
 
