@@ -31,6 +31,7 @@ from tests.support.code_streams import (
     stamped,
 )
 from tests.support.rule_streams import (
+    following,
     of_two_symbols,
     on_grid,
     outside_again,
