@@ -152,7 +152,7 @@ def test_a_level_that_holds_is_accepted() -> None:
 
 def test_no_verdict_before_the_warm_up() -> None:
     activity = noise(60, 5)
-    activity[WARM_S :, 1] *= 0.3
+    activity[WARM_S:, 1] *= 0.3
     first = next(second for second, lines in enumerate(run(lines_of(5), activity)) if lines)
     assert first >= WARM_S
 
