@@ -1,13 +1,13 @@
-"""The contract of all codes: an entry is whole, its functions exist and take its bit, and its example shows it."""
+"""The contract of all codes: an entry is whole, its functions exist and its bit is taken there, and its example shows it."""
 
 from __future__ import annotations
 
 import ast
 import importlib
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from numba.extending import is_jitted
 
@@ -51,46 +51,59 @@ def test_an_entry_is_whole(code: Code) -> None:
 # --- functions --------------------------------------------------------------------------------------------------------------
 
 
-def names_its_bits(path: Path) -> set[str]:
-    """The codes whose bits a module takes: by name, or by a constant of the rules' table."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+def masks() -> dict[str, int]:
+    """Return the constants of the rules that are masks of codes' bits, by name."""
+    return {name: int(value) for name, value in vars(rules).items() if name.isupper() and isinstance(value, int | np.integer)}
+
+
+def codes_taken(path: Path) -> set[str]:
+    """Return the codes that a module names: as text, or by a mask of the rules."""
+    tree, known = ast.parse(path.read_text(encoding="utf-8")), masks()
     found = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and node.value in BY_NAME}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "rules":
-            value = getattr(rules, node.attr, None)
-            found |= {code.name for code in CODES if node.attr in MASKS and isinstance(value, int) and value >> code.bit & 1}
+        name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+        found |= {code.name for code in CODES if known.get(name, 0) >> code.bit & 1}
     return found
 
 
-MASKS = frozenset(name for name, value in vars(rules).items() if name.isupper() and isinstance(value, int) and name != "TOLD")
+def imports(path: Path, root: Path) -> set[Path]:
+    """Return the modules of the domain that a module imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            found |= {root / (name.replace(".", "/") + ".py") for name in names}
+    return {path for path in found if path.is_file()}
 
 
-def those_who_import(module: str, root: Path) -> Iterator[Path]:
-    """The module's file, and the files of the modules that import it."""
-    package, _, last = module.rpartition(".")
-    yield root / (module.replace(".", "/") + ".py")
-    for path in (root / "tickproof").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and (
-                node.module == module or (node.module == package and last in {alias.name for alias in node.names})
-            ):
-                yield path
+def file_of(dotted: str, root: Path) -> Path:
+    return root / (dotted.partition(":")[0].replace(".", "/") + ".py")
+
+
+@pytest.fixture(scope="module")
+def graph(root: Path) -> dict[Path, set[Path]]:
+    """Each module that may take a bit, and what it imports; neither the entries nor the masks, which name all codes."""
+    paths = {path for path in (root / "tickproof").rglob("*.py") if path.parent.name != "codes"} - {Path(rules.__file__)}
+    return {path: imports(path, root) & paths for path in paths}
 
 
 @pytest.mark.parametrize(("code", "check"), CHECKS, ids=[f"{code.name}-{check.function}" for code, check in CHECKS])
-def test_a_function_that_decides_a_code_exists_and_takes_its_bit(code: Code, check: Check, root: Path) -> None:
-    function = function_of(check.function)
+def test_a_function_that_decides_a_code_exists_and_its_bit_is_taken_beside_it(
+    code: Code, check: Check, root: Path, graph: dict[Path, set[Path]]
+) -> None:
+    """By its own module, by one that it asks, or by one that asks it."""
+    function, module = function_of(check.function), file_of(check.function, root)
     assert callable(function)
     if check.stage in COMPILED:
         assert is_jitted(function)
-        module = check.function.partition(":")[0]
-        assert any(code.name in names_its_bits(path) for path in those_who_import(module, root))
+        beside = {module} | graph[module] | {path for path, imported in graph.items() if module in imported}
+        assert any(code.name in codes_taken(path) for path in beside)
 
 
 @pytest.mark.parametrize("code", FINALIZED, ids=lambda code: code.name)
 def test_a_function_that_finalizes_a_code_exists_and_takes_its_bit(code: Code, root: Path) -> None:
     assert is_jitted(function_of(code.finalize))
-    assert code.name in names_its_bits(root / (code.finalize.partition(":")[0].replace(".", "/") + ".py"))
+    assert code.name in codes_taken(file_of(code.finalize, root))
 
 
 # --- examples ---------------------------------------------------------------------------------------------------------------

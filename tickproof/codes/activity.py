@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tickproof.codes.code import Advice, Check, Class, Code, Labels, Plot, Quality, Scope, Severity, Stage
 
-_REGIME = (Check(Stage.FEED, "tickproof.feeds.rate_and_mix:judge"),)
+_REGIME = (Check(Stage.FEED, "tickproof.feeds.rate_and_mix:check_second"),)
 _AGAINST_PEERS = Labels("times what is expected", "limit", "")
 
 CODES = (
@@ -44,7 +44,7 @@ CODES = (
         "s); of a symbol also 30 mean gaps in which its channel lived, and 20 ticks by the pace of its other venues; not while "
         "halted or shut, nor in a break that comes each day",
         checks=(
-            Check(Stage.CHANNEL, "tickproof.channel.silence:look"),
+            Check(Stage.CHANNEL, "tickproof.channel.silence:open_silence"),
             Check(Stage.SHARD, "tickproof.instrument.silence:sweep"),
             Check(Stage.FEED, "tickproof.feeds.silence:observe"),
         ),
@@ -72,7 +72,7 @@ CODES = (
         checks=(
             Check(Stage.SHARD, "tickproof.rules.repeats:check_rate"),
             Check(Stage.CHANNEL, "tickproof.channel.bursts:is_burst"),
-            Check(Stage.FEED, "tickproof.feeds.rate_and_mix:bursts"),
+            Check(Stage.FEED, "tickproof.feeds.bursts:find_bursts"),
         ),
         advice=Advice(
             why="Many more messages than usual, and nothing new in them.",

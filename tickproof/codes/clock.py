@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tickproof.codes.code import Advice, Check, Class, Code, Labels, Plot, Quality, Scope, Severity, Stage
 
-_CLOCK = (Check(Stage.CHANNEL, "tickproof.channel.clock_offset:check_clock"),)
+_STAMPS = (Check(Stage.CHANNEL, "tickproof.channel.clock_offset:check_clock"),)
 
 CODES = (
     Code(
@@ -19,7 +19,7 @@ CODES = (
         meaning="venue time in the future or far in the past",
         how="the venue time is more than 1 s after the capture time or more than an hour before it, net of an offset of the "
         "clock that is known",
-        checks=_CLOCK,
+        checks=_STAMPS,
         advice=Advice(
             why="The venue's time stamp is in the future, or more than an hour back.",
             action="Use the capture time for this tick, and check the clock and the date of the sender.",
@@ -39,7 +39,7 @@ CODES = (
         meaning="the venue's clock is off by a constant",
         how="8 messages in a row of several symbols (4 if that takes half a second, 24 of one symbol) agree on a new lag that "
         "is below the lowest so far, grew faster than time passed, or is beyond 1 s ahead or an hour behind",
-        checks=_CLOCK,
+        checks=_STAMPS,
         advice=Advice(
             why="Venue time and capture time differ by a constant: a time zone, daylight saving, milliseconds read as "
             "microseconds.",
@@ -60,7 +60,7 @@ CODES = (
         meaning="the lag of the venue's clock grows or shrinks steadily",
         how="over 8 or 16 seconds the lowest lag of each second moves the same way by at least 100 µs and far beyond its "
         "scatter, at no more than 20 ms a second",
-        checks=_CLOCK,
+        checks=(Check(Stage.CHANNEL, "tickproof.channel.clock_drift:close_second"),),
         advice=Advice(
             why="The difference between venue time and capture time changes steadily.",
             action="Check time synchronisation on both sides.",
@@ -98,7 +98,7 @@ CODES = (
         labels=Labels("behind event time", "limit", ""),
         meaning="a tick that arrived behind the watermark",
         how="the capture time is below the channel's event time by more than the setting `out_of_orderness`",
-        checks=(Check(Stage.CHANNEL, "tickproof.channel.walk:walk"),),
+        checks=(Check(Stage.CHANNEL, "tickproof.channel.check_frame:check_frame"),),
         advice=Advice(
             why="The tick arrived further behind its channel's event time than the job waits.",
             action="Nothing, if it is rare; otherwise allow more out-of-orderness.",

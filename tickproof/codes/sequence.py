@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tickproof.codes.code import Advice, Check, Class, Code, Labels, Plot, Quality, Scope, Severity, Stage
 
-_COUNT = Check(Stage.CHANNEL, "tickproof.channel.numbering:count")
-_COUNT_ID = Check(Stage.CHANNEL, "tickproof.channel.numbering:count_id")
+_COUNT = Check(Stage.CHANNEL, "tickproof.channel.sequence.numbers:check_number")
+_COUNT_ID = Check(Stage.CHANNEL, "tickproof.channel.sequence.trade_ids:check_trade_id")
 _NUMBER = Labels("number or id", "", "expected number")
 
 CODES = (
@@ -22,7 +22,7 @@ CODES = (
         how="a number is higher than expected; what does not arrive within 1 s and 4 096 later numbers counts as lost, and if "
         "nothing is lost the finding becomes information",
         checks=(_COUNT,),
-        finalize="tickproof.channel.gaps:expire_gaps",
+        finalize="tickproof.channel.sequence.gaps:expire_gaps",
         advice=Advice(
             why="Numbers of the channel's own counter are missing: messages were lost.",
             action="Ask for a retransmission or a snapshot; until then the books of this channel cannot be trusted.",
@@ -116,7 +116,7 @@ CODES = (
         meaning="sequence or capture time goes back",
         how="a message fills a gap of numbers, or its capture time is before that of the message before; by up to 5 numbers and "
         "5 ms it is information",
-        checks=(_COUNT, Check(Stage.CHANNEL, "tickproof.channel.walk:walk")),
+        checks=(_COUNT, Check(Stage.CHANNEL, "tickproof.channel.check_frame:check_frame")),
         advice=Advice(
             why="A message arrived after a later one of its channel.",
             action="If order matters to you, sort within the reorder window, and see which path was slow.",

@@ -1,6 +1,9 @@
-"""Events: what a compiled step noticed at one tick. A tracker turns them into findings."""
+"""Events: what a compiled step noticed, one record each. A tracker turns them into findings."""
 
 from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,10 +21,79 @@ EVENT = np.dtype(
     ],
     align=True,
 )
-"""`row` in the step's ticks, `subject` the instrument (-1: the channel), `time` when it was known (event time),
-`first_ts` since when it lasts, `code` the taxonomy's bit, `mode` below."""
+"""One event, see `Event` for the meaning of its fields."""
 
-MOMENT, OPENS, CLOSES, ANNOUNCED, AMENDS, HOLDS, REBASES = 0, 1, 2, 3, 4, 5, 6
-"""Modes: a moment; a condition that lasts until it CLOSES; a moment that was announced or is tolerated (info, a finding apart);
-what an open finding whose values are sums turns out to be; a tick to keep in mind for an event to come, in place `subject` + 1;
-event time went back, so that nothing open goes on."""
+
+class Event(NamedTuple):
+    """An EVENT record in Python; fields in its order.
+
+    Attributes
+    ----------
+    row : int
+        The tick that it is about, by its row in the step's ticks, or a NoRow.
+    subject : int
+        Of a shard's event the instrument. Of a channel's silence the row at which it was noticed. Else NO_SUBJECT.
+    time : int
+        Event time at which it was known, ns.
+    first_ts : int
+        Event time since when it lasts, ns.
+    measured, threshold, reference : float
+        In the unit of the code, see `tickproof.codes`.
+    code : int
+        The code's bit in `reasons`.
+    mode : int
+        A Mode.
+    """
+
+    row: int
+    subject: int
+    time: int
+    first_ts: int
+    measured: float
+    threshold: float
+    reference: float
+    code: int
+    mode: int
+
+
+class NoRow(IntEnum):
+    """`row` of an event that is about none of the step's ticks."""
+
+    CHANNEL = -1
+    """The event has no tick: it is about the channel or the instrument."""
+    KEPT_TICK = -2
+    """It is about the tick that an earlier KEEPS event asked to keep."""
+
+
+NO_SUBJECT = -1
+"""`subject` of an event that needs none."""
+
+
+class Mode(IntEnum):
+    """What an event does to the finding of its code and scope.
+
+    ============  ==================  ======================================================================
+    mode          finding before      finding after
+    ============  ==================  ======================================================================
+    MOMENT        none or open        open, one member more; closes after 5 s without a member
+    OPENS         none                open until CLOSES
+    CLOSES        open                closed, `measured` is the event's
+    ANNOUNCED     none or open        as MOMENT, in a finding of its own that is information: it was announced
+                                      or is within tolerance
+    AMENDS        open                `measured` and `reference` (codes that are sums) changed by the event's;
+                                      closed as information when nothing is left
+    KEEPS         any                 unchanged; the tick is kept for an event to come
+    REBASES       any                 all closed: event time went back
+    ============  ==================  ======================================================================
+    """
+
+    MOMENT = 0
+    OPENS = 1
+    CLOSES = 2
+    ANNOUNCED = 3
+    AMENDS = 4
+    KEEPS = 5
+    REBASES = 6
+
+
+MOMENT, OPENS, CLOSES, ANNOUNCED, AMENDS = Mode.MOMENT, Mode.OPENS, Mode.CLOSES, Mode.ANNOUNCED, Mode.AMENDS
