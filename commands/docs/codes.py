@@ -26,9 +26,9 @@ Names and bits never change. Terms are those of the [glossary](glossary.md).
 _HEADER = ("bit", "code", "scope", "class", "severity", "ticks", "meaning")
 _STAGES = {
     Stage.DECODING: "while decoding",
-    Stage.CHANNEL: "by channel",
-    Stage.SHARD: "by shard of symbols",
-    Stage.FEED: "across the channels of a feed",
+    Stage.CHANNEL: "in the channel stage",
+    Stage.SHARD: "in the shard stage",
+    Stage.FEED: "where the channels meet",
 }
 _VALUES = ("measured", "threshold", "reference")
 
@@ -79,20 +79,20 @@ def _named(function: str) -> str:
 
 
 def _values(code: Code) -> str:
-    said = [f"`{field}` is the {label}" for field, label in zip(_VALUES, code.labels, strict=True) if label]
-    if not said:
-        return "none"
-    return f"{', '.join(said)}; in {_UNITS.get(code.unit, code.unit)}"
+    said = [f"`{field}`: {label}" for field, label in zip(_VALUES, code.labels, strict=True) if label]
+    return f"{_UNITS[code.unit]}; {', '.join(said)}" if said else "none"
 
 
 _UNITS = {
-    "price": "ones of the price's currency",
-    "size": "ones",
+    "messages": "messages",
+    "price": "prices",
     "ratio": "ratios",
-    "sequence": "sequence numbers",
-    "ns/s": "ns a second",
+    "sequence": "sequence numbers or ids",
+    "size": "sizes",
+    "ns": "ns",
+    "ns/s": "ns per second",
 }
-"""Units whose name alone does not say enough."""
+"""Unit of values -> what they are."""
 
 
 def _sentence(text: str) -> str:

@@ -18,8 +18,8 @@ CODES = (
         unit="price",
         labels=Labels("price", "limit", "expected"),
         meaning="messages flow, and the price does not move",
-        how="at least 8 quotes and a second at one price that the other venues have left, which the venue's habit of following "
-        "gives once in e^16; or 16 quotes and a second of the very same message, three times its longest run, once in e^24",
+        how="at least 8 quotes and a second at one price that the other venues have left, with a chance of e^-16 by the venue's "
+        "habit; or 16 quotes and a second of the very same message, three times its longest run so far, with a chance of e^-24",
         checks=(
             Check(Stage.SHARD, "tickproof.rules.venue_divergence:follow"),
             Check(Stage.SHARD, "tickproof.rules.repeats:check_repeat"),

@@ -120,13 +120,13 @@ CODES = (
         quality=Quality.CORRUPT,
         unit="price",
         labels=Labels("price", "limit", "expected from other venues"),
-        meaning="prices slide away from every other source",
+        meaning="prices that slide away from every other source",
         how="prices slide away, in many small steps, from at least two other venues that agree and stay where they were, by 9 "
         "usual differences and 5 bp, for ten ticks and a second",
         checks=(Check(Stage.SHARD, "tickproof.rules.venue_divergence:follow"),),
         finalize=_FINALIZE,
         advice=Advice(
-            why="Prices slide away from those of every other source.",
+            why="The price moved away from those of the other venues in many small steps, and they did not follow.",
             action="Use another source, and look for a stale input in the calculation of the price.",
             innocent="A trend that all venues share.",
         ),
@@ -207,7 +207,7 @@ CODES = (
         checks=(Check(Stage.SHARD, "tickproof.rules.settle_price:judge"), Check(Stage.SHARD, "tickproof.rules.relations:follow")),
         finalize=_FINALIZE,
         advice=Advice(
-            why="A large move that other sources share: it is the market, not the feed.",
+            why="Other venues, volume or spreads moved along: it is the market, not the feed.",
             action="Keep the tick; widen your limits rather than drop data.",
             innocent="",
         ),

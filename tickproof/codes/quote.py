@@ -71,11 +71,11 @@ CODES = (
         unit="price",
         labels=Labels("trade", "quote", "mid"),
         meaning="quotes that no longer match the trades",
-        how="trade after trade prints on one side of an unchanged quote for at least a second, so often that it is e^16 times "
-        "likelier beside a stale quote than by the venue's habit",
+        how="trade after trade prints on one side of an unchanged quote for at least a second, until a stale quote is e^16 "
+        "times as likely as the venue's habit",
         checks=(Check(Stage.SHARD, "tickproof.rules.repeats:check_trade"),),
         advice=Advice(
-            why="The quote does not change while trades print outside it: messages of the book were lost.",
+            why="Trades print outside a quote that does not change: messages of the book were probably lost.",
             action="Take a new snapshot of the book.",
             innocent="",
         ),
