@@ -11,20 +11,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import rates_plot, ticks_plot
-from reports.advice import Advice, advice
+from reports.codes import entry
 from reports.folder import ScanFolder
 from reports.selection import FEW_TICKS, REACHES_NS, excerpt, scopes, shown
 from reports.ticks_plot import Drawing
 from reports.wording import TickTable, facts, origin, tick_table
+from tickproof.codes.code import Advice, Plot
 from tickproof.features.table import FEATURES
-from tickproof.findings.finding import BY_NAME, Finding
+from tickproof.findings.finding import Finding
 from tickproof.findings.incident import Incident, incidents, rank
 
 FINDINGS_SHOWN = 4
 """Findings of one incident with all they have; further ones are named."""
 CONTRIBUTIONS_SHOWN = 5
-RATE_CODES = frozenset({"silent", "burst", "rate_shift", "mix_shift"})
-"""Of these a plot of prices says nothing."""
 _MEANINGS = {feature.name: feature.meaning for feature in FEATURES}
 
 
@@ -127,9 +126,11 @@ def _by_code(findings: Sequence[Finding]) -> list[CodeRow]:
     for code in dict.fromkeys(finding.code for finding in findings):
         mine = [finding for finding in findings if finding.code == code]
         worst = max(mine, key=lambda finding: rank(finding.severity))
-        meaning = BY_NAME[code].meaning if code in BY_NAME else ""
         members = sum(finding.count for finding in mine)
-        rows.append(CodeRow(code, worst.class_.value, worst.severity.value, len(mine), members, meaning, advice(code).action))
+        known = entry(code)
+        rows.append(
+            CodeRow(code, worst.class_.value, worst.severity.value, len(mine), members, known.meaning, known.advice.action)
+        )
     order = {severity: place for place, severity in enumerate(("critical", "warning", "info"))}
     return sorted(rows, key=lambda row: (order.get(row.severity, 3), -row.findings, row.code))
 
@@ -167,7 +168,7 @@ def _extent(channels: pa.Table) -> tuple[int, int]:
 
 
 def _views(folder: ScanFolder, chosen: Sequence[Incident], extent: tuple[int, int]) -> list[IncidentView]:
-    priced = [incident for incident in chosen if incident.symbol and incident.worst.code not in RATE_CODES]
+    priced = [incident for incident in chosen if incident.symbol and entry(incident.worst.code).plot != Plot.RATE]
     tables = _excerpts(folder, priced)
     rated = {scopes(incident.worst) for incident in chosen if incident.id not in tables}
     seconds = folder.seconds(sorted(rated))
@@ -178,7 +179,7 @@ def _views(folder: ScanFolder, chosen: Sequence[Incident], extent: tuple[int, in
         if incident.id in tables:
             drawing = ticks_plot.draw(incident, *tables[incident.id])
         else:
-            kind = "latency" if worst.code in rates_plot.LATENCY_CODES else "rate"
+            kind = "latency" if entry(worst.code).plot == Plot.LATENCY else "rate"
             mine = pc.equal(seconds.column("scope"), scopes(worst))
             drawing = rates_plot.draw(incident, seconds.filter(mine), extent)
         ordered = [worst, *(finding for finding in incident.findings if finding is not worst)]
@@ -226,11 +227,11 @@ def _view(finding: Finding, above: Sequence[Finding]) -> FindingView:
     tick = finding.evidence.get("tick")
     repeated = tick is not None and any(other.evidence.get("tick") == tick for other in above)
     parts = sorted(finding.contributions, key=lambda part: (-abs(part.share), part.feature))[:CONTRIBUTIONS_SHOWN]
-    meaning = BY_NAME[finding.code].meaning if finding.code in BY_NAME else finding.code
+    known = entry(finding.code)
     return FindingView(
         finding=finding,
-        meaning=meaning,
-        advice=advice(finding.code),
+        meaning=known.meaning,
+        advice=known.advice,
         facts=facts(finding),
         ticks=None if repeated else tick_table(finding.evidence),
         origin="the same tick" if repeated else origin(finding.evidence),

@@ -11,14 +11,15 @@ import pyarrow.compute as pc
 
 from reports import canvas
 from reports.canvas import Floats, Frame
+from reports.codes import entry
 from reports.ticks_plot import WIDTH, Drawing
+from tickproof.codes.code import Plot
 from tickproof.findings.incident import SEVERITIES, Incident
 from tickproof.ticks.rfc3339 import iso, span
 from tickproof.ticks.schema import UNITS_PER_ONE
 
 SECOND_NS = 1_000_000_000
 MOST_BARS = 180
-LATENCY_CODES = frozenset({"latency_spike", "clock_offset", "clock_drift", "late_tick", "out_of_order", "time_implausible"})
 HEIGHT, LANE = 190.0, 110.0
 
 
@@ -35,7 +36,7 @@ def draw(incident: Incident, seconds: pa.Table, scan: tuple[int, int]) -> Drawin
     near = seconds.filter(pa.array((times >= start) & (times <= end)))
     if not len(near):
         return None
-    late = incident.worst.code in LATENCY_CODES and near.column("latency_p99").null_count < len(near)
+    late = entry(incident.worst.code).plot == Plot.LATENCY and near.column("latency_p99").null_count < len(near)
     drawing = _latency(incident, near, start, end) if late else _rate(incident, near, start, end)
     lost = pc.sum(near.column("lost")).as_py() or 0
     notes = (f"{lost:,} messages are missing in the time shown.",) if lost else ()
