@@ -121,8 +121,18 @@ def _parse(row: list[str], where: str) -> Label:
     except ValueError:
         magnitude = math.nan
     onset, end, effect_end = times
-    fault_id, kind, scope, channel, venue, symbol = row[:6]
-    label = Label(fault_id, kind, scope, channel, venue, symbol, onset, end, effect_end, magnitude)
+    label = Label(
+        fault_id=text["fault_id"],
+        kind=text["kind"],
+        scope=text["scope"],
+        channel=text["channel"],
+        venue=text["venue"],
+        symbol=text["symbol"],
+        onset=onset,
+        end=end,
+        effect_end=effect_end,
+        magnitude=magnitude,
+    )
     if problem := _problem(label):
         raise InputError(f"{where}: {problem}")
     return label
