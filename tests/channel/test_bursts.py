@@ -1,4 +1,4 @@
-"""Bursts without information: stuffing, and news, which looks like it and is not."""
+"""Bursts without information: stuffing is one, news is not."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tickproof.ticks.schema import Present, Ticks
 
 
 def market(rate: int, moving: float, start: float = 20.0, length: float = 1.0, until: float = 25.0) -> Tape:
-    """Quotes of four symbols, 200 a second, of which one in five moves its price; `rate` more a second for a while, of which the
-    share `moving` moves it."""
+    """Return quotes of four symbols, 200 a second, one in five of which moves its price; for a while `rate` more a second, of
+    which the share `moving` moves it."""
     rng = np.random.default_rng(7)
     usual = np.sort(rng.uniform(0, until, round(200 * until)))
     more = np.sort(rng.uniform(start, start + length, round(rate * length)))
@@ -41,7 +41,7 @@ def test_stuffing_is_a_burst() -> None:
     assert moments.max() <= at(21)
 
 
-def test_stuffing_of_one_symbol_is_not_its_channels() -> None:
+def test_stuffing_of_one_symbol_is_no_burst_of_its_channel() -> None:
     tape = market(0, 0.0)
     for k in range(2000):
         tape.quote(20 + k / 2000, 99.99, 100.01, symbol="A")
@@ -49,16 +49,16 @@ def test_stuffing_of_one_symbol_is_not_its_channels() -> None:
 
 
 @pytest.mark.parametrize("moving", [0.2, 0.5, 1.0])
-def test_news_is_none(moving: float) -> None:
+def test_news_is_no_burst(moving: float) -> None:
     assert check(market(2000, moving).ticks()).of("burst") == []
 
 
-def test_what_is_no_faster_than_ever_is_none() -> None:
+def test_a_rate_that_was_seen_before_is_no_burst() -> None:
     assert check(market(60, 0.0).ticks()).of("burst") == []
 
 
 def test_a_rate_that_stays_is_the_new_usual() -> None:
-    """Twenty seconds of it, and then half the pause again."""
+    """It is accepted after 40 half seconds: twenty seconds."""
     checked = check(market(2000, 0.0, length=30.0, until=60).ticks())
     moments = checked.ticks.rows["ts_recv"][checked.rows_with("burst")]
     assert at(39) < moments.max() <= at(41)
@@ -67,15 +67,16 @@ def test_a_rate_that_stays_is_the_new_usual() -> None:
 def test_cuts_do_not_matter() -> None:
     ticks = market(1500, 0.0).ticks()
     whole, parts = check(ticks), check(ticks, range(0, len(ticks), 217))
+    assert len(whole.of("burst")) == 1
     assert whole.ticks.rows.tobytes() == parts.ticks.rows.tobytes()
     assert [finding.id for finding in whole.of("burst")] == [finding.id for finding in parts.of("burst")]
 
 
-# --- of one symbol, beside its other venues -----------------------------------------------------------------------------------
+# --- of one symbol, against its other venues ----------------------------------------------------------------------------------
 
 
-def stuffed_beside(others_more: int, *, moving: bool = False, count: int = 300) -> Scored:
-    """A symbol on two venues, ten quotes a second of which a third move; then `count` more on one, some on the other."""
+def stuffed_against(others_more: int, *, moving: bool = False, count: int = 300) -> Scored:
+    """Score a symbol on two venues, ten quotes a second, a third of which move; then `count` more on one, some on the other."""
     rng = np.random.default_rng(9)
     tapes = []
     for venue, more in (("XNAS", count), ("ARCX", others_more)):
@@ -91,25 +92,25 @@ def stuffed_beside(others_more: int, *, moving: bool = False, count: int = 300) 
 
 
 def test_a_symbol_stuffed_on_one_venue_alone_is_a_burst() -> None:
-    (found,) = [one for one in stuffed_beside(0).of("burst") if one.symbol]
+    (found,) = [one for one in stuffed_against(0).of("burst") if one.symbol]
     assert (found.venue, found.symbol) == ("XNAS", "ABC")
     assert at(60) < found.detected_at < at(61)
 
 
-def test_sizes_that_flicker_on_all_venues_are_none() -> None:
+def test_sizes_that_flicker_on_all_venues_are_no_burst() -> None:
     """As recorded: where one venue sends hundreds of quotes without a move, the others do."""
-    assert [one for one in stuffed_beside(280).of("burst") if one.symbol] == []
+    assert [one for one in stuffed_against(280).of("burst") if one.symbol] == []
 
 
-def test_prices_that_move_on_one_venue_are_none() -> None:
-    assert [one for one in stuffed_beside(0, moving=True).of("burst") if one.symbol] == []
+def test_prices_that_move_on_one_venue_are_no_burst() -> None:
+    assert [one for one in stuffed_against(0, moving=True).of("burst") if one.symbol] == []
 
 
-# --- of a channel, beside its peers -------------------------------------------------------------------------------------------
+# --- of a channel, against its peers ------------------------------------------------------------------------------------------
 
 
 def repeated(venues: tuple[str, ...], copies: int = 600) -> Scored:
-    """Of some channels all symbols repeat what stands, hundreds of times within a second and a half from 50.2 s on."""
+    """Score channels of which some repeat all their last quotes, hundreds of times within a second and a half from 50.2 s on."""
     ticks = several(rate=60)
     rng = np.random.default_rng(2)
     rows = [ticks.rows]
@@ -135,5 +136,5 @@ def test_a_channel_that_repeats_itself_is_a_burst() -> None:
     assert (found[0].measured or 0) > (found[0].threshold or 0) > (found[0].reference or 0)
 
 
-def test_what_all_channels_repeat_is_none_of_one() -> None:
+def test_what_all_channels_repeat_is_a_burst_of_none() -> None:
     assert [one for one in repeated(VENUES).of("burst") if one.symbol is None] == []

@@ -11,7 +11,7 @@ LINES = ("A", "B", "C")
 
 
 def feed(silent: dict[str, tuple[float, float]], *, beats: bool = True, until: float = 30.0) -> Scored:
-    """Channels of XNAS and of ARCX, ten messages a second each; `silent` says from when to when a channel says nothing."""
+    """Score channels of XNAS and of ARCX, ten messages a second each; `silent` says from when to when a channel sends none."""
     tapes = []
     for name in (*(f"XNAS.{line}" for line in LINES), "ARCX.A"):
         tape = Tape(name, name[:4])
@@ -51,7 +51,7 @@ def test_all_channels_of_a_feed_are_one_finding(beats: bool) -> None:
     assert [one.last_ts for one in withdrawn] == [at(20.0), at(20.1), at(20.2)]
 
 
-def test_a_channel_that_stops_alone_is_its_own() -> None:
+def test_a_channel_that_stops_alone_is_a_finding_of_its_own() -> None:
     (finding,) = anomalies(feed({"XNAS.B": (15.0, 20.0)}))
     assert (finding.feed, finding.channel) == ("XNAS", "XNAS.B")
 
@@ -72,7 +72,7 @@ def test_a_feed_of_one_channel_keeps_its_channel() -> None:
     assert (finding.feed, finding.channel) == ("ARCX", "ARCX.A")
 
 
-def test_a_channel_that_stays_silent_when_its_feed_is_back_stands_again() -> None:
+def test_a_channel_that_stays_silent_when_its_feed_is_back_is_an_anomaly_again() -> None:
     silent = {"XNAS.A": (15.0, 20.0), "XNAS.B": (15.0, 20.0), "XNAS.C": (15.0, 27.0)}
     found = anomalies(feed(silent))
     assert {finding.channel for finding in found} == {None, "XNAS.C"}

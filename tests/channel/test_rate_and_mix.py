@@ -8,10 +8,13 @@ import pytest
 from tests.support.channel_streams import VENUES, fading, several, shifted
 from tests.support.streams import Scored, Tape, at, merged, score
 from tickproof.channel.control_rows import SECOND_SIGN
+from tickproof.channel.step import ChannelSettings, ChannelState, step
 from tickproof.feeds import rate_and_mix as shifts
 from tickproof.feeds.monitor import Watch
 from tickproof.feeds.peers import ACCEPTED_S, WARM_S, find_peers
-from tickproof.findings.finding import Severity
+from tickproof.findings.finding import Finding, Severity
+from tickproof.findings.tracker import Tracker
+from tickproof.ticks.schema import Ticks, concat
 
 
 def shifts_of(found: Scored) -> list[str]:
@@ -54,7 +57,7 @@ def test_a_lively_market_is_a_regime() -> None:
     assert shifts_of(score(several(), shards=2)) == []
 
 
-def test_a_channel_without_peers_is_not_judged() -> None:
+def test_a_channel_without_peers_is_not_checked() -> None:
     """Nothing tells its shift from a lull of its market."""
     ticks = several(fading(("XNAS",), 0.9))
     alone = ticks.take(np.array([ticks.names[code] == "XNAS.A" for code in ticks.rows["channel"]]))
@@ -89,10 +92,8 @@ def test_news_of_one_name_is_no_shift_of_its_channel() -> None:
         assert shifts_of(both) == []
 
 
-def _together(one: object, other: object) -> object:
-    from tickproof.ticks.schema import concat
-
-    both = concat([one, other])  # type: ignore[list-item]
+def _together(one: Ticks, other: Ticks) -> Ticks:
+    both = concat([one, other])
     both.rows["present"] &= np.uint16(0xFFFF ^ 2)
     return both.take(np.argsort(both.rows["ts_recv"], kind="stable"))
 
@@ -105,7 +106,8 @@ def test_results_do_not_depend_on_cuts_or_shards() -> None:
         assert found.of("rate_shift") == whole.of("rate_shift") != []
 
 
-def told(line: int, second: int, roots: float) -> np.ndarray:
+def second_sign(second: int, roots: float) -> np.ndarray:
+    """Return the control row of a second with an activity, 100 ticks of 20 symbols, one in ten a trade."""
     sign = np.zeros(1, SECOND_SIGN)
     sign["second"], sign["roots"], sign["symbols"], sign["ticks"], sign["trades"] = second, roots, 20, 100, 10
     return sign[0]
@@ -118,19 +120,19 @@ def lines_of(count: int) -> np.ndarray:
 
 
 def run(lines: np.ndarray, activity: np.ndarray) -> list[list[int]]:
-    """Judge seconds of activity, shape (seconds, lines): by second, which lines are off."""
+    """Check seconds of activity, shape (seconds, lines); return by second which lines are off."""
     out = np.zeros(len(lines) * len(shifts.MEASURES), shifts.DEVIATION)
     found = []
     for second, values in enumerate(activity.tolist(), start=1_000):
         for line, roots in enumerate(values):
             if roots > 0:
-                shifts.take_second(lines[line], told(line, second, roots))
+                shifts.take_second(lines[line], second_sign(second, roots))
         found.append(out["line"][: shifts.check_second(lines, second, out)].tolist())
     return found
 
 
 def noise(seconds: int, lines: int, seed: int = 3) -> np.ndarray:
-    """Regimes that all share, a walk of the logarithm, and a tenth of noise of each."""
+    """Return a regime that all share, a random walk of the logarithm, with a tenth of noise of each."""
     rng = np.random.default_rng(seed)
     shared = np.exp(np.cumsum(rng.normal(0, 0.1, (seconds, 1)), axis=0).clip(-1, 1))
     return 40.0 * shared * np.exp(rng.normal(0, 0.1, (seconds, lines)))
@@ -150,7 +152,7 @@ def test_a_level_that_holds_is_accepted() -> None:
     assert ACCEPTED_S < seconds[-1] - 100 < 3 * ACCEPTED_S
 
 
-def test_no_verdict_before_the_warm_up() -> None:
+def test_nothing_is_off_before_the_warm_up() -> None:
     activity = noise(60, 5)
     activity[WARM_S:, 1] *= 0.3
     first = next(second for second, lines in enumerate(run(lines_of(5), activity)) if lines)
@@ -181,9 +183,26 @@ def test_peers_are_of_one_feed_or_share_symbols() -> None:
     assert peers == [{1, 2}, {0}, {0}, set()]
 
 
-def test_the_watch_is_the_same_after_packing() -> None:
+def signs_of(ticks: Ticks) -> Ticks:
+    """Return the control rows of all channels of some ticks, in the order in which they were known."""
+    parts = []
+    for venue in VENUES:
+        name = f"{venue}.A"
+        mine = ticks.take(ticks.rows["channel"] == ticks.names.index(name))
+        parts.append(step(ChannelState.new("1"), mine, name, ChannelSettings()).signs)
+    signs = concat(parts)
+    return signs.take(np.argsort(signs.rows["event_time"], kind="stable"))
+
+
+def test_a_watch_continues_after_packing_as_without() -> None:
+    signs = signs_of(several(fading(("ARCX",), 0.7)))
+    half = int(np.searchsorted(signs.rows["event_time"], at(30)))
+    first, rest = signs.take(slice(half)), signs.take(slice(half, None))
     watch, other = Watch("1"), Watch("1")
-    found = score(several(until=20), shards=1)
-    assert found.findings == found.findings
+    assert watch.observe(first, Tracker("1")) == []
     other.unpack(watch.pack())
+    assert other.pack() == watch.pack() != Watch("1").pack()
+    found: list[Finding] = watch.observe(rest, Tracker("1"))
+    assert {(finding.code, finding.channel) for finding in found} == {("rate_shift", "ARCX.A")}
+    assert other.observe(rest, Tracker("1")) == found
     assert other.pack() == watch.pack()

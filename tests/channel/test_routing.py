@@ -1,4 +1,4 @@
-"""Routing: every tick to one shard, once; our own heartbeats end here; a venue's heartbeat shows life everywhere."""
+"""Routing: every tick to one shard, once; our own heartbeats end here; a venue's heartbeat is a sign of life in all shards."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ def test_a_venue_heartbeat_shows_life_in_every_other_shard() -> None:
     ticks = feed().ticks()
     beats = np.count_nonzero((ticks.rows["kind"] == Kind.HEARTBEAT) & (ticks.rows["flags"] == 0))
     parts = dict(route(ticks, 4))
-    home = shard_of("XNAS.A", 4)
+    own = shard_of("XNAS.A", 4)
     for shard in range(4):
         heartbeats = parts[shard].rows["kind"] == Kind.HEARTBEAT
         assert np.count_nonzero(heartbeats) == beats
-        assert is_life(parts[shard])[heartbeats].all() == (shard != home)
+        assert is_life(parts[shard])[heartbeats].all() == (shard != own)
         assert not is_life(parts[shard])[~heartbeats].any()
 
 
@@ -98,6 +98,7 @@ def test_a_shard_is_a_property_of_the_name(name: str, shards: int) -> None:
 def test_routing_does_not_depend_on_frames() -> None:
     ticks = feed().ticks()
     whole = dict(route(ticks, 4))
+    assert set(whole) == {0, 1, 2, 3}
     parts: dict[int, list[Ticks]] = {}
     for row in range(len(ticks)):
         for shard, part in route(ticks.take(slice(row, row + 1)), 4):

@@ -57,7 +57,7 @@ def test_genuine_kinds_are_clean_events() -> None:
         ("f,spike,symbol,c,v,s,3,2,4,0", "expected onset <= end <= effect_end"),
         ("f,spike,symbol,c,v,s,1,3,2,0", "expected onset <= end <= effect_end"),
         (",spike,symbol,c,v,s,1,2,3,0", "fault_id is empty"),
-        ("f-1,spike,symbol,c,v,s,1,2,3,0", "fault_id f-1 is there twice"),
+        ("f-1,spike,symbol,c,v,s,1,2,3,0", "fault_id f-1 appears twice"),
         ('f,spike,symbol,c,v,"s,1,2,3,0', "not CSV"),
     ],
 )

@@ -22,12 +22,12 @@ import numpy.typing as npt
 from tickproof.channel import bursts, latency, second_counts, silence
 from tickproof.channel import event_time as timing
 from tickproof.channel.clock_drift import LowestLags
-from tickproof.channel.clock_offset import CLOCK, check_clock, check_plain_clock
+from tickproof.channel.clock_offset import check_clock, check_plain_clock
 from tickproof.channel.event_time import SECOND_NS, Move, ns_between, second_of
 from tickproof.channel.message import LAST_TICK_KIND, Hashes, Message, content_hash, price_key, trade_key
+from tickproof.channel.second_rows import close_second
 from tickproof.channel.sequence.gaps import expire_gaps
 from tickproof.channel.sequence.history import (
-    COUNTER,
     Reported,
     RunKind,
     SequenceMode,
@@ -39,6 +39,7 @@ from tickproof.channel.sequence.history import (
 from tickproof.channel.sequence.numbers import TOLERATED_NS, NoCode, SequenceCheck, check_number, marked
 from tickproof.channel.sequence.out_of_order import RUN_NS, report_singly
 from tickproof.channel.sequence.trade_ids import check_trade_id
+from tickproof.channel.state import ChannelArrays
 from tickproof.findings.emit import EventLog, Observation, code_bit, emit, reason
 from tickproof.findings.event import Mode, NoRow
 from tickproof.instrument.silence import MUTE
@@ -46,52 +47,6 @@ from tickproof.kernel import kernel
 from tickproof.reference import sessions
 from tickproof.ticks.records import Record, Records
 from tickproof.ticks.schema import Condition, Flag, Kind, Present
-
-COUNTS = np.dtype(
-    [
-        ("second", "<i8"),
-        ("ticks", "<i8"),
-        ("quotes", "<i8"),
-        ("trades", "<i8"),
-        ("gaps", "<i8"),
-        ("lost", "<i8"),
-        ("duplicates", "<i8"),
-        ("listed", "<i8"),
-        ("unlisted", "<i8"),
-    ]
-)
-"""What is counted of the second that is not over; `listed` and `unlisted` of all ticks whose symbol is listed, and is not."""
-CHANNEL = np.dtype(
-    [
-        ("arrival", timing.EVENT_TIME),
-        ("counter", COUNTER),
-        ("clock", CLOCK),
-        ("latency", latency.LATENCY),
-        ("quiet", silence.QUIET),
-        ("burst", bursts.BURST),
-        ("counts", COUNTS),
-        ("activity", second_counts.ACTIVITY),
-    ]
-)
-SECOND_ROW = np.dtype(
-    [
-        ("ts", "<i8"),
-        ("ticks", "<i8"),
-        ("quotes", "<i8"),
-        ("trades", "<i8"),
-        ("gaps", "<i8"),
-        ("lost", "<i8"),
-        ("duplicates", "<i8"),
-        ("latency_p50", "<f8"),
-        ("latency_p99", "<f8"),
-        ("latency_p999", "<f8"),
-        ("age", "<i8"),
-        ("known_at", "<i8"),
-        ("activity", second_counts.ACTIVITY),
-    ]
-)
-"""One second (ts − 1 s, ts] of a channel, and the event time at which it was known to be over; latencies and age in ns, NaN
-where no message had a venue time. `gaps` began in it, `lost` were given up in it."""
 
 EVENTS_A_TICK, EVENTS_BEFORE = 8, 64
 """How many events a pass may emit: so many a tick, and what an out-of-order run before it had not reported."""
@@ -107,35 +62,6 @@ _CAPTURE = int(Flag.CAPTURE_HEARTBEAT)
 _EXTENDED = int(Condition.EXTENDED_HOURS)
 _IN_ORDER, _OLD = int(NoCode.IN_ORDER), int(NoCode.OLD)
 _CHANNEL = int(NoRow.CHANNEL)
-
-
-class ChannelArrays(NamedTuple):
-    """The state of one channel, written to.
-
-    Attributes
-    ----------
-    header : array of CHANNEL, shape (1,)
-    ring : array of RING, shape (RING_SIZE,)
-        The last messages, by number, or by trade where a feed has no numbers.
-    gaps : array of GAP, shape (GAPS,)
-        Numbers that are missing.
-    lowest : array of LOWEST, shape (LOWEST_KEPT,)
-        The lowest lags of the last seconds.
-    histogram : int64 array, shape (BINS,)
-        Latencies of the second that is not over.
-    standing : uint64 array, shape (STANDING,)
-        Prices that stand.
-    slots : uint64 array, shape (SLOTS,)
-        Ticks by symbol of the second that is not over.
-    """
-
-    header: Records
-    ring: Records
-    gaps: Records
-    lowest: Records
-    histogram: npt.NDArray[np.int64]
-    standing: npt.NDArray[np.uint64]
-    slots: npt.NDArray[np.uint64]
 
 
 class Listing(NamedTuple):
@@ -300,7 +226,7 @@ def _do_what_is_due(index: int, now: int, channel: Record, state: ChannelArrays,
     """Do what event time alone makes due: close the second, give up gaps, report a run, open a silence."""
     second, counter = second_of(now), channel.counter
     if second > channel.counts.second:
-        _close_second(channel, state.histogram, out.seconds[out.seconds_written[0]], now)
+        close_second(channel, state.histogram, out.seconds[out.seconds_written[0]], now)
         out.seconds_written[0] += 1
         channel.counts.second = second
     if counter.open_gaps == 1:
@@ -310,39 +236,6 @@ def _do_what_is_due(index: int, now: int, channel: Record, state: ChannelArrays,
         if now > due:
             report_singly(counter, due, out.log)
     silence.open_silence(channel.quiet, index, now, out.log)
-
-
-@kernel()
-def _close_second(channel: Record, histogram: npt.NDArray[np.int64], row: Record, now: int) -> None:
-    """Write the row of the second that ended, and start to count anew."""
-    counts, liveness = channel.counts, channel.quiet.any
-    row.ts = counts.second * SECOND_NS
-    row.ticks = counts.ticks
-    row.quotes = counts.quotes
-    row.trades = counts.trades
-    row.gaps = counts.gaps
-    row.lost = counts.lost
-    row.duplicates = counts.duplicates
-    row.age = row.ts - liveness.last if liveness.count > 0 else -1
-    _write_latencies(row, histogram)
-    row.known_at = now
-    row.activity = channel.activity
-    histogram[:] = 0
-    counts.ticks = counts.quotes = counts.trades = counts.gaps = counts.lost = counts.duplicates = 0
-    second_counts.begin_second(channel.activity)
-
-
-@kernel()
-def _write_latencies(row: Record, histogram: npt.NDArray[np.int64]) -> None:
-    """Write the quantiles of a second's latencies, ns; NaN where there are none."""
-    total = 0
-    for k in range(len(histogram)):
-        total += histogram[k]
-    row.latency_p50 = row.latency_p99 = row.latency_p999 = np.nan
-    if total > 0:
-        row.latency_p50 = latency.quantile(histogram, total, 0.5)
-        row.latency_p99 = latency.quantile(histogram, total, 0.99)
-        row.latency_p999 = latency.quantile(histogram, total, 0.999)
 
 
 @kernel()

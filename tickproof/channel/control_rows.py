@@ -1,7 +1,7 @@
 """Control rows: what a channel's stage reports to where the channels meet. A second that is over, a silence that begins or ends.
 
 A control row travels to one shard as a row among ticks, with the event time at which it was known, so that it is put into the
-shard's order as they are: results do not depend on how channels run beside each other. It is taken out there before anything
+shard's order as they are: results do not depend on which channel runs ahead of which. It is taken out there before anything
 looks at ticks. What it reports (a *sign*) lies over the fields that hold a tick's values.
 """
 

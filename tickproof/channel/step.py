@@ -11,24 +11,12 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from tickproof.channel.bursts import STANDING
-from tickproof.channel.check_frame import (
-    CHANNEL,
-    EVENTS_A_TICK,
-    EVENTS_BEFORE,
-    SECOND_ROW,
-    ChannelArrays,
-    FrameSettings,
-    Listing,
-    Outputs,
-    check_frame,
-)
-from tickproof.channel.clock_drift import LOWEST, LOWEST_KEPT, SCRATCH
+from tickproof.channel.check_frame import EVENTS_A_TICK, EVENTS_BEFORE, FrameSettings, Listing, Outputs, check_frame
+from tickproof.channel.clock_drift import SCRATCH
 from tickproof.channel.control_rows import seconds_as_signs, silence_as_sign
-from tickproof.channel.latency import BINS
-from tickproof.channel.second_counts import SLOTS
-from tickproof.channel.sequence.gaps import GAP, GAPS
-from tickproof.channel.sequence.history import RING, RING_SIZE, SequenceMode
+from tickproof.channel.second_rows import SECOND_ROW
+from tickproof.channel.sequence.history import SequenceMode
+from tickproof.channel.state import ChannelArrays, new_arrays
 from tickproof.errors import WireError
 from tickproof.findings.emit import events_of, new_log
 from tickproof.findings.event import Event, Mode, NoRow
@@ -107,16 +95,7 @@ class ChannelState:
     @classmethod
     def new(cls, rules_version: str = "", feeds: Mapping[str, str] | None = None) -> ChannelState:
         """Return the state of a channel before its first tick."""
-        arrays = ChannelArrays(
-            np.zeros(1, CHANNEL),
-            np.zeros(RING_SIZE, RING),
-            np.zeros(GAPS, GAP),
-            np.zeros(LOWEST_KEPT, LOWEST),
-            np.zeros(BINS, np.int64),
-            np.zeros(STANDING, np.uint64),
-            np.zeros(SLOTS, np.uint64),
-        )
-        return cls(arrays, Tracker(rules_version, feeds=feeds))
+        return cls(new_arrays(), Tracker(rules_version, feeds=feeds))
 
 
 @dataclass(frozen=True, slots=True)

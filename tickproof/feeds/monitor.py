@@ -1,6 +1,6 @@
 """Where the channels of a job meet: which of them shift against their peers, and whether a whole feed is silent.
 
-One shard has it. It takes control rows, in the shard's order, so that nothing depends on how channels run beside each other.
+One shard has it. It takes control rows, in the shard's order, so that nothing depends on which channel runs ahead of which.
 Second S is checked as soon as as many channels have reported it as had reported the one before, or with the first control row
 that was known after S + 1 s: channels that live have reported S by then.
 """
@@ -46,6 +46,13 @@ class Reported(NamedTuple):
     second: int = 0
     channels: int = 0
     channels_before: int = 0
+
+
+class Moment(NamedTuple):
+    """A second that was checked, and the event time at which it could be, ns."""
+
+    second: int
+    known_at: int
 
 
 class _Packed(msgspec.Struct):
@@ -159,37 +166,40 @@ class Watch:
         # Seconds further back are no longer kept.
         for second in range(max(self.checked + 1, last - RING_S + 1), last + 1):
             for found in out[: shifts.check_second(self._lines, second, out)]:
-                findings += self._report_shift(found, second, known_at, tracker)
+                findings += self._report_shift(found, Moment(second, known_at), tracker)
             for found in out[: find_bursts(self._lines, second, out)]:
-                findings += self._report_burst(found, second, known_at, tracker)
+                findings += self._report_burst(found, Moment(second, known_at), tracker)
         self.checked = last
         return findings
 
-    def _report_shift(self, found: Record, second: int, known_at: int, tracker: Tracker) -> list[Finding]:
+    def _report_shift(self, found: Record, moment: Moment, tracker: Tracker) -> list[Finding]:
         measure, window, peers = int(found["measure"]), int(found["window"]), int(found["peers"])
         ratios = _ratios(found)
-        first_ts, values = (second - window) * SECOND_NS, (ratios.measured, ratios.bound, 1.0)
-        member = self._member(_CODES[measure], found, second, known_at, first_ts, values)
+        first_ts, values = (moment.second - window) * SECOND_NS, (ratios.measured, ratios.bound, 1.0)
+        member = self._member(_CODES[measure], found, moment, first_ts, values)
         why = Why((), (f"{shifts.MEASURES[measure]} over {window} s, against {peers} other channels",))
-        evidence: dict[str, object] = {"measure": shifts.MEASURES[measure], "window_s": window, "peers": peers, "second": second}
+        evidence: dict[str, object] = {
+            "measure": shifts.MEASURES[measure],
+            "window_s": window,
+            "peers": peers,
+            "second": moment.second,
+        }
         return tracker.observe(member, lambda: evidence, lambda: why)
 
-    def _report_burst(self, found: Record, second: int, known_at: int, tracker: Tracker) -> list[Finding]:
+    def _report_burst(self, found: Record, moment: Moment, tracker: Tracker) -> list[Finding]:
         peers, ratios = int(found["peers"]), _ratios(found)
         # Messages that were to be expected: the second's activity is `measured` times what was.
-        usual = float(self._lines[int(found["line"])]["ring"][second % RING_S]["ticks"]) / ratios.measured
+        usual = float(self._lines[int(found["line"])]["ring"][moment.second % RING_S]["ticks"]) / ratios.measured
         values = (round(usual * ratios.measured, 6), round(usual * ratios.bound, 6), round(usual, 6))
-        member = self._member("burst", found, second, known_at, (second - 1) * SECOND_NS, values)
+        member = self._member("burst", found, moment, (moment.second - 1) * SECOND_NS, values)
         why = Why((), (f"{peers} other channels are not so busy, and few of its quotes move a price",))
-        evidence: dict[str, object] = {"peers": peers, "second": second}
+        evidence: dict[str, object] = {"peers": peers, "second": moment.second}
         return tracker.observe(member, lambda: evidence, lambda: why)
 
-    def _member(
-        self, code: str, found: Record, second: int, known_at: int, first_ts: int, values: tuple[float, float, float]
-    ) -> Member:
+    def _member(self, code: str, found: Record, moment: Moment, first_ts: int, values: tuple[float, float, float]) -> Member:
         bit, scope = BY_NAME[code].bit, Scope(self.places[int(found["line"])].channel)
-        position = (second * SECOND_NS, _OF_SECOND)
-        return Member(bit, Mode.MOMENT, scope, position, known_at, first_ts, values, score=fact_score(CODES[bit]))
+        position = (moment.second * SECOND_NS, _OF_SECOND)
+        return Member(bit, Mode.MOMENT, scope, position, moment.known_at, first_ts, values, score=fact_score(CODES[bit]))
 
     def _take_silence(self, place: int, sign: Record, is_opened: bool) -> list[Finding]:
         self.silences[place] = feed_silence.after(self.silences[place], sign, is_opened)

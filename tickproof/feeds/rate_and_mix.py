@@ -213,7 +213,8 @@ def _measure(line: Record, second: int, window: int, out: Records) -> None:
     for m in range(_M):
         out[m].value = np.nan
     logs = np.empty(RING_S)
-    count, symbols, ticks, trades, explained, sized, log_size, share = 0, 0, 0, 0, 0, 0, 0.0, 0.0
+    count = symbols = ticks = trades = explained = sized = 0
+    log_size = share = 0.0
     for s in range(second - window + 1, second + 1):
         one = second_of(line, s)
         if not is_active(one, s):

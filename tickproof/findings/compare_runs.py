@@ -1,8 +1,8 @@
-"""Two runs over the same ticks, compared by their findings: what is the same, new, gone, or said otherwise.
+"""Compare the findings of two runs over the same ticks: which are the same, new, gone or changed.
 
-A finding is found again by its id, which comes from code, scope and the first tick's position, and so says nothing of topics,
-offsets or frames. Compared is everything that it says but where its evidence was read from: results are a function of the ticks,
-and no other difference between two runs is one of chance.
+Findings are matched by their id, which comes from code, scope and the first tick's position, and so does not depend on topics,
+offsets or frames. Everything in them is compared except where the evidence was read from: results are a function of the ticks,
+so any other difference between two runs has a cause.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import msgspec
 from tickproof.findings.finding import Finding
 
 PLACES = frozenset({"origin", "topic", "partition", "offset", "row"})
-"""Within evidence: where it was read from."""
+"""Names within evidence that say where it was read from."""
 BY_OFFSET = frozenset({"payload_unreadable", "schema_changed"})
-"""Codes of payloads that are no ticks: where their channel has not spoken yet, the id comes from partition and offset."""
+"""Codes of payloads that could not be decoded: their id comes from partition and offset."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One finding that two runs have, and do not say the same of. `fields` are the names of what differs, as in its JSON."""
+    """One finding that differs between two runs; `fields` are the names of what differs, as in its JSON."""
 
     before: Finding
     after: Finding
@@ -37,9 +37,9 @@ class Difference:
     Parameters
     ----------
     same : int
-        Findings that both runs have, and say the same of.
+        Findings that are equal in both runs.
     new, gone : tuple of Finding
-        That only the later run has, and only the earlier.
+        Findings of the later run only, and of the earlier only.
     changed : tuple of Change
     """
 
@@ -50,11 +50,11 @@ class Difference:
 
     @property
     def is_same(self) -> bool:
-        """Whether the runs say the same."""
+        """Whether the runs have the same findings."""
         return not (self.new or self.gone or self.changed)
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the difference as JSON builtins."""
         return {
             "is_same": self.is_same,
             "same": self.same,
@@ -65,7 +65,7 @@ class Difference:
 
 
 def last_revisions(findings: Iterable[Finding]) -> dict[str, Finding]:
-    """The last revision of each finding by id. Of two with the same number the later one: a restart repeats revisions."""
+    """Return the last revision of each finding by id; of two with one number the later, as restarts repeat them."""
     last: dict[str, Finding] = {}
     for finding in findings:
         if finding.id not in last or finding.revision >= last[finding.id].revision:
@@ -79,7 +79,7 @@ def compare(before: Iterable[Finding], after: Iterable[Finding]) -> Difference:
     Parameters
     ----------
     before, after : iterable of Finding
-        Of the earlier run and of the later one; of each finding its last revision counts.
+        Findings of the earlier run and of the later one; only the last revision of each counts.
     """
     old, new = last_revisions(before), last_revisions(after)
     pairs = [(old.pop(identity), new.pop(identity)) for identity in sorted(old.keys() & new.keys())]
@@ -98,13 +98,13 @@ def compare(before: Iterable[Finding], after: Iterable[Finding]) -> Difference:
 
 
 def _paired_by_time(old: dict[str, Finding], new: dict[str, Finding]) -> Iterator[tuple[Finding, Finding]]:
-    """Take those out of both whose ids come from offsets and that are of one code, scope and time, in order."""
-    waiting: dict[tuple[object, ...], list[Finding]] = {}
+    """Take findings whose ids come from offsets out of both, and yield them in pairs of one code, channel and time, in order."""
+    unmatched: dict[tuple[object, ...], list[Finding]] = {}
     for finding in sorted(old.values(), key=_order):
         if finding.code in BY_OFFSET:
-            waiting.setdefault(_moment(finding), []).append(finding)
+            unmatched.setdefault(_moment(finding), []).append(finding)
     for finding in sorted(new.values(), key=_order):
-        found = waiting.get(_moment(finding), []) if finding.code in BY_OFFSET else []
+        found = unmatched.get(_moment(finding), []) if finding.code in BY_OFFSET else []
         if found:
             earlier = found.pop(0)
             del old[earlier.id], new[finding.id]
@@ -120,7 +120,7 @@ def _order(finding: Finding) -> tuple[int, str]:
 
 
 def _differing(one: Finding, other: Finding) -> tuple[str, ...]:
-    """Names of what two findings do not agree on; their ids have been matched."""
+    """Return the names of the fields that differ between two findings whose ids were matched."""
     mine, theirs = msgspec.to_builtins(one), msgspec.to_builtins(other)
     for plain in (mine, theirs):
         plain["evidence"] = _without_places(plain["evidence"])

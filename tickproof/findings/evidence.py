@@ -1,4 +1,4 @@
-"""A tick as a person reads it: the columns that it carries, verbatim, and where it came from."""
+"""Evidence of a finding: a tick's columns, verbatim, and where it was read from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _BIT = {name: int(bit) for name, bit in NULLABLE.items()}
 
 
 def verbatim(ticks: Ticks, row: int) -> dict[str, object]:
-    """The tick's columns, nulls left out; integers as they are."""
+    """Return a tick's columns without its nulls; times in ns, prices and sizes in units of 1e-9."""
     record = ticks.rows[row].item()
     present = record[_FIELD["present"]]
     out: dict[str, object] = {}
@@ -25,7 +25,7 @@ def verbatim(ticks: Ticks, row: int) -> dict[str, object]:
 
 
 def of_tick(ticks: Ticks, row: int) -> dict[str, object]:
-    """Evidence of a finding about one tick."""
+    """Return the evidence of a finding about one tick: the tick, and its partition, offset and row."""
     record = ticks.rows[row]
     origin = {"partition": int(record["partition"]), "offset": int(record["offset"]), "row": int(record["row"])}
     return {"tick": verbatim(ticks, row), "origin": origin}

@@ -1,14 +1,15 @@
-"""Findings that belong together: one incident is what a person looks at, and it may hold several findings."""
+"""Group findings into incidents: what a person looks at as one, with one finding or several."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tickproof.findings.compare_runs import last_revisions
 from tickproof.findings.finding import CODES, Class, Finding, Severity, finding_id
 
 CLOSE_TOGETHER_NS = 5_000_000_000
-"""Findings of one place form one incident where no more event time than this lies between them."""
+"""Findings of one feed, venue and symbol form one incident where no more event time than this lies between them."""
 
 SEVERITIES = (Severity.INFO, Severity.WARNING, Severity.CRITICAL)
 """From the least to the worst."""
@@ -18,7 +19,7 @@ _BIT = {code.name: code.bit for code in CODES}
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Findings of one place that are close together in time.
+    """Findings of one feed, venue and symbol that are close together in time.
 
     Parameters
     ----------
@@ -61,20 +62,17 @@ class Incident:
 
 
 def incidents(findings: Iterable[Finding]) -> list[Incident]:
-    """The incidents of some findings, by `first_ts` and id; the order of the input does not matter.
+    """Group findings into incidents, by `first_ts` and id; the order of the input does not matter.
 
     Findings share an incident when they share feed, venue and symbol, and no more than CLOSE_TOGETHER_NS lies between the end
     of those before and the beginning of the next. Of several revisions of a finding the last one counts.
     """
-    last: dict[str, Finding] = {}
-    for finding in findings:
-        if finding.id not in last or finding.revision >= last[finding.id].revision:
-            last[finding.id] = finding
-    by_place: dict[tuple[str, str, str], list[Finding]] = {}
+    last = last_revisions(findings)
+    by_scope: dict[tuple[str, str, str], list[Finding]] = {}
     for finding in sorted(last.values(), key=lambda finding: (finding.first_ts, finding.id)):
-        by_place.setdefault((finding.feed, finding.venue or "", finding.symbol or ""), []).append(finding)
+        by_scope.setdefault((finding.feed, finding.venue or "", finding.symbol or ""), []).append(finding)
     out: list[Incident] = []
-    for members in by_place.values():
+    for members in by_scope.values():
         start, end = 0, members[0].last_ts
         for index, finding in enumerate(members):
             if finding.first_ts > end + CLOSE_TOGETHER_NS:
@@ -86,12 +84,12 @@ def incidents(findings: Iterable[Finding]) -> list[Incident]:
 
 
 def worst_first(found: Iterable[Incident]) -> list[Incident]:
-    """Incidents in the order in which a person should look at them."""
+    """Return incidents in the order in which a person should look at them."""
     return sorted(found, key=lambda incident: (*_gravity(incident.worst)[:3], incident.first_ts, incident.id))
 
 
 def rank(severity: Severity) -> int:
-    """0 and up, the worst highest."""
+    """Return a severity as a number, 0 for the least."""
     return SEVERITIES.index(severity)
 
 

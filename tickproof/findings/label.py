@@ -1,6 +1,6 @@
-"""Labels: which episodes of a feed are known to be wrong, or odd and genuine. One row an episode, stored as CSV text.
+"""Labels: the known faults and genuine events of a feed, a row an episode, as CSV text.
 
-Nothing here reads a file: text goes in and labels come out, and the other way round.
+Nothing here reads a file: labels are parsed from text and written as text.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tickproof.errors import InputError
 from tickproof.findings.finding import BY_NAME
 
 GENUINE_PREFIX = "genuine_"
-"""A kind that begins so is a clean event: odd, and true."""
+"""Prefix of kinds of clean events: unusual, and genuine."""
 SCOPES = ("channel", "symbol")
 
 
@@ -63,7 +63,7 @@ _TIMES = ("onset", "end", "effect_end")
 
 
 def to_csv(labels: Iterable[Label]) -> str:
-    """The labels as CSV text: a header of COLUMNS, then one row each; lines end in a line feed."""
+    """Return labels as CSV text: a header of COLUMNS, then a row each; lines end in a line feed."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -72,7 +72,7 @@ def to_csv(labels: Iterable[Label]) -> str:
 
 
 def from_csv(text: str, source: str = "labels") -> list[Label]:
-    """The labels of CSV text, in its order.
+    """Parse labels from CSV text, in its order.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def from_csv(text: str, source: str = "labels") -> list[Label]:
     Raises
     ------
     InputError
-        The header is another one, or a row is not a label; names the line.
+        The header is wrong, or a row is not a label; the message names the line.
     """
     reader = csv.reader(io.StringIO(text), strict=True)
     labels: list[Label] = []
@@ -98,7 +98,7 @@ def from_csv(text: str, source: str = "labels") -> list[Label]:
                 where = f"{source}, line {reader.line_num}"
                 label = _parse(row, where)
                 if label.fault_id in seen:
-                    raise InputError(f"{where}: fault_id {label.fault_id} is there twice, give each its own")
+                    raise InputError(f"{where}: fault_id {label.fault_id} appears twice, give each episode its own")
                 seen.add(label.fault_id)
                 labels.append(label)
     except csv.Error as error:
@@ -121,15 +121,25 @@ def _parse(row: list[str], where: str) -> Label:
     except ValueError:
         magnitude = math.nan
     onset, end, effect_end = times
-    fault_id, kind, scope, channel, venue, symbol = row[:6]
-    label = Label(fault_id, kind, scope, channel, venue, symbol, onset, end, effect_end, magnitude)
+    label = Label(
+        fault_id=text["fault_id"],
+        kind=text["kind"],
+        scope=text["scope"],
+        channel=text["channel"],
+        venue=text["venue"],
+        symbol=text["symbol"],
+        onset=onset,
+        end=end,
+        effect_end=effect_end,
+        magnitude=magnitude,
+    )
     if problem := _problem(label):
         raise InputError(f"{where}: {problem}")
     return label
 
 
 def _problem(label: Label) -> str:
-    """What is wrong with a label, or nothing."""
+    """Return what is wrong with a label, or an empty string."""
     if not label.fault_id:
         return "fault_id is empty, expected a name"
     if not label.is_genuine and label.kind not in BY_NAME:

@@ -205,7 +205,7 @@ class SymbolSecond(NamedTuple):
 
 
 class ChannelSecond(NamedTuple):
-    """What statistics say about a `check_frame.SECOND_ROW` record; fields by name."""
+    """What statistics say about a `channel.second_rows.SECOND_ROW` record; fields by name."""
 
     ts: int
     ticks: int
@@ -247,7 +247,7 @@ def symbol_rows(seconds: Array, instruments: list[tuple[str, str]]) -> list[Row]
 
 
 def channel_rows(seconds: Array, channel: str) -> list[Row]:
-    """Return rows of `feed.statistics` from records of `check_frame.SECOND_ROW` of one channel."""
+    """Return rows of `feed.statistics` from records of `channel.second_rows.SECOND_ROW` of one channel."""
     out = []
     for one in map(ChannelSecond._make, seconds[list(ChannelSecond._fields)].tolist()):
         out.append(

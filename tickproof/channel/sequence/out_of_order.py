@@ -114,7 +114,8 @@ def restart(message: Message, content: np.uint64, state: SequenceState, mode: Mo
 @kernel()
 def restart_with_run(message: Message, content: np.uint64, state: SequenceState, mode: Mode, log: EventLog) -> None:
     """Start the main sequence anew where the run began: one finding about the run's first message."""
-    counter, first, since, now = state.counter, state.counter.run.first, state.counter.run.since, message.now
+    counter, now = state.counter, message.now
+    first, since = counter.run.first, counter.run.since
     give_up_all(state, now, log)
     emit(log, _RESET, mode, Observation(_KEPT, now, since, float(first), 0.0, float(counter.expected)))
     begin_again(message.row, counter, state.ring, content)
