@@ -151,14 +151,15 @@ def test_decimals_of_any_spelling():
 
 
 @settings(deadline=None)
-@given(st.integers(LEAST // 1000 + 1, MOST // 1000), st.integers(0, 999), st.integers(-23 * 60 - 59, 23 * 60 + 59))
-def test_times_with_an_offset_are_exact(microseconds, ns, offset_minutes):
+@given(st.integers(LEAST, MOST), st.integers(-23 * 60 - 59, 23 * 60 + 59))
+def test_times_with_an_offset_are_exact(time_ns, offset_minutes):
     """Python's datetime is the definition; it stops at microseconds."""
+    microseconds, ns = divmod(time_ns, 1000)
     local = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds) + timedelta(minutes=offset_minutes)
     sign = "-" if offset_minutes < 0 else "+"
     hours, minutes = divmod(abs(offset_minutes), 60)
     text = f'"{local:%Y-%m-%dT%H:%M:%S.%f}{ns:03}{sign}{hours:02}:{minutes:02}"'
-    assert value("ts_recv", text) == microseconds * 1000 + ns
+    assert value("ts_recv", text) == time_ns
 
 
 @pytest.mark.parametrize(

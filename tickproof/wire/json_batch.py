@@ -1,7 +1,7 @@
 """The fields of JSON ticks: from payloads to columns of numbers and names, and the reason for each payload that has none.
 
-`msgspec` reads the syntax, the field names and the strings, and leaves each number as its text; `json_text` parses the texts of
-all payloads in one compiled pass.
+`msgspec` reads the syntax, the field names and the strings, and leaves each number as its text; `json_numbers.parse` parses the
+texts of all payloads in one compiled pass.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ import numpy.typing as npt
 from tickproof.errors import WireError
 from tickproof.ticks.schema import NULLABLE, Kind
 from tickproof.wire.content_type import excerpt
-from tickproof.wire.json_numbers import Form, Status, parse
+from tickproof.wire.json_digits import Status
+from tickproof.wire.json_numbers import Form, parse
 from tickproof.wire.limits import MAX_JSON_BYTES
 
 FORMS: dict[str, Form] = {
@@ -136,9 +137,10 @@ def read(payloads: Sequence[bytes | None], errors: dict[int, WireError]) -> tupl
 def _records(payloads: Sequence[bytes | None], errors: dict[int, WireError]) -> tuple[list[Any], list[int]]:
     """The payloads that are JSON objects with the right names, and their places."""
     try:
-        if max(map(len, payloads), default=0) <= MAX_JSON_BYTES:  # type: ignore[arg-type]
-            return [_decode(payload) for payload in payloads], list(range(len(payloads)))  # type: ignore[arg-type]
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError):
+        whole = [payload for payload in payloads if payload is not None]
+        if len(whole) == len(payloads) and max(map(len, whole), default=0) <= MAX_JSON_BYTES:
+            return [_decode(payload) for payload in whole], list(range(len(whole)))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         # One of them is broken: find out which, and why.
         pass
     records, places = [], []
