@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from tests.support.wire_ticks import example, plain, ticks
 from tickproof.ticks.schema import NULLABLE, Kind
 from tickproof.wire import JSON_CONTENT_TYPE, decode_json, detect, encode_json
-from tickproof.wire.content_type import crc32c
 from tickproof.wire.limits import MAX_JSON_BYTES
+from tickproof.wire.record_headers import crc32c
 
 PRICES = ("bid_px", "bid_sz", "ask_px", "ask_sz", "price", "size")
 LEAST, MOST = -(2**63), 2**63 - 1

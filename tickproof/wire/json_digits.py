@@ -43,7 +43,7 @@ def is_digit(character: int) -> bool:
 @kernel()
 def digit_of(character: int) -> int:
     """Return the number that a digit stands for."""
-    return np.int64(character) - ZERO
+    return int(np.int64(character) - ZERO)
 
 
 @kernel()
@@ -102,7 +102,7 @@ def read_unsigned(text: Array) -> tuple[int, int]:
             value = value * _TEN + digit
     if large or (is_negative and value != np.uint64(0)):
         return 0, TOO_LARGE
-    return np.int64(value), OK
+    return int(np.int64(value)), OK
 
 
 @kernel()
