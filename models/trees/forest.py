@@ -35,7 +35,7 @@ and `right` index the forest's array. `value` is the value of a leaf, and of an 
 training rows that they hold."""
 
 
-class Columns(NamedTuple):
+class NodeColumns(NamedTuple):
     """The fields of `NODE`, an array each: numba takes 50 µs to look at an array of records, and 1 µs at these."""
 
     feature: npt.NDArray[np.int32]
@@ -62,7 +62,7 @@ class Forest:
     roots: npt.NDArray[np.int64]
     n_features: int
     table: Table
-    columns: Columns
+    columns: NodeColumns
 
     @classmethod
     def of(cls, classifier: Any) -> Forest:
@@ -85,7 +85,7 @@ class Forest:
         nodes["left"] += offsets
         nodes["right"] += offsets
         baseline = float(classifier._baseline_prediction[0, 0])
-        columns = Columns(*(np.ascontiguousarray(nodes[name]) for name in Columns._fields))
+        columns = NodeColumns(*(np.ascontiguousarray(nodes[name]) for name in NodeColumns._fields))
         return cls(nodes, roots[:-1], n_features, tabulate(trees, baseline), columns)
 
     def over(self, columns: Sequence[int], width: int) -> Forest:
@@ -96,7 +96,7 @@ class Forest:
         columns : sequence of int, length n_features
             Where each of the forest's features stands in the wider matrix.
         width : int
-            Columns of the wider matrix.
+            NodeColumns of the wider matrix.
         """
         place = np.array([*columns, -1], np.int32)  # the last is for leaves, whose feature is -1
         nodes = self.nodes.copy()
@@ -198,7 +198,7 @@ def _tree(source: npt.NDArray[np.void], n_features: int, number: int) -> npt.NDA
 
 
 @kernel()
-def _add_shares(row: Floats, nodes: Columns, roots: npt.NDArray[np.int64], shares: Floats) -> None:
+def _add_shares(row: Floats, nodes: NodeColumns, roots: npt.NDArray[np.int64], shares: Floats) -> None:
     """Traverse each tree to the row's leaf and add each step's change of value to its feature's share of the margin."""
     for root in roots:
         node = root

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.support.streams import Market, Scored, Tape, score
 from tickproof.features import market, prices, windows
 from tickproof.features.measure import learn_tick, measure_tick
-from tickproof.features.state import MEASURE, Factors, Moment
+from tickproof.features.state import MEASURE, Factors, TickMoment
 from tickproof.features.table import INDEX
 from tickproof.findings import second_statistics as statistics
 from tickproof.instrument import flood_share as share
@@ -122,7 +122,7 @@ class Feed:
             row[name] = value
         x = math.log(row["price"])
         features = np.full((1, len(INDEX)), np.nan)
-        moment = Moment(now, x, 0, rolling.effective_scale(self.one, now))
+        moment = TickMoment(now, x, 0, rolling.effective_scale(self.one, now))
         before = measure_tick(row, moment, self.one, self.mine, self.factors, features)
         if accepted:
             rolling.accept(self.one, x, now, False)

@@ -16,7 +16,7 @@ import numpy as np
 from tickproof.features.arrivals import LAG_FLOOR_MS, decay_since, learn_lag, measure_arrival
 from tickproof.features.market import SEASON_NEEDED, learn_season, market_move, move_symbol, peer_move, season_of
 from tickproof.features.prices import learn_means, learn_return, measure_price, remember_price, restart
-from tickproof.features.state import Arrival, Before, Factors, Moment
+from tickproof.features.state import Arrival, Before, Factors, TickMoment
 from tickproof.features.table import INDEX, Floats
 from tickproof.features.windows import FAST_PART_NS, FULL, PARTS, SECOND_BITS, SLOW_BITS, coarser, eighth_power, part_of
 from tickproof.instrument.level import SIZE_FLOOR, WARM, lag_ns
@@ -38,14 +38,14 @@ _PEERS, _PEER_RESIDUAL = INDEX["peer_move"], INDEX["peer_residual"]
 
 
 @kernel(error_model="numpy")
-def measure_tick(row: Record, moment: Moment, one: Record, mine: Record, factors: Factors, features: Floats) -> Before:
+def measure_tick(row: Record, moment: TickMoment, one: Record, mine: Record, factors: Factors, features: Floats) -> Before:
     """Write the features of a tick, and learn when it came.
 
     Parameters
     ----------
     row : record of ROW
         A quote or trade none of whose prices is missing or refused.
-    moment : Moment
+    moment : TickMoment
     one : record of INSTRUMENT
         As it was before the tick's price.
     mine : record of MEASURE
@@ -80,7 +80,7 @@ def measure_tick(row: Record, moment: Moment, one: Record, mine: Record, factors
 
 
 @kernel(error_model="numpy")
-def _measure_market(moment: Moment, second: int, one: Record, factors: Factors, features: Floats) -> None:
+def _measure_market(moment: TickMoment, second: int, one: Record, factors: Factors, features: Floats) -> None:
     """Write the moves of the shard's other symbols and of the peers, and the symbol's own move against both."""
     place = moment.place
     own = (moment.log_price - one.slow_level) / moment.scale if one.accepted >= WARM else np.nan
@@ -94,7 +94,7 @@ def _measure_market(moment: Moment, second: int, one: Record, factors: Factors, 
 
 
 @kernel(error_model="numpy")
-def _measure_sides(row: Record, moment: Moment, one: Record, mine: Record, features: Floats) -> None:
+def _measure_sides(row: Record, moment: TickMoment, one: Record, mine: Record, features: Floats) -> None:
     """Write a quote's spread over its usual; a trade's place within its venue's fresh quotes of earlier stamps."""
     if row.kind == _QUOTE:
         if mine.spread > 0.0:
@@ -126,7 +126,7 @@ def _log_size(row: Record) -> float:
 
 
 @kernel(error_model="numpy")
-def learn_tick(row: Record, moment: Moment, one: Record, mine: Record, factors: Factors, before: Before) -> None:
+def learn_tick(row: Record, moment: TickMoment, one: Record, mine: Record, factors: Factors, before: Before) -> None:
     """Move the references by a tick if the rules accepted its price.
 
     Parameters

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from tickproof.features.state import Moment
+from tickproof.features.state import TickMoment
 from tickproof.features.table import INDEX, Floats
 from tickproof.features.windows import (
     FULL,
@@ -44,7 +44,7 @@ _AUTOCORRELATION, _RUN, _EXPECTED = INDEX["autocorrelation"], INDEX["run_ratio"]
 
 
 @kernel(error_model="numpy")
-def measure_price(moment: Moment, one: Record, mine: Record, market: Record, features: Floats) -> None:
+def measure_price(moment: TickMoment, one: Record, mine: Record, market: Record, features: Floats) -> None:
     """Write the price against windows over counts and time, decaying means, and the instrument's own steps and runs."""
     i = moment.place
     y = moment.log_price - mine.anchor

@@ -61,7 +61,7 @@ the parts of the window of 64 s over accepted prices, `ticks` and `fast` those o
 at this instrument's last one. `size` and `sizes` go by `Kind`: quotes, trades."""
 
 
-class Moment(NamedTuple):
+class TickMoment(NamedTuple):
     """A tick as the feature kernels take it.
 
     Attributes

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from tickproof.features.measure import learn_tick, measure_tick
-from tickproof.features.state import Factors, Moment
+from tickproof.features.state import Factors, TickMoment
 from tickproof.features.table import INDEX
 from tickproof.findings.event import ANNOUNCED
 from tickproof.findings.finding import BY_NAME
@@ -267,7 +267,7 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
             grid.check(row, mine, one, bands)
             mine.x = _price(row)
             scale = rolling.effective_scale(one, now)
-            moment = Moment(now, mine.x, i, scale)
+            moment = TickMoment(now, mine.x, i, scale)
             symbol = symbols[one.symbol]
             factors = Factors(symbol, groups[max(symbol.group - 1, 0)], market)
             before = measure_tick(row, moment, one, measured[k], factors, features)
