@@ -72,12 +72,12 @@ def test_a_session_holds_its_open_and_not_its_close(time: int, expected: tuple[i
 
 def test_a_calendar_is_taken_with_the_time_around_and_pairs_are_not() -> None:
     pairs = ((moment("2024-07-02T13:30"), moment("2024-07-02T20:00")),)
-    calendar_of, edges, regular, wide_edges, wide = tables(
-        ("A", "N", "P"), {"N": "XNYS", "P": pairs}, np.array([moment("2024-07-02T15:00")])
-    )
-    assert calendar_of.tolist() == [-1, 0, 1, -1]
-    assert regular[edges[1] : edges[2]].tolist() == wide[wide_edges[1] : wide_edges[2]].tolist() == [list(pairs[0])]
-    mine, around = regular[: edges[1]], wide[: wide_edges[1]]
+    calendars = tables(("A", "N", "P"), {"N": "XNYS", "P": pairs}, np.array([moment("2024-07-02T15:00")]))
+    edges, extended_edges = calendars.edges, calendars.extended_edges
+    assert calendars.calendar_of.tolist() == [-1, 0, 1, -1]
+    assert calendars.regular[edges[1] : edges[2]].tolist() == [list(pairs[0])]
+    assert calendars.extended[extended_edges[1] : extended_edges[2]].tolist() == [list(pairs[0])]
+    mine, around = calendars.regular[: edges[1]], calendars.extended[: extended_edges[1]]
     assert search(around, moment("2024-07-02T13:30") - EARLY_NS)[0] == 1
     assert search(around, moment("2024-07-02T20:00") + LATE_NS - 1)[0] == 1
     assert search(around, moment("2024-07-02T20:00") + LATE_NS)[0] == 0
