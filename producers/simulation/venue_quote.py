@@ -18,11 +18,8 @@ VENUE_QUOTE = np.dtype(
         ("bid_lots", "i8"),
         ("ask_lots", "i8"),
         ("noise", "f8"),  # half spreads
-        (
-            "unusual",
-            "i8",
-        ),  # 1: not a usual quote (none yet, locked, one-sided, just resumed), to be quoted anew at the next chance
-        ("last", "i8"),  # its last ordinary trade of this block: the row, counted from 1; NO_TRADE if there is none
+        ("unusual", "i8"),  # 1: no usual quote (none yet, locked, one-sided, just resumed): to be quoted anew
+        ("last", "i8"),  # its last ordinary trade of this block: the row, counted from 1; or NO_TRADE
     ]
 )
 """A symbol's quote on one venue."""
@@ -234,7 +231,7 @@ def traded_lots(draw: float) -> int:
 @kernel()
 def _write_off_quote(row: Record, quote: Record, instrument: Record, habits: Habits, draw: Array) -> None:
     """Write a print away from the market, or halfway between the sides, with the condition that explains it."""
-    middle = 0.5 * (quote.bid + quote.ask)
+    mid = 0.5 * (quote.bid + quote.ask)
     row.size = traded_lots(draw[9]) * instrument.lot
     if draw[1] >= habits.explained:
         # A midpoint print may lie half a step off the grid.
@@ -243,7 +240,7 @@ def _write_off_quote(row: Record, quote: Record, instrument: Record, habits: Hab
         return
     # Up to 2 % away, mostly little.
     share = draw[1] / habits.explained
-    price = middle * (1.0 + 0.02 * draw[3] * draw[3] * (1.0 if draw[8] < 0.5 else -1.0))
+    price = mid * (1.0 + 0.02 * draw[3] * draw[3] * (1.0 if draw[8] < 0.5 else -1.0))
     row.conditions = EXPLAINING[min(int(share * len(EXPLAINING)), len(EXPLAINING) - 1)]
     # Averages have more decimals than the grid.
     step = instrument.fine if row.conditions == _AVERAGE else instrument.tick

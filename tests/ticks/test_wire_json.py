@@ -334,7 +334,7 @@ def test_texts_that_are_never_looked_into_break_nothing():
         )
     )
 )
-def test_a_payload_is_judged_by_itself(payloads):
+def test_a_payload_is_decoded_by_itself(payloads):
     """A batch gives what its payloads give one by one."""
     batch = decode_json(payloads)
     alone = [decode_json([data]) for data in payloads]

@@ -1,7 +1,7 @@
 """What the feature kernels remember of one (venue, symbol), and how they take a tick.
 
-MEASURE stands beside INSTRUMENT, one record an instrument. Offsets from `anchor` are kept in single precision: an accepted price
-within 5 % of the anchor is known to 3e-9, a tenth of a thousandth of the smallest scale.
+There is one record of MEASURE for each record of INSTRUMENT. Offsets from `anchor` are kept in single precision: an accepted
+price within 5 % of the anchor is known to 3e-9, a tenth of a thousandth of the smallest scale.
 """
 
 from __future__ import annotations

@@ -86,12 +86,12 @@ def exchange(ordered: Array, old: Any, value: Any) -> None:
 def absolute_deviation(ordered: Array) -> Any:
     """Return the median of |v − median| over an odd number of ascending values: the half nearest the median is a run of them."""
     half = len(ordered) // 2
-    middle = ordered[half]
+    median = ordered[half]
     low, high = half, half
-    farthest = middle - middle
+    farthest = median - median
     for _ in range(half):
-        left = middle - ordered[low - 1] if low > 0 else ordered[high + 1] - middle
-        right = ordered[high + 1] - middle if high < len(ordered) - 1 else left
+        left = median - ordered[low - 1] if low > 0 else ordered[high + 1] - median
+        right = ordered[high + 1] - median if high < len(ordered) - 1 else left
         if low > 0 and left <= right:
             low -= 1
             farthest = left

@@ -40,6 +40,15 @@ LEG = np.dtype([("relation", "<i4"), ("mark", "<i4"), ("power", "<f8")])
 """One leg: `mark` is the number of its symbol's price, on the leg's venue or on all, see `Index.marks`."""
 
 
+class _RelationRow(NamedTuple):
+    """A row of RELATION."""
+
+    first_leg: int
+    legs: int
+    constant: float
+    tolerance: float
+
+
 def usual_placeholders() -> tuple[npt.NDArray[np.int64], tuple[int, int, int]]:
     """Return `SENTINELS` as an array, and (where they begin, where they end, the smallest positive one)."""
     return np.array(SENTINELS, np.int64), (0, len(SENTINELS), min(value for value in SENTINELS if value > 0))
@@ -123,12 +132,12 @@ def build(reference: Reference) -> tuple[Tables, Index]:
 
 def _relations(reference: Reference) -> tuple[Array, Array, dict[tuple[str, str | None], int]]:
     marks: dict[tuple[str, str | None], int] = {}
-    relations: list[tuple[int, int, float, float]] = []
+    relations: list[_RelationRow] = []
     legs: list[tuple[int, int, float]] = []
     for number, one in enumerate(reference.relations):
         # Prices are integers of 1e-9.
         unit = sum(leg.power for leg in one.legs) * math.log(UNITS_PER_ONE)
         constant = math.nan if one.constant is None else math.log(one.constant) + unit
-        relations.append((len(legs), len(one.legs), constant, one.tolerance_bp * 1e-4))
+        relations.append(_RelationRow(len(legs), len(one.legs), constant, one.tolerance_bp * 1e-4))
         legs += [(number, marks.setdefault((leg.symbol, leg.venue), len(marks)), leg.power) for leg in one.legs]
     return np.array(relations, RELATION), np.array(legs, LEG), marks

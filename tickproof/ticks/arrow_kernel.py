@@ -43,7 +43,7 @@ class _Name(IntEnum):
 
 _CHANNEL, _VENUE = int(_Name.CHANNEL), int(_Name.VENUE)
 # Words of a record that hold several fields: conditions and channel; venue and symbol; present, kind and flags.
-_LOW, _MIDDLE, _HIGH = (_place(field) // 8 for field in ("conditions", "venue", "present"))
+_LOW, _MID, _HIGH = (_place(field) // 8 for field in ("conditions", "venue", "present"))
 assert [_place(field) for field in WIDE] == [8 * place for place in range(_WIDE)]
 assert [_place(field) - 8 * _LOW for field in ("conditions", "channel", "venue", "symbol")] == [0, 4, 8, 12]
 assert [_place(field) - 8 * _HIGH for field in ("present", "kind", "flags")] == [0, 2, 3]
@@ -97,16 +97,16 @@ def lay_out(records: npt.NDArray[np.int64], names: int) -> LaidOut:
         record = records[row]
         for column in range(_WIDE):
             wide[column * count + row] = record[column]
-        low, middle, high = record[_LOW], record[_MIDDLE], record[_HIGH]
-        conditions[row] = low & 0xFFFFFFFF
-        kinds[row] = (high >> 16) & 0xFF
-        flags[row] = (high >> 24) & 0xFF
+        low_word, mid_word, high_word = record[_LOW], record[_MID], record[_HIGH]
+        conditions[row] = low_word & 0xFFFFFFFF
+        kinds[row] = (high_word >> 16) & 0xFF
+        flags[row] = (high_word >> 24) & 0xFF
         for column in range(_NULLABLE):
-            if high >> column & 1:
+            if high_word >> column & 1:
                 memory[places[BITS + column] + (row >> 3)] |= 1 << (row & 7)
                 nulls[column] -= 1
         for column in range(_NAMES):
-            code = _code(low, middle, column)
+            code = _code(low_word, mid_word, column)
             if code >= 0:
                 is_used[column, code] = 1
                 memory[places[CODES + _NAMES + column] + (row >> 3)] |= 1 << (row & 7)
@@ -122,18 +122,18 @@ def lay_out(records: npt.NDArray[np.int64], names: int) -> LaidOut:
                 counts[column] += 1
         codes = memory[places[CODES + column] : places[CODES + column + 1]].view(np.int32)
         for row in range(count):
-            code = _code(records[row, _LOW], records[row, _MIDDLE], column)
+            code = _code(records[row, _LOW], records[row, _MID], column)
             if code >= 0:
                 codes[row] = written_as[code]
     return LaidOut(memory, places, nulls, used, counts)
 
 
 @kernel()
-def _code(low: int, middle: int, column: int) -> int:
+def _code(low_word: int, mid_word: int, column: int) -> int:
     """Return the code of a record's channel, venue or symbol; codes are signed, -1 for null."""
     if column == _CHANNEL:
-        return low >> 32
-    return (middle << 32) >> 32 if column == _VENUE else middle >> 32
+        return low_word >> 32
+    return (mid_word << 32) >> 32 if column == _VENUE else mid_word >> 32
 
 
 @array_kernel()

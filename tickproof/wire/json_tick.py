@@ -6,7 +6,7 @@
 * Prices and sizes are JSON numbers or strings of one (leading zeros allowed). Decimals after the ninth must be zeros.
 * Integers are JSON numbers without point or exponent.
 * Times in RFC 3339 have an offset; a leap second has no value in nanoseconds since the epoch, and is refused.
-* A field that occurs twice is refused, and so is one that is no column.
+* A field that occurs twice is refused, and so is a field that is not a column.
 * `schema_changed` is set for a field that is unknown, missing or of another JSON type, not for a value that is wrong.
 """
 

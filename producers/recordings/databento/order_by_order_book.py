@@ -55,7 +55,7 @@ _LEVELS = 64
 _NO_RECORD = -1
 
 
-class Columns(NamedTuple):
+class OrderColumns(NamedTuple):
     """The fields of records, an array each, and the book of each record."""
 
     ids: Array
@@ -143,12 +143,20 @@ class OrderBooks:
             self.orders = _rehashed(self.orders, size)
             self.used[1] = 0
         changed, tops = np.zeros(len(records), np.bool_), np.zeros((len(records), 4), np.int64)
-        ids, prices, sizes, flags = (np.ascontiguousarray(records[name]) for name in ("order_id", "price", "size", "flags"))
         marks = records["action"].view(np.uint8), records["side"].view(np.uint8)
         actions, sides = (np.ascontiguousarray(mark.reshape(len(records), -1)[:, 0]) for mark in marks)
+        columns = OrderColumns(
+            ids=np.ascontiguousarray(records["order_id"]),
+            prices=np.ascontiguousarray(records["price"]),
+            sizes=np.ascontiguousarray(records["size"]),
+            flags=np.ascontiguousarray(records["flags"]),
+            actions=actions,
+            sides=sides,
+            books=books.astype(np.int32),
+        )
         last = np.full(number, _NO_RECORD, np.int64)
         state = State(self.orders, self.used, self.levels, self.counts, self.tops, self.partial, last)
-        unknown = _apply(Columns(ids, prices, sizes, flags, actions, sides, books.astype(np.int32)), state, changed, tops)
+        unknown = _apply(columns, state, changed, tops)
         rows = np.flatnonzero(changed)
         return rows, tops[rows], int(unknown)
 
@@ -180,7 +188,7 @@ def _rehashed(orders: Records, size: int) -> Records:
 
 @array_kernel()
 def _change(levels: Any, counts: Array, line: int, price: int, size: int) -> None:
-    """Add a size, which may be negative, to a price of a line; a level without size goes."""
+    """Add a size, which may be negative, to a price of a line; a level without size is removed."""
     side, count = levels[line], counts[line]
     # The best at the end: bids rise, asks fall.
     sign = 1 if line % 2 == _BID else -1
@@ -248,7 +256,7 @@ def _side_of(letter: int) -> int:
 
 @array_kernel()
 def _cancel(order: Record, size: int, state: State) -> None:
-    """Take a size off an order and its level; an order without size goes."""
+    """Take a size off an order and its level; an order without size is removed."""
     gone = min(np.int64(size), order.size)
     _change(state.levels, state.counts, 2 * order.book + order.side, order.price, -gone)
     order.size -= gone
@@ -257,8 +265,8 @@ def _cancel(order: Record, size: int, state: State) -> None:
 
 
 @array_kernel()
-def _put(order: Record, columns: Columns, i: int, side: int, state: State) -> None:
-    """Put a record's order into a place of the table and its size into its level; what the order was before goes."""
+def _put(order: Record, columns: OrderColumns, i: int, side: int, state: State) -> None:
+    """Put a record's order into its place of the table and its size into its level, in place of what the order had."""
     if order.state == _USED:
         _change(state.levels, state.counts, 2 * order.book + order.side, order.price, -order.size)
     else:
@@ -272,7 +280,7 @@ def _put(order: Record, columns: Columns, i: int, side: int, state: State) -> No
 
 
 @array_kernel()
-def _apply(columns: Columns, state: State, changed: Array, tops: Array) -> int:
+def _apply(columns: OrderColumns, state: State, changed: Array, tops: Array) -> int:
     """Apply records in order, and write the tops that changed; return how many concerned an order that nobody has added."""
     unknown = 0
     for i in range(len(columns.ids)):
