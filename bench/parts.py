@@ -24,8 +24,8 @@ from tickproof.shard import step as scoring
 from tickproof.shard import walk as kernel
 from tickproof.shard.state import ShardState
 from tickproof.shard.step import ShardSettings
+from tickproof.ticks.reorder_buffer import ReorderBuffer
 from tickproof.ticks.schema import Ticks
-from tickproof.ticks.waiting import Waiting
 from tickproof.wire import decode_frame, decode_json
 
 REPEATS = 3
@@ -163,7 +163,7 @@ def engine_local(context: Context) -> list[dict[str, object]]:
 def _slices(ticks: Ticks) -> Iterator[tuple[Ticks, int]]:
     """One shard's ticks as its step takes them: stamped, ordered, and the horizon that came with them."""
     states: dict[str, ChannelState] = {}
-    waiting, settings = Waiting(), ChannelSettings()
+    waiting, settings = ReorderBuffer(), ChannelSettings()
     for frame in stream.frames_of(ticks, 1_000):
         name = str(frame.channel)
         result = channels.step(states.get(name) or ChannelState.new(), frame.ticks, name, settings)

@@ -61,12 +61,12 @@ def warm_producers() -> None:
     """
     from producers.market.parameters import Market
     from producers.realism.observed_ticks import observe
-    from producers.recordings.databento.book import Books
     from producers.recordings.databento.codes import DECODED, ORDERS
+    from producers.recordings.databento.order_by_order_book import OrderBooks
     from producers.simulation.day import simulate
 
     observe(simulate(Market(minutes=0.05, symbols=4)))
-    Books().step(np.zeros(1, DECODED[ORDERS]), np.zeros(1, np.int32))
+    OrderBooks().step(np.zeros(1, DECODED[ORDERS]), np.zeros(1, np.int32))
 
 
 def compile_all() -> None:

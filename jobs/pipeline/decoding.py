@@ -13,7 +13,7 @@ from jobs.pipeline.outputs import Origin
 from tickproof.errors import WireError
 from tickproof.ticks.schema import Ticks, concat
 from tickproof.wire import JSON_CONTENT_TYPE, decode_frame, decode_json, detect, undetected
-from tickproof.wire.content_type import CONTENT_TYPE
+from tickproof.wire.record_headers import CONTENT_TYPE
 
 ORDINARY = {CONTENT_TYPE: JSON_CONTENT_TYPE.encode()}
 """The headers of nearly every JSON tick: who knows that they are these passes this object."""

@@ -16,8 +16,8 @@ from tickproof.reference.data import NOTHING, Reference
 from tickproof.shard import step as scoring
 from tickproof.shard.state import ShardState
 from tickproof.shard.step import ShardResult, ShardSettings
+from tickproof.ticks.reorder_buffer import ReorderBuffer
 from tickproof.ticks.schema import Array, Ticks
-from tickproof.ticks.waiting import Waiting
 
 END_NS = 2**62
 """Event time when nothing can come any more."""
@@ -59,7 +59,7 @@ class Engine:
         version = settings.shard.detector.version if settings.shard.detector else "none"
         self._shards = [ShardState.new(version, settings.reference) for _ in range(settings.shards)]
         self._feeds, self._groups = settings.reference.feeds(), settings.reference.groups()
-        self._waiting = [Waiting() for _ in range(settings.shards)]
+        self._waiting = [ReorderBuffer() for _ in range(settings.shards)]
         self._released_ns = -END_NS
         self._seen_ns = -END_NS
 

@@ -29,8 +29,8 @@ from tickproof.rules import relations as crosses
 from tickproof.rules import table as rules
 from tickproof.shard import walk as shard_kernel
 from tickproof.shard.state import NO_SECOND, Registry, ShardState
+from tickproof.ticks.reorder_buffer import ReorderBuffer
 from tickproof.ticks.schema import Ticks
-from tickproof.ticks.waiting import Waiting
 
 VERSION = 2
 PAGE_BYTES = 1 << 20
@@ -173,10 +173,10 @@ class Journal:
         self._frames = frames
         self._snapshot = snapshot
 
-    def restore(self, model_version: str, reference: Reference = NOTHING) -> tuple[ShardState, Waiting, int | None, int]:
+    def restore(self, model_version: str, reference: Reference = NOTHING) -> tuple[ShardState, ReorderBuffer, int | None, int]:
         """(state of the snapshot, all ticks since, released up to, number of frames); a new shard where there is nothing."""
         pages = dict(self._snapshot.items())
-        waiting = Waiting()
+        waiting = ReorderBuffer()
         state = ShardState.new(model_version, reference)
         if pages:
             state, ticks = unpack_shard(b"".join(pages[k] for k in sorted(pages)), model_version, reference)

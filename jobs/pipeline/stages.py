@@ -28,8 +28,8 @@ from tickproof.rules import table as rules
 from tickproof.shard import step as scoring
 from tickproof.shard.state import ShardState
 from tickproof.shard.step import ShardResult, ShardSettings
+from tickproof.ticks.reorder_buffer import ReorderBuffer
 from tickproof.ticks.schema import NS_PER_MS, Ticks, concat
-from tickproof.ticks.waiting import Waiting
 
 END_NS = 2**62
 
@@ -122,7 +122,7 @@ class ShardMemory:
     """
 
     state: ShardState
-    waiting: Waiting
+    waiting: ReorderBuffer
     released_ns: int = -END_NS
     frames: int = 0
     journal_bytes: int = 0

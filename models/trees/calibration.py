@@ -1,4 +1,4 @@
-"""From a margin to a score that means the same everywhere: the share of clean traffic that scores as high.
+"""Calibration: a margin to a score, which is the share of clean traffic that scores as high on a logarithmic scale.
 
 A score s is −log10(p / share): p is the tail probability of the margin on clean traffic that the model has not been trained on,
 and share is this part's portion of the false-alarm budget, so that P(score >= s | clean) <= share × 10^−s.
@@ -56,15 +56,15 @@ class Calibration:
         object.__setattr__(self, "_table", np.stack([margins, scores]))
 
     def apply(self, margins: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-        """Scores of margins, shape (n,)."""
+        """Return the scores of margins, shape (n,)."""
         return np.interp(margins, self._table[0], self._table[1]).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class ByKind:
-    """Calibrations of quotes and of trades apart, so that a feed of trades alone has no more false alarms than a whole one.
+    """One calibration of quotes and one of trades, so that a feed of trades alone has no more false alarms than a full feed.
 
-    With one for both, the ticks of which there are more set the tail: quotes are nine in ten of a whole feed, and a hundred in a
+    With one for both, the more frequent kind sets the tail: quotes are nine in ten ticks of a full feed, and a hundred in a
     million of a recorded day's trades were called corrupt.
     """
 
@@ -72,7 +72,7 @@ class ByKind:
     trades: Calibration
 
     def apply(self, margins: npt.NDArray[np.float64], trades: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
-        """Scores of margins, shape (n,); `trades` says which are a trade's."""
+        """Return the scores of margins, shape (n,); `trades` says which are of trades."""
         if not trades.any():
             return self.quotes.apply(margins)
         scores = self.trades.apply(margins)
@@ -82,7 +82,7 @@ class ByKind:
 
 
 def trades_among(features: npt.NDArray[np.float64], names: tuple[str, ...]) -> npt.NDArray[np.bool_]:
-    """Which rows are trades, as the feature `is_trade` says; none where a model does not know it."""
+    """Return which rows are trades by the feature `is_trade`; none of them where the model does not have it."""
     if "is_trade" not in names:
         return np.zeros(len(features), bool)
     return np.asarray(features[:, names.index("is_trade")] == 1.0)
@@ -94,7 +94,7 @@ def calibrate_by_kind(
     share: float = SUPERVISED_SHARE,
     lowered: npt.NDArray[np.bool_] | None = None,
 ) -> ByKind:
-    """As `calibrate`, for each kind; one of too few margins takes the calibration of both together.
+    """Calibrate quotes and trades; a kind with too few margins takes the calibration of both together.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def calibrate_by_kind(
 def calibrate(
     margins: npt.NDArray[np.float64], share: float = SUPERVISED_SHARE, lowered: npt.NDArray[np.bool_] | None = None
 ) -> Calibration:
-    """The calibration that clean margins give.
+    """Fit a calibration to clean margins.
 
     Parameters
     ----------
@@ -122,8 +122,8 @@ def calibrate(
     share : float
         This part's share of the false-alarm budget, in (0, 1].
     lowered : bool array, shape (n,), optional
-        Margins of ticks whose score deployment lowers, because other sources support them: clean traffic that cannot alarm. They
-        count in the whole and not in the tail. Without this, news sets the tail and small faults drown below it.
+        Margins of ticks whose score deployment lowers, because other venues corroborate them: clean traffic that cannot alarm.
+        They count in the whole and not in the tail. Without this, news sets the tail and small faults drown below it.
 
     Raises
     ------
@@ -150,7 +150,7 @@ def calibrate(
 
 
 def _tail_scale(excesses: npt.NDArray[np.float64], at_least: int) -> float:
-    """The scale of an exponential tail, on the safe side.
+    """Return the scale of an exponential tail, on the safe side.
 
     The larger of the mean excess with one standard error added, and of the scales that the margins of rank 5 and more ask for:
     the line is then nowhere above the sample, whose tail may be heavier than an exponential.

@@ -1,4 +1,4 @@
-"""A model as the scoring step sees it: features in, scores out."""
+"""The model that the scoring step uses: features in, scores out."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Detector:
     calibration: ByKind
 
     def score(self, features: Floats) -> npt.NDArray[np.float32]:
-        """Scores on the scale of −log10 of the clean traffic that scores as high.
+        """Return scores: −log10 of the share of clean traffic that scores as high.
 
         A row's score does not depend on the other rows, so batches of any size give the same.
 
@@ -56,5 +56,5 @@ class Detector:
         return self.calibration.apply(self.forest.margins(features), trades_among(features, self.feature_names))
 
     def contributions(self, row: Floats) -> Floats:
-        """What each feature adds to the margin of one row, in log-odds; above 0 speaks for corrupt. See `Forest`."""
+        """Return what each feature adds to the margin of one row, in log-odds; above 0 speaks for corrupt. See `Forest`."""
         return self.forest.contributions(row)

@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from models.trees.quickscorer import Table, score, tabulate
 from tickproof.errors import ModelError
-from tickproof.kernel import array_kernel
+from tickproof.kernel import kernel
 
 Floats = npt.NDArray[np.float64]
 
 MAX_LEAVES = 64
-"""A tree's reachable leaves are the bits of one machine word."""
+"""A tree's reachable leaves must fit the bits of one machine word."""
 
 NODE = np.dtype(
     [
@@ -35,7 +35,7 @@ and `right` index the forest's array. `value` is the value of a leaf, and of an 
 training rows that they hold."""
 
 
-class Columns(NamedTuple):
+class NodeColumns(NamedTuple):
     """The fields of `NODE`, an array each: numba takes 50 µs to look at an array of records, and 1 µs at these."""
 
     feature: npt.NDArray[np.int32]
@@ -62,11 +62,11 @@ class Forest:
     roots: npt.NDArray[np.int64]
     n_features: int
     table: Table
-    columns: Columns
+    columns: NodeColumns
 
     @classmethod
     def of(cls, classifier: Any) -> Forest:
-        """The forest of a fitted `HistGradientBoostingClassifier` with two classes.
+        """Return the forest of a fitted `HistGradientBoostingClassifier` with two classes.
 
         Raises
         ------
@@ -85,18 +85,18 @@ class Forest:
         nodes["left"] += offsets
         nodes["right"] += offsets
         baseline = float(classifier._baseline_prediction[0, 0])
-        columns = Columns(*(np.ascontiguousarray(nodes[name]) for name in Columns._fields))
+        columns = NodeColumns(*(np.ascontiguousarray(nodes[name]) for name in NodeColumns._fields))
         return cls(nodes, roots[:-1], n_features, tabulate(trees, baseline), columns)
 
     def over(self, columns: Sequence[int], width: int) -> Forest:
-        """The same trees over a wider matrix, of which they read their own columns: nothing is gathered or copied a row.
+        """Return the same trees over a wider matrix: they read their own columns of it, and no row is copied.
 
         Parameters
         ----------
         columns : sequence of int, length n_features
             Where each of the forest's features stands in the wider matrix.
         width : int
-            Columns of the wider matrix.
+            NodeColumns of the wider matrix.
         """
         place = np.array([*columns, -1], np.int32)  # the last is for leaves, whose feature is -1
         nodes = self.nodes.copy()
@@ -108,11 +108,11 @@ class Forest:
 
     @property
     def bias(self) -> float:
-        """The margin of the mean training row: the baseline and the values of all roots."""
+        """The margin of the mean training row, in log-odds: the baseline and the values of all roots."""
         return self.table.baseline + float(self.nodes["value"][self.roots].sum())
 
     def margins(self, features: Floats) -> Floats:
-        """Margins in log-odds, the same bits as scikit-learn's `_raw_predict`.
+        """Return margins in log-odds, the same bits as scikit-learn's `_raw_predict`.
 
         Parameters
         ----------
@@ -132,7 +132,7 @@ class Forest:
         return out
 
     def contributions(self, row: Floats) -> Floats:
-        """What each feature adds to the margin of one row, along the paths that it takes.
+        """Return what each feature adds to the margin of one row, along the paths that it takes.
 
         A step from a node to its child adds the difference of their values to the split's feature (Saabas, "Interpreting random
         forests", 2014). The value of an inner node is the mean of its leaves, weighted by training rows; scikit-learn keeps
@@ -151,7 +151,7 @@ class Forest:
         if row.shape != (self.n_features,):
             raise ModelError(f"model: found a row of shape {row.shape}, expected ({self.n_features},)")
         shares = np.zeros(self.n_features, np.float64)
-        _paths(np.ascontiguousarray(row, np.float64), self.columns, self.roots, shares)
+        _add_shares(np.ascontiguousarray(row, np.float64), self.columns, self.roots, shares)
         return shares
 
 
@@ -161,7 +161,7 @@ def _tree(source: npt.NDArray[np.void], n_features: int, number: int) -> npt.NDA
     inner = source["is_leaf"] == 0
     left, right = source["left"].astype(np.int64), source["right"].astype(np.int64)
     here = np.arange(count)
-    # Children come after their parent, and each node but the root is the child of exactly one: that is a tree, and walks end.
+    # Children come after their parent, and each node but the root is the child of exactly one: a tree, so traversals end.
     children = np.sort(np.concatenate([left[inner], right[inner]]))
     forward = (left[inner] > here[inner]).all() and (right[inner] > here[inner]).all()
     known = ((source["feature_idx"][inner] >= 0) & (source["feature_idx"][inner] < n_features)).all()
@@ -197,15 +197,15 @@ def _tree(source: npt.NDArray[np.void], n_features: int, number: int) -> npt.NDA
     return tree
 
 
-@array_kernel()
-def _paths(row, nodes, roots, shares):  # type: ignore[no-untyped-def]
-    """Add each feature's part of the margin to `shares`."""
+@kernel()
+def _add_shares(row: Floats, nodes: NodeColumns, roots: npt.NDArray[np.int64], shares: Floats) -> None:
+    """Traverse each tree to the row's leaf and add each step's change of value to its feature's share of the margin."""
     for root in roots:
-        at = root
-        while nodes.feature[at] >= 0:
-            feature = nodes.feature[at]
+        node = root
+        while nodes.feature[node] >= 0:
+            feature = nodes.feature[node]
             x = row[feature]
-            left = nodes.missing_left[at] != 0 if x != x else x <= nodes.threshold[at]
-            step = np.int64(nodes.left[at] if left else nodes.right[at])
-            shares[feature] += nodes.value[step] - nodes.value[at]
-            at = step
+            left = nodes.missing_left[node] != 0 if x != x else x <= nodes.threshold[node]
+            child = np.int64(nodes.left[node] if left else nodes.right[node])
+            shares[feature] += nodes.value[child] - nodes.value[node]
+            node = child

@@ -1,4 +1,4 @@
-"""Rows on which compiled trees must score as scikit-learn does: real ones, and the edges of every split."""
+"""Rows on which compiled trees must score as scikit-learn does: real rows, and the edges of every split."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tickproof.errors import ModelError
 REAL_ROWS = 128
 EDGE_ROWS = 256
 ODD = (np.nan, np.inf, -np.inf, 0.0, -0.0, 5e-324, np.finfo(np.float64).max)
-"""Values of no threshold that a feature may have all the same."""
+"""Values that are no threshold but that a feature may have."""
 
 
 def make_probes(forest: Forest, features: Floats, seed: int) -> Floats:
-    """Rows to check a forest with.
+    """Make rows to check a forest with.
 
     Evenly spaced real rows, then rows whose every value is a threshold of that feature, a neighbouring float64, or odd.
 
@@ -43,7 +43,7 @@ def make_probes(forest: Forest, features: Floats, seed: int) -> Floats:
 
 
 def check_probes(forest: Forest, classifier: Any, probes: Floats, expected: Floats | None = None) -> Floats:
-    """Raise ModelError unless compiled and scikit-learn's margins, and the stored ones if given, are the same bits.
+    """Raise ModelError unless the compiled margins, scikit-learn's and the stored ones, if given, are the same bits.
 
     Returns
     -------

@@ -22,7 +22,7 @@ from producers.streams.partitioning import CAPTURE_CHANNEL, PARTITIONER, partiti
 from tickproof.errors import ServiceError
 from tickproof.ticks.schema import NS_PER_MS, Kind, Ticks, is_scored
 from tickproof.wire import JSON_CONTENT_TYPE, encode_frame, encode_json
-from tickproof.wire.content_type import CONTENT_TYPE
+from tickproof.wire.record_headers import CONTENT_TYPE
 
 HEARTBEAT = int(Kind.HEARTBEAT)
 BY_KEY = -1

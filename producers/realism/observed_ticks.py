@@ -1,15 +1,17 @@
-"""What is seen of a stream, simulated or recorded, second by second: what stylised facts and comparisons are measured on."""
+"""A stream, simulated or recorded, observed second by second: what stylised facts and comparisons are measured on."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 
 from producers.faults.editing.block import EXPLAINED
-from tickproof.kernel import array_kernel
+from tickproof.kernel import kernel
+from tickproof.ticks.records import Records
 from tickproof.ticks.schema import NS_PER_SECOND, Array, Condition, Kind, Present, Ticks
 
 CHUNK_S = 1800
@@ -17,7 +19,19 @@ CHUNK_S = 1800
 _STATE = np.dtype([("bid", "i8"), ("ask", "i8"), ("tick", "i8"), ("sign", "i8"), ("time", "i8"), ("symbol", "i4")])
 _QUOTE, _TRADE = int(Kind.QUOTE), int(Kind.TRADE)
 _BID, _ASK, _TIME, _PRICE = int(Present.BID_PX), int(Present.ASK_PX), int(Present.TS_EVENT), int(Present.PRICE)
-_ODD = EXPLAINED | int(Condition.OFFICIAL_PRICE)
+_OFF_MARKET = EXPLAINED | int(Condition.OFFICIAL_PRICE)
+
+
+class _Trade(IntEnum):
+    """Columns of the trades that are gathered."""
+
+    SERIES = 0
+    PRICE = 1
+    SIGN = 2
+    SECOND = 3
+
+
+_SERIES, _PRICE_ONES, _SIGN, _SECOND = int(_Trade.SERIES), int(_Trade.PRICE), int(_Trade.SIGN), int(_Trade.SECOND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +52,7 @@ class Observation:
     ticks : int64 array, shape (n,)
         Price step: the largest that all quotes are multiples of, units of 1e-9.
     counts : int array, shape (symbols, seconds)
-        Moments at which something was said of a symbol on any venue. Messages of one venue with one stamp are one.
+        Stamps at which a symbol had a message on any venue. Messages of one venue with one stamp count once.
     trades : list of array of (price in ones, sign, second), shape (trades, 3)
         Of each series, ordinary trades in order. The sign is by Lee and Ready (Journal of Finance 46 (1991) 733): 1 above the
         middle, −1 below, the last one on it.
@@ -55,11 +69,11 @@ class Observation:
 
     @property
     def seconds(self) -> int:
-        """How long the stream was."""
+        """Length of the stream."""
         return int(self.mids.shape[1])
 
     def within(self, start_ns: int, end_ns: int) -> Observation:
-        """What was seen in [start, end)."""
+        """Return what was observed in [start, end)."""
         first, last = (min(max((bound - self.start_ns) // NS_PER_SECOND, 0), self.seconds) for bound in (start_ns, end_ns))
         part = slice(first, last)
         cuts = [np.searchsorted(trades[:, 2], (first, last)) for trades in self.trades]
@@ -81,7 +95,7 @@ class Observation:
 
 @dataclass(slots=True)
 class Observer:
-    """Sees one batch of ticks after another; memory is that of the result.
+    """Observes one batch of ticks after another; memory is that of the result.
 
     Times are the venue's, or those of capture where it gives none.
     """
@@ -97,7 +111,7 @@ class Observer:
     _trades: list[Array] = field(default_factory=list)
 
     def step(self, ticks: Ticks) -> None:
-        """See the next ticks."""
+        """Observe the next ticks."""
         rows = ticks.rows[(ticks.rows["kind"] <= _TRADE) & (ticks.rows["symbol"] >= 0)]
         if not len(rows):
             return
@@ -109,19 +123,19 @@ class Observer:
         seconds = np.maximum((times - self._start_ns) // NS_PER_SECOND, 0)
         self._latest = max(self._latest, int(seconds.max()))
         self._grow()
-        trades = np.zeros((len(rows), 4))
-        tables = self._mids, self._spreads, self._counts
-        count = _see(rows, (times, seconds, series), self._state, tables, trades)
+        trades = np.zeros((len(rows), len(_Trade)))
+        kept = _Kept(self._mids, self._spreads, self._counts)
+        count = _observe(rows, _When(times, seconds, series), self._state, kept, trades)
         self._trades.append(trades[:count].copy())
 
     def result(self) -> Observation:
-        """All that was seen."""
+        """Return all that was observed."""
         length = self._latest + 1
         mids, spreads = self._mids[:, :length], self._spreads[:, :length]
         _hold(mids, spreads)
-        trades = np.concatenate([np.zeros((0, 4)), *self._trades])
-        order = np.argsort(trades[:, 0], kind="stable")
-        edges = np.searchsorted(trades[order, 0], np.arange(1, len(self._series)))
+        trades = np.concatenate([np.zeros((0, len(_Trade))), *self._trades])
+        order = np.argsort(trades[:, _SERIES], kind="stable")
+        edges = np.searchsorted(trades[order, _SERIES], np.arange(1, len(self._series)))
         return Observation(
             list(self._series),
             self._state["symbol"].copy(),
@@ -130,7 +144,7 @@ class Observer:
             spreads,
             self._state["tick"].copy(),
             self._counts[:, :length],
-            np.split(trades[order, 1:], edges),
+            np.split(trades[order, _PRICE_ONES:], edges),
         )
 
     def _place(self, names: tuple[str, ...], venue: int, symbol: int) -> int:
@@ -157,32 +171,48 @@ class Observer:
 
 
 def observe(batches: Iterable[Ticks]) -> Observation:
-    """What is seen of a stream."""
+    """Observe a stream."""
     observer = Observer()
     for batch in batches:
         observer.step(batch)
     return observer.result()
 
 
-@array_kernel()
+class _When(NamedTuple):
+    """Of each tick: its stamp in ns, the second it lies in, and its series."""
+
+    times: Array
+    seconds: Array
+    series: Array
+
+
+class _Kept(NamedTuple):
+    """What is kept a second: by series, and `counts` by symbol."""
+
+    mids: Array
+    spreads: Array
+    counts: Array
+
+
+@kernel()
 def _gcd(a: int, b: int) -> int:
+    """Return the greatest common divisor."""
     while b:
         a, b = b, a % b
     return a
 
 
-@array_kernel()
-def _see(rows: Any, at: Any, state: Any, tables: Any, trades: Any) -> int:
-    times, seconds, series = at
-    mids, spreads, counts = tables
+@kernel()
+def _observe(rows: Records, when: _When, state: Records, kept: _Kept, trades: Array) -> int:
+    """Observe ticks, and write the ordinary trades among them; return how many those are."""
     found = 0
     for n in range(len(rows)):
         row = rows[n]
-        own = state[series[n]]
-        second = seconds[n]
-        if times[n] != own.time:
-            counts[own.symbol, second] += 1
-            own.time = times[n]
+        series, second = when.series[n], when.seconds[n]
+        own = state[series]
+        if when.times[n] != own.time:
+            kept.counts[own.symbol, second] += 1
+            own.time = when.times[n]
         if row.kind == _QUOTE:
             if row.present & _BID and row.bid_px > 0:
                 own.bid = row.bid_px
@@ -192,25 +222,25 @@ def _see(rows: Any, at: Any, state: Any, tables: Any, trades: Any) -> int:
                 own.tick = _gcd(row.ask_px, own.tick)
             # Stubs and crossed moments are no market.
             if own.bid > 0 and own.bid <= own.ask and own.ask < 1.05 * own.bid:
-                mids[series[n], second] = 0.5e-9 * (own.bid + own.ask)
-                spreads[series[n], second] = (own.ask - own.bid) / own.tick
-        elif row.present & _PRICE and row.price > 0 and not row.conditions & _ODD:
+                kept.mids[series, second] = 0.5e-9 * (own.bid + own.ask)
+                kept.spreads[series, second] = (own.ask - own.bid) / own.tick
+        elif row.present & _PRICE and row.price > 0 and not row.conditions & _OFF_MARKET:
             side = 2 * row.price - own.bid - own.ask
             if own.bid > 0 and own.ask > 0 and side != 0:
                 own.sign = 1 if side > 0 else -1
-            trades[found, 0] = series[n]
-            trades[found, 1] = 1e-9 * row.price
-            trades[found, 2] = own.sign
-            trades[found, 3] = second
+            trades[found, _SERIES] = series
+            trades[found, _PRICE_ONES] = 1e-9 * row.price
+            trades[found, _SIGN] = own.sign
+            trades[found, _SECOND] = second
             found += 1
     return found
 
 
-@array_kernel()
-def _hold(mids: Any, spreads: Any) -> None:
+@kernel()
+def _hold(mids: Array, spreads: Array) -> None:
     """Let each value hold until the next one."""
-    for one in range(mids.shape[0]):
+    for series in range(mids.shape[0]):
         for second in range(1, mids.shape[1]):
-            if np.isnan(mids[one, second]):
-                mids[one, second] = mids[one, second - 1]
-                spreads[one, second] = spreads[one, second - 1]
+            if np.isnan(mids[series, second]):
+                mids[series, second] = mids[series, second - 1]
+                spreads[series, second] = spreads[series, second - 1]

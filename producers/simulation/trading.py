@@ -15,7 +15,7 @@ from producers.market.parameters import Market
 from producers.market.universe import Array, Universe
 from producers.simulation.arrivals import Arrivals
 from producers.simulation.prices import Prices
-from producers.simulation.quoting import DRAWS, Books, Happenings, Role
+from producers.simulation.quoting import DRAWS, Happenings, Role, Venues
 from tickproof.ticks.schema import NS_PER_MS, NS_PER_SECOND
 
 HEARTBEAT_NS = NS_PER_SECOND
@@ -62,7 +62,7 @@ def trade(market: Market, universe: Universe) -> Iterator[Trading]:
     agenda = Agenda(market, universe)
     prices = Prices.open(market, universe)
     arrivals = Arrivals(market, universe)
-    books = Books(market, universe)
+    venues = Venues(market, universe)
     blocks, sessions = market.blocks, iter(market.sessions)
     session = next(sessions)
     for number, (start, end) in enumerate(blocks):
@@ -72,7 +72,7 @@ def trade(market: Market, universe: Universe) -> Iterator[Trading]:
         events = agenda.plan(number, (start, end), session)
         if is_opening and number:
             prices.reopen(number, start - blocks[number - 1][1], events)
-            books.reopen()
+            venues.reopen()
         climate = prices.advance(number, (start, end), session, events)
         times, series = arrivals.advance(number, end, climate, events)
         rng = market.random(6, number)
@@ -96,7 +96,7 @@ def trade(market: Market, universe: Universe) -> Iterator[Trading]:
         draws = rng.random((len(order), DRAWS), dtype=np.float32)
         happenings = Happenings(times[order], series[order].astype(np.int64), roles[order], draws)
         is_last = number + 1 == len(blocks) or blocks[number + 1][0] > end
-        yield Trading(number, start, end, books.advance(happenings, climate, session), events, is_last)
+        yield Trading(number, start, end, venues.advance(happenings, climate, session), events, is_last)
 
 
 def _heartbeats(market: Market, universe: Universe, start: int, end: int) -> list[Messages]:

@@ -30,7 +30,7 @@ def fitted(trees=12, leaves=15, seed=1, missing=0.1):
     return classifier.fit(features, target), features
 
 
-def sklearn_margins(classifier, rows):
+def scikit_learn_margins(classifier, rows):
     return np.ascontiguousarray(classifier._raw_predict(rows)[:, 0])
 
 
@@ -43,7 +43,7 @@ def pair():
 @pytest.mark.parametrize(("trees", "leaves"), [(1, 2), (3, 8), (9, 9), (5, 31), (4, 64)])  # lanes of 8, 8, 16, 32 and 64 bits
 def test_margins_are_scikit_learns_bits(trees, leaves):
     classifier, features = fitted(trees, leaves)
-    assert Forest.of(classifier).margins(features).tobytes() == sklearn_margins(classifier, features).tobytes()
+    assert Forest.of(classifier).margins(features).tobytes() == scikit_learn_margins(classifier, features).tobytes()
 
 
 def test_a_threshold_goes_left_and_its_neighbour_above_goes_right(pair):
@@ -54,7 +54,7 @@ def test_a_threshold_goes_left_and_its_neighbour_above_goes_right(pair):
         rows = np.zeros((3, FEATURES))
         at = node["threshold"]
         rows[:, node["feature"]] = (np.nextafter(at, -np.inf), at, np.nextafter(at, np.inf))
-        assert forest.margins(rows).tobytes() == sklearn_margins(classifier, rows).tobytes()
+        assert forest.margins(rows).tobytes() == scikit_learn_margins(classifier, rows).tobytes()
 
 
 value = st.one_of(st.sampled_from(ODD), st.floats(width=64), st.integers(-3, 3).map(float))
@@ -64,7 +64,7 @@ value = st.one_of(st.sampled_from(ODD), st.floats(width=64), st.integers(-3, 3).
 @given(rows=arrays(np.float64, st.tuples(st.integers(0, 20), st.just(FEATURES)), elements=value))
 def test_any_float_scores_as_in_scikit_learn(pair, rows):
     classifier, forest, _ = pair
-    expected = sklearn_margins(classifier, rows) if len(rows) else np.zeros(0)
+    expected = scikit_learn_margins(classifier, rows) if len(rows) else np.zeros(0)
     assert forest.margins(rows).tobytes() == expected.tobytes()
 
 

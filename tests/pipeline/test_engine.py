@@ -23,8 +23,8 @@ from tickproof.shard import step as scoring
 from tickproof.shard.state import ShardState
 from tickproof.shard.step import ShardSettings
 from tickproof.shard.walk import SECOND_NS
+from tickproof.ticks.reorder_buffer import in_order
 from tickproof.ticks.schema import NAMES, NS_PER_SECOND, Array, Condition, Flag, Kind, Ticks, concat, is_scored
-from tickproof.ticks.waiting import in_order
 
 END_NS = 2**62
 DISORDER_NS = ChannelSettings().out_of_orderness_ns

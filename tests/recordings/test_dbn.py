@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.pipeline.engine import Engine, EngineSettings
-from producers.recordings.databento.book import UNDEFINED, Books
 from producers.recordings.databento.codes import DECODED, ORDERS, VENUES
+from producers.recordings.databento.order_by_order_book import UNDEFINED, OrderBooks
 from producers.recordings.registry import BY_NAME, Tally, contents, known, open_recordings
 from tests.support.recording_samples import TIME_NS, dbn_file, dbn_trade
 from tickproof.ticks.schema import Condition, Flag, Kind, Present, Ticks, concat
@@ -159,7 +159,7 @@ def test_books_are_what_a_plain_book_is_however_they_are_cut(
     for record, (action, side, identity, price, size, last) in zip(records, events, strict=True):
         record["action"], record["side"], record["order_id"] = action.encode(), side.encode(), identity
         record["price"], record["size"], record["flags"] = price, size, LAST if last else 0
-    books, found = Books(), []
+    books, found = OrderBooks(), []
     for first in range(0, len(records), cut):
         part = records[first : first + cut]
         at, tops, _ = books.step(part, np.zeros(len(part), np.int32))
@@ -171,7 +171,7 @@ def test_many_orders_and_levels_outgrow_the_tables() -> None:
     records = np.zeros(20_000, DECODED[ORDERS])
     records["action"], records["side"], records["flags"], records["size"] = b"A", b"B", LAST, 1
     records["order_id"], records["price"] = np.arange(20_000), np.arange(20_000) % 500
-    books = Books()
+    books = OrderBooks()
     _, tops, unknown = books.step(records, np.zeros(len(records), np.int32))
     assert unknown == 0
     assert tops[-1].tolist() == [499, 40, UNDEFINED, 0]

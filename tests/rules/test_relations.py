@@ -19,8 +19,8 @@ from tickproof.rules import relations as crosses
 from tickproof.shard import step as scoring
 from tickproof.shard.state import ShardState
 from tickproof.shard.step import ShardSettings
+from tickproof.ticks.reorder_buffer import in_order
 from tickproof.ticks.schema import Condition, Ticks, concat
-from tickproof.ticks.waiting import in_order
 
 GOOD, SUSPECT, CORRUPT, MARKET = 0, 1, 2, 3
 

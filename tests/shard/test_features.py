@@ -56,8 +56,8 @@ def feed() -> Ticks:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """Scored ticks with their verdicts and features, and what a plain reader noted of each."""
+class Stream:
+    """Scored ticks with their verdicts and features, and the plain reader's notes on each."""
 
     ticks: Ticks
     verdicts: Any
@@ -65,23 +65,23 @@ class Judged:
     seen: list[Seen]
 
 
-def judge(ticks: Ticks) -> Judged:
+def scored_stream(ticks: Ticks) -> Stream:
     """The engine and the plain reader over the same ticks, in one shard."""
     instruments = [{"symbol": symbol, "peers": [name for name in PEERS if name != symbol]} for symbol in PEERS]
     engine = Engine(EngineSettings(1, reference=parse({"instruments": instruments}, "peers")))
     results = [result for output in (engine.feed(ticks), engine.finish()) for _, result in output.scored]
     final = concat([result.final for result in results])
     features = np.concatenate([result.features for result in results])
-    return Judged(final, np.concatenate([result.verdicts for result in results]), features, plain.read(final, PEERS))
+    return Stream(final, np.concatenate([result.verdicts for result in results]), features, plain.read(final, PEERS))
 
 
 @pytest.fixture(scope="module")
-def judged() -> Judged:
-    return judge(feed())
+def stream() -> Stream:
+    return scored_stream(feed())
 
 
-def test_the_stream_is_clean(judged: Judged) -> None:
-    assert not judged.verdicts["final_quality"].any()
+def test_the_stream_is_clean(stream: Stream) -> None:
+    assert not stream.verdicts["final_quality"].any()
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
@@ -92,11 +92,11 @@ def test_every_feature_is_documented(feature: Any) -> None:
     assert feature.meaning[0] != " "
 
 
-def test_columns_are_in_the_order_of_the_table(judged: Judged) -> None:
+def test_columns_are_in_the_order_of_the_table(stream: Stream) -> None:
     assert tuple(feature.name for feature in FEATURES) == NAMES
     assert [INDEX[name] for name in NAMES] == list(range(len(FEATURES)))
-    assert judged.features.shape == (len(judged.ticks), len(FEATURES))
-    assert judged.features.dtype == np.float64
+    assert stream.features.shape == (len(stream.ticks), len(FEATURES))
+    assert stream.features.dtype == np.float64
 
 
 def test_every_feature_has_a_plain_definition() -> None:
@@ -104,11 +104,11 @@ def test_every_feature_has_a_plain_definition() -> None:
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
-def test_a_feature_is_what_it_says_at_every_tick(feature: Any, judged: Judged) -> None:
+def test_a_feature_is_what_it_says_at_every_tick(feature: Any, stream: Stream) -> None:
     """The same value, and NaN where it says so, at every prefix of the stream."""
     definition = DEFINITIONS[feature.name]
-    found = judged.features[:, INDEX[feature.name]]
-    expected = np.array([definition.value(one) for one in judged.seen])
+    found = stream.features[:, INDEX[feature.name]]
+    expected = np.array([definition.value(one) for one in stream.seen])
     np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
     assert bool(np.isnan(expected).any()) == bool(feature.fails), "`fails` says when a feature is null"
     known = ~np.isnan(expected)
@@ -128,8 +128,8 @@ CONSTANT = {"ten_distance", "flagged_run", "conditions"}
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - CONSTANT))
-def test_the_stream_moves_every_feature(name: str, judged: Judged) -> None:
-    assert len(np.unique(judged.features[:, INDEX[name]][~np.isnan(judged.features[:, INDEX[name]])])) > 1
+def test_the_stream_moves_every_feature(name: str, stream: Stream) -> None:
+    assert len(np.unique(stream.features[:, INDEX[name]][~np.isnan(stream.features[:, INDEX[name]])])) > 1
 
 
 def test_the_first_step_is_no_step() -> None:

@@ -11,10 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.streams import Market, Scored, Tape, score
-from tickproof.features import market as measures_market
-from tickproof.features import prices as measures_prices
-from tickproof.features import state as measures
-from tickproof.features import windows
+from tickproof.features import market, prices, windows
+from tickproof.features.measure import learn_tick, measure_tick
+from tickproof.features.state import MEASURE, Factors, TickMoment
 from tickproof.features.table import INDEX
 from tickproof.findings import second_statistics as statistics
 from tickproof.instrument import flood_share as share
@@ -95,7 +94,7 @@ def test_a_step_lies_in_its_bin(step: float) -> None:
     k = int(windows.step_bin(math.frexp(step)[1]))
     assert k == 0 or step >= 2.0 ** (k - 24)
     assert k == 23 or step < 2.0 ** (k - 23)
-    assert 2.0**-0.5 <= 2.0 ** (k - 23.5) / measures_prices.BIN_MIDDLES[k] <= 2.0**0.5
+    assert 2.0**-0.5 <= 2.0 ** (k - 23.5) / prices.BIN_CENTRES[k] <= 2.0**0.5
 
 
 def test_a_full_bin_halves_all() -> None:
@@ -112,11 +111,8 @@ class Feed:
 
     def __init__(self) -> None:
         self.one: Any = np.zeros(1, rolling.INSTRUMENT)[0]
-        self.mine: Any = np.zeros(1, measures.MEASURE)[0]
-        symbol, group, market = (
-            np.zeros(1, kind)[0] for kind in (measures_market.SYMBOL, measures_market.GROUP, measures_market.MARKET)
-        )
-        self.factors = symbol, group, market
+        self.mine: Any = np.zeros(1, MEASURE)[0]
+        self.factors = Factors(*(np.zeros(1, kind)[0] for kind in (market.SYMBOL, market.GROUP, market.MARKET)))
 
     def tick(self, now: int, ones: float = 100.0, accepted: bool = True, **columns: int) -> dict[str, float]:
         row = np.zeros(1, ROW)[0]
@@ -126,11 +122,11 @@ class Feed:
             row[name] = value
         x = math.log(row["price"])
         features = np.full((1, len(INDEX)), np.nan)
-        seen = now, x, 0, rolling.effective_scale(self.one, now)
-        before = measures.look(row, seen, self.one, self.mine, self.factors, features)
+        moment = TickMoment(now, x, 0, rolling.effective_scale(self.one, now))
+        before = measure_tick(row, moment, self.one, self.mine, self.factors, features)
         if accepted:
             rolling.accept(self.one, x, now, False)
-        measures.learn(row, seen, self.one, self.mine, self.factors, before)
+        learn_tick(row, moment, self.one, self.mine, self.factors, before)
         return {name: float(features[0, k]) for name, k in INDEX.items()}
 
 
@@ -164,7 +160,7 @@ def test_counts_beyond_their_types_change_nothing() -> None:
     for k in range(50):
         for feed in (plain, old):
             feed.tick(START + k * S // 10, 100 + 0.01 * (k % 3))
-    old.mine["known"] = measures_prices.KNOWN_MOST - 3 - (measures_prices.KNOWN_MOST - 3 - 50) % windows.LAST
+    old.mine["known"] = prices.KNOWN_MOST - 3 - (prices.KNOWN_MOST - 3 - 50) % windows.LAST
     for k in range(50, 90):
         found, expected = (feed.tick(START + k * S // 10, 100 + 0.01 * (k % 3)) for feed in (old, plain))
         np.testing.assert_equal(found, expected)
@@ -179,8 +175,8 @@ def test_counts_beyond_their_types_change_nothing() -> None:
 # --- gates, through the rules ---------------------------------------------------------------------------------------------------
 
 
-def market(wrong: bool) -> Scored:
-    """Three venues; one of them has 30 wrong prices in between, of which each is far off and back."""
+def three_venues(wrong: bool) -> Scored:
+    """Three venues; one of them sends 30 spikes in between if `wrong`."""
     quotes = Market(warm_s=20.0)
     for k in range(30 * wrong):
         quotes.first.quote(15.0 + 0.1 * k + 0.02, 103.0, 103.1)
@@ -189,7 +185,7 @@ def market(wrong: bool) -> Scored:
 
 def test_a_rejected_tick_moves_no_reference() -> None:
     """The same features of prices and sizes with and without wrong ticks in between; arrivals are arrivals."""
-    clean, spoilt = market(False), market(True)
+    clean, spoilt = three_venues(False), three_venues(True)
     wrong = spoilt.ticks.rows["bid_px"] == 103 * UNITS_PER_ONE
     assert wrong.sum() == 30
     assert (spoilt.verdicts["final_quality"][wrong] == 2).all()
@@ -200,7 +196,7 @@ def test_a_rejected_tick_moves_no_reference() -> None:
 
 
 def test_a_rejected_tick_is_seen_as_what_it_is() -> None:
-    spoilt = market(True)
+    spoilt = three_venues(True)
     wrong = spoilt.ticks.rows["bid_px"] == 103 * UNITS_PER_ONE
     for name in ("mean_9", "median_9", "ewma_64s", "mean_64s"):
         assert (spoilt.features[wrong, INDEX[name]] > 12).all()
@@ -241,8 +237,8 @@ def test_a_price_that_stands_still_while_the_market_moves() -> None:
 @pytest.mark.parametrize("kind", [0, 1])
 def test_seasons_lie_side_by_side(kind: int) -> None:
     """Half hours of a day: the last nanosecond of one, the first of the next, and the same a day later."""
-    half, day = measures_market.SLOT_NS, 86_400 * S
-    places = [int(measures_market.season_of(time, kind)) for time in (half - 1, half, day - 1, day, day + half)]
+    half, day = market.SLOT_NS, 86_400 * S
+    places = [int(market.season_of(time, kind)) for time in (half - 1, half, day - 1, day, day + half)]
     assert places == [kind, 2 + kind, 94 + kind, kind, 2 + kind]
 
 
@@ -250,18 +246,18 @@ def test_seasons_lie_side_by_side(kind: int) -> None:
 @given(st.lists(st.tuples(st.integers(0, 5), st.floats(-20, 20), st.integers(0, 3)), max_size=60))
 def test_the_market_is_the_median_of_what_the_others_did_lately(events: list[tuple[int, float, int]]) -> None:
     """(symbol, move, seconds since the last one): to the bin exactly, at every prefix."""
-    symbols = np.zeros(6, measures_market.SYMBOL)
-    group, state = np.zeros(1, measures_market.GROUP)[0], np.zeros(1, measures_market.MARKET)[0]
+    symbols = np.zeros(6, market.SYMBOL)
+    group, state = np.zeros(1, market.GROUP)[0], np.zeros(1, market.MARKET)[0]
     now, last = START, dict[int, tuple[int, float]]()
     for symbol, move, seconds in events:
         now += seconds * S
         lately = [round(min(max(m, -16.0), 16.0) * 4) / 4 for k, (when, m) in last.items() if k != symbol and when > now - 2 * S]
-        found = measures_market.market_move(symbols[symbol], now // S, state)
+        found = market.market_move(symbols[symbol], now // S, state)
         if len(lately) < 3:
             assert math.isnan(found)
         else:
             assert found == np.median(lately)
-        measures_market.move_symbol(symbols[symbol], group, state, move, now // S)
+        market.move_symbol(symbols[symbol], group, state, move, now // S)
         last[symbol] = now, move
 
 
@@ -269,7 +265,7 @@ def test_the_market_is_the_median_of_what_the_others_did_lately(events: list[tup
 
 
 def test_an_instrument_takes_less_than_a_kilobyte() -> None:
-    kinds = (rolling.INSTRUMENT, measures.MEASURE, statistics.ACCUMULATOR, share.MINUTE, measures_market.SYMBOL)
+    kinds = (rolling.INSTRUMENT, MEASURE, statistics.ACCUMULATOR, share.MINUTE, market.SYMBOL)
     # Its channel and its symbol's first instrument are 8 bytes each.
     assert sum(kind.itemsize for kind in kinds) + 16 <= 1024
     # Apart, and looked at where it changes quarters of an hour or says nothing for seconds.

@@ -35,9 +35,9 @@ from tickproof.wire import (
     encode_json,
     undetected,
 )
-from tickproof.wire.content_type import crc32c
 from tickproof.wire.flatbuffer import Table, root
 from tickproof.wire.limits import MAX_DECODED_BYTES, MAX_ROWS
+from tickproof.wire.record_headers import crc32c
 
 LARGE_EVERY = 400
 """The kinds of several megabytes come once in so many payloads, or ten thousand would be gigabytes."""

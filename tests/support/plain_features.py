@@ -1,8 +1,8 @@
-"""Plain definitions of all features: what a patient reader with pencil and paper would write beside each tick.
+"""Plain definitions of all features, from everything that happened before a tick.
 
-`read` goes through clean ticks in the shard's order and notes what was known before each; DEFINITIONS say what each feature is,
-from these notes, by sums over the whole past wherever there is such a sum. Nothing here is compiled or shares code with the
-kernels but the constants, and everything is slow.
+`read` passes over clean ticks in the shard's order and notes what was known before each; DEFINITIONS compute each feature from
+these notes, by sums over the whole past wherever there is such a sum. Nothing here is compiled, and nothing but constants is
+shared with the kernels.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tickproof.features import market as measures_market
+from tickproof.features.market import BINS_PER_SCALE
 from tickproof.instrument import level as rolling
 from tickproof.rules import table as rules
 from tickproof.ticks.schema import NS_PER_SECOND, Kind, Present, Ticks
@@ -32,7 +32,7 @@ def streaming_median(values: list[float]) -> float:
     return middle
 
 
-def nearest_median(prices: Sequence[float], x: float) -> float:
+def consensus_near(prices: Sequence[float], x: float) -> float:
     """Of the medians of an even number of prices the one nearest to `x`; NaN of none."""
     ordered = sorted(prices)
     return min(max(x, ordered[(len(ordered) - 1) // 2]), ordered[len(ordered) // 2]) if ordered else NAN
@@ -117,8 +117,8 @@ class Venue:
     lag_scale: float = 0.0
     returns: list[float] = field(default_factory=list)
     return_times: list[int] = field(default_factory=list)
-    still: int = 0
-    still_mean: float = 0.0
+    unchanged: int = 0
+    run_mean: float = 0.0
     mark: int = 0
     gap_mean: float = 0.0
     rescaled: float = 1.0
@@ -203,7 +203,7 @@ def read(ticks: Ticks, peers: Mapping[str, str]) -> list[Seen]:
             for (other, _), venue in venues.items()
             if other == symbol and venue is not one and len(venue.accepted) >= WARM and now - venue.seen_time <= 30 * S
         ]
-        middle = nearest_median([venue.seen for venue in others], x)
+        middle = consensus_near([venue.seen for venue in others], x)
         scale = one.effective_scale(now)
         key = int(row["bid_px"]) + int(row["ask_px"]) if quote else int(row["price"])
         if quote or one.quotes == 0:
@@ -268,20 +268,20 @@ def _copy(one: Venue) -> Venue:
 def _learn_return(one: Venue, x: float, now: int, changes: int) -> int:
     """Note a return; 1 where the price changed."""
     if not one.accepted:
-        one.still = 0
+        one.unchanged = 0
         return 0
     if _step(one, x) == 0:
-        one.still += 1
+        one.unchanged += 1
         return 0
-    n, gap, run = len(one.returns), float(changes - one.mark), float(one.still)
+    n, gap, run = len(one.returns), float(changes - one.mark), float(one.unchanged)
     if n >= WARM:
-        gap, run = min(gap, 8 * max(one.gap_mean, 1.0)), min(run, 8 * max(one.still_mean, 1.0))
+        gap, run = min(gap, 8 * max(one.gap_mean, 1.0)), min(run, 8 * max(one.run_mean, 1.0))
     weight = max(1 / (n + 1), 0.05)
     one.gap_mean += weight * (gap - one.gap_mean)
-    one.still_mean += weight * (run - one.still_mean)
+    one.run_mean += weight * (run - one.run_mean)
     one.returns.append(x - one.accepted[-1])
     one.return_times.append(now)
-    one.mark, one.still = changes + 1, 1
+    one.mark, one.unchanged = changes + 1, 1
     return 1
 
 
@@ -335,7 +335,7 @@ def _volume(one: Venue, quote: bool, size: int) -> float:
 
 
 class Definition(NamedTuple):
-    """A feature's value on a tick, NaN where it says nothing, and how far the kernel's may be from it."""
+    """A feature's value on a tick, NaN where it is undefined, and how far the kernel's may be from it."""
 
     value: Callable[[Seen], float]
     absolute: float = 1e-6
@@ -460,7 +460,7 @@ DEFINITIONS: dict[str, Definition] = {
     "is_trade": Definition(lambda s: 0.0 if s.quote else 1.0),
     "deviation": Definition(lambda s: (s.x - s.one.level) / s.scale if _priced(s) else NAN),
     "residual": Definition(
-        lambda s: (s.x - nearest_median(s.others, s.x)) / max(s.scale, s.one.residual_scale) if s.others else NAN
+        lambda s: (s.x - consensus_near(s.others, s.x)) / max(s.scale, s.one.residual_scale) if s.others else NAN
     ),
     "sources": Definition(lambda s: float(len(s.others))),
     "outside": Definition(_outside),
@@ -484,7 +484,7 @@ DEFINITIONS: dict[str, Definition] = {
     ),
     "rate_ratio": Definition(lambda s: math.log((_gaps(s)[1] + 1e3) / (_gaps(s)[0] + 1e3)) if len(s.one.times) >= WARM else NAN),
     "equal_run": Definition(lambda s: math.log(s.run)),
-    "missed_move": Definition(lambda s: (nearest_median(s.others, s.x) - s.run_others) / s.scale if s.others else NAN),
+    "missed_move": Definition(lambda s: (consensus_near(s.others, s.x) - s.run_others) / s.scale if s.others else NAN),
     "ten_distance": Definition(lambda s: 1.0 if _priced(s) else NAN),
     "last_deviation": Definition(lambda s: s.one.last_deviation),
     "step": Definition(lambda s: 0.0 if math.isnan(s.one.last_x) else (s.x - s.one.last_x) / s.scale),
@@ -510,7 +510,7 @@ DEFINITIONS: dict[str, Definition] = {
     "step_tail": Definition(_tail),
     "step_p95": Definition(_over_quantile, 1e-6, math.sqrt(2.0)),
     "autocorrelation": Definition(_autocorrelation, 1e-4),
-    "run_ratio": Definition(lambda s: s.one.still / max(s.one.still_mean, 1.0) if _changed(s) else NAN, 1e-4),
+    "run_ratio": Definition(lambda s: s.one.unchanged / max(s.one.run_mean, 1.0) if _changed(s) else NAN, 1e-4),
     "expected_moves": Definition(
         lambda s: (s.market_changes - s.one.mark) / max(s.one.gap_mean, 1.0) if _changed(s) else NAN, 1e-4
     ),
@@ -524,9 +524,9 @@ DEFINITIONS: dict[str, Definition] = {
     ),
     "size_season": Definition(_season, 1e-4),
     "quote_position": Definition(_position),
-    "market_move": Definition(_market, 0.5 / measures_market.BINS_PER_SCALE),
-    "market_residual": Definition(lambda s: _own_move(s) - _market(s), 0.5 / measures_market.BINS_PER_SCALE),
+    "market_move": Definition(_market, 0.5 / BINS_PER_SCALE),
+    "market_residual": Definition(lambda s: _own_move(s) - _market(s), 0.5 / BINS_PER_SCALE),
     "peer_move": Definition(_peers),
     "peer_residual": Definition(lambda s: _own_move(s) - _peers(s)),
 }
-"""Feature -> what it is. The contract test goes through FEATURES and wants an entry of each."""
+"""Feature -> its definition; the contract test requires one of each."""

@@ -38,7 +38,7 @@ def quotes(count: int, bid: int, ask: int) -> np.ndarray:
     return rows(count, bid_px=bid, ask_px=ask, bid_sz=10**9, ask_sz=10**9)
 
 
-def judged(ticks: Ticks, reference: Reference) -> tuple[list[int], list[set[str]], set[str]]:
+def scored(ticks: Ticks, reference: Reference) -> tuple[list[int], list[set[str]], set[str]]:
     """Final qualities, reasons, and the feeds of findings."""
     engine = Engine(EngineSettings(shards=1, reference=reference))
     first, last = engine.feed(ticks), engine.finish()
@@ -103,29 +103,29 @@ def test_peers_of_peers_share_a_shard() -> None:
 def test_a_subset_of_a_channel_has_no_gaps() -> None:
     jumps = quotes(5, 100 * 10**9, 101 * 10**9)
     jumps["sequence"], jumps["present"] = [1, 5, 9, 20, 21], jumps["present"] | np.uint16(NULLABLE["sequence"])
-    gaps = [reasons for reasons in judged(Ticks(jumps, NAMES), NOTHING)[1] if "sequence_gap" in reasons]
+    gaps = [reasons for reasons in scored(Ticks(jumps, NAMES), NOTHING)[1] if "sequence_gap" in reasons]
     assert len(gaps) == 3
     declared = parse({"channels": {"FEED.A": {"sequence": "increasing"}}}, "r")
-    assert not any(judged(Ticks(jumps, NAMES), declared)[1])
+    assert not any(scored(Ticks(jumps, NAMES), declared)[1])
 
 
 def test_crossing_is_known_and_not_learnt() -> None:
     crossed = quotes(3, 101 * 10**9, 100 * 10**9)
-    assert judged(Ticks(crossed, NAMES), NOTHING)[0] == [1, 1, 1]
+    assert scored(Ticks(crossed, NAMES), NOTHING)[0] == [1, 1, 1]
     never = parse({"instruments": [{"symbol": "CL", "may_cross": False}], "channels": {"FEED.A": {"feed": "MINE"}}}, "r")
-    quality, reasons, feeds = judged(Ticks(crossed, NAMES), never)
+    quality, reasons, feeds = scored(Ticks(crossed, NAMES), never)
     assert quality == [2, 2, 2]
     assert reasons == [{"crossed"}] * 3
     assert feeds == {"MINE"}
     always = parse({"instruments": [{"symbol": "CL", "may_cross": True}]}, "r")
-    assert judged(Ticks(crossed, NAMES), always)[0] == [0, 0, 0]
+    assert scored(Ticks(crossed, NAMES), always)[0] == [0, 0, 0]
 
 
 def test_prices_may_be_negative_where_it_is_said() -> None:
     oil = rows(4, price=[-37 * 10**9, -38 * 10**9, 0, 10**9], size=10**9, kind=1)
-    assert judged(Ticks(oil, NAMES), NOTHING)[0] == [2, 2, 2, 0]
+    assert scored(Ticks(oil, NAMES), NOTHING)[0] == [2, 2, 2, 0]
     allowed = parse({"instruments": [{"symbol": "CL", "may_be_negative": True}]}, "r")
-    assert judged(Ticks(oil, NAMES), allowed)[0] == [0, 0, 0, 0]
+    assert scored(Ticks(oil, NAMES), allowed)[0] == [0, 0, 0, 0]
 
 
 def test_sides_merge_where_it_is_said() -> None:
@@ -133,9 +133,9 @@ def test_sides_merge_where_it_is_said() -> None:
     sides["bid_px"][0], sides["ask_px"][1] = 101 * 10**9, 100 * 10**9
     sides["present"] = [int(NULLABLE["bid_px"]), int(NULLABLE["ask_px"])]
     known = {"instruments": [{"symbol": "CL", "may_cross": False}]}
-    assert judged(Ticks(sides, NAMES), parse(known, "r"))[0] == [0, 0]
+    assert scored(Ticks(sides, NAMES), parse(known, "r"))[0] == [0, 0]
     merged = parse(known | {"channels": {"FEED.A": {"sides": "merge"}}}, "r")
-    assert judged(Ticks(sides, NAMES), merged)[0] == [0, 2]
+    assert scored(Ticks(sides, NAMES), merged)[0] == [0, 2]
 
 
 def test_settings_hold_a_reference() -> None:

@@ -20,8 +20,8 @@ def moment(text: str) -> int:
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * NS_PER_SECOND
 
 
-def judged(ticks: Ticks, reference: Reference = NOTHING) -> Scored:
-    """What the engine says, with reference data."""
+def scored(ticks: Ticks, reference: Reference = NOTHING) -> Scored:
+    """Score ticks with reference data."""
     engine = Engine(EngineSettings(1, reference=reference))
     outputs = [engine.feed(ticks), engine.finish()]
     (last,) = [result for output in outputs for _, result in output.scored]
@@ -72,12 +72,12 @@ def test_a_session_holds_its_open_and_not_its_close(time: int, expected: tuple[i
 
 def test_a_calendar_is_taken_with_the_time_around_and_pairs_are_not() -> None:
     pairs = ((moment("2024-07-02T13:30"), moment("2024-07-02T20:00")),)
-    calendar_of, edges, regular, wide_edges, wide = tables(
-        ("A", "N", "P"), {"N": "XNYS", "P": pairs}, np.array([moment("2024-07-02T15:00")])
-    )
-    assert calendar_of.tolist() == [-1, 0, 1, -1]
-    assert regular[edges[1] : edges[2]].tolist() == wide[wide_edges[1] : wide_edges[2]].tolist() == [list(pairs[0])]
-    mine, around = regular[: edges[1]], wide[: wide_edges[1]]
+    calendars = tables(("A", "N", "P"), {"N": "XNYS", "P": pairs}, np.array([moment("2024-07-02T15:00")]))
+    edges, extended_edges = calendars.edges, calendars.extended_edges
+    assert calendars.calendar_of.tolist() == [-1, 0, 1, -1]
+    assert calendars.regular[edges[1] : edges[2]].tolist() == [list(pairs[0])]
+    assert calendars.extended[extended_edges[1] : extended_edges[2]].tolist() == [list(pairs[0])]
+    mine, around = calendars.regular[: edges[1]], calendars.extended[: extended_edges[1]]
     assert search(around, moment("2024-07-02T13:30") - EARLY_NS)[0] == 1
     assert search(around, moment("2024-07-02T20:00") + LATE_NS - 1)[0] == 1
     assert search(around, moment("2024-07-02T20:00") + LATE_NS)[0] == 0
@@ -116,7 +116,7 @@ def test_ticks_out_of_session() -> None:
     open 10 ........ 20     tick   9.9  10  19.9  20.0005  20.5
                             sent 1 ms earlier: 20.0005 was sent in time
     """
-    found = judged(around(9.9, 10.001, 19.9, 20.0005, 20.5).ticks(), hours((10, 20)))
+    found = scored(around(9.9, 10.001, 19.9, 20.0005, 20.5).ticks(), hours((10, 20)))
     assert found.rows_with("out_of_session") == [0, 4]
     assert found.verdicts["final_quality"].tolist() == [1, 0, 0, 0, 1]
     first, last = found.of("out_of_session")
@@ -125,13 +125,13 @@ def test_ticks_out_of_session() -> None:
 
 def test_extended_hours_are_marked_as_such_and_no_anomaly() -> None:
     tape = around(25, conditions=int(Condition.EXTENDED_HOURS))
-    assert judged(tape.ticks(), hours((10, 20))).of("out_of_session") == []
+    assert scored(tape.ticks(), hours((10, 20))).of("out_of_session") == []
 
 
-def test_other_venues_and_runs_without_hours_are_not_judged() -> None:
+def test_other_venues_and_runs_without_hours_are_not_checked() -> None:
     tape = around(25)
-    assert judged(tape.ticks()).findings == []
-    assert judged(around(25, venue="ARCX").ticks(), hours((10, 20))).findings == []
+    assert scored(tape.ticks()).findings == []
+    assert scored(around(25, venue="ARCX").ticks(), hours((10, 20))).findings == []
 
 
 # --- silence by the calendar ------------------------------------------------------------------------------------------------
@@ -179,22 +179,22 @@ LISTED = parse({"instruments": [{"symbol": name, "channel": "XNAS.A"} for name i
 
 
 def test_a_symbol_that_is_not_listed_on_its_channel() -> None:
-    found = judged(quoted(*["ABC", "DEF"] * 20, "QQQ", "ABC"), LISTED)
+    found = scored(quoted(*["ABC", "DEF"] * 20, "QQQ", "ABC"), LISTED)
     assert found.rows_with("unknown_symbol") == [40]
     (finding,) = found.of("unknown_symbol")
     assert (finding.symbol, finding.severity) == ("QQQ", "warning")
     assert found.verdicts["final_quality"][40] == 1
-    assert judged(quoted(*["ABC", "DEF"] * 20, "ABC"), LISTED).findings == []
+    assert scored(quoted(*["ABC", "DEF"] * 20, "ABC"), LISTED).findings == []
 
 
 def test_without_a_listing_any_symbol_may_come() -> None:
     venue_only = parse({"instruments": [{"symbol": "ABC", "venue": "XNAS", "may_cross": True}]}, "r")
     for reference in (NOTHING, venue_only):
-        assert judged(quoted(*["ABC"] * 40, "QQQ"), reference).of("unknown_symbol") == []
+        assert scored(quoted(*["ABC"] * 40, "QQQ"), reference).of("unknown_symbol") == []
 
 
 def test_a_list_that_knows_few_of_the_symbols_is_no_listing() -> None:
-    assert judged(quoted(*["ABC", "X", "Y", "Z"] * 30), LISTED).of("unknown_symbol") == []
+    assert scored(quoted(*["ABC", "X", "Y", "Z"] * 30), LISTED).of("unknown_symbol") == []
 
 
 def test_cuts_do_not_matter() -> None:

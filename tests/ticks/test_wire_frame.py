@@ -17,9 +17,9 @@ from tickproof.findings.finding import VERDICT, VERDICTS, verdict_columns
 from tickproof.ticks.arrow import from_arrow, to_arrow
 from tickproof.ticks.schema import NAMES, SCHEMA, Ticks, concat, empty
 from tickproof.wire import FRAME_CONTENT_TYPE, decode_frame, decode_scored, detect, encode_frame, undetected
-from tickproof.wire.arrow_message import walk
-from tickproof.wire.content_type import crc32c
+from tickproof.wire.arrow_message import measure_stream
 from tickproof.wire.limits import MAX_DECODED_BYTES, MAX_MESSAGES, MAX_ROWS
+from tickproof.wire.record_headers import crc32c
 
 INDICES = [pa.int8(), pa.uint8(), pa.int16(), pa.uint16(), pa.int32(), pa.uint32(), pa.int64(), pa.uint64()]
 
@@ -298,9 +298,9 @@ def test_bytes_changed_anywhere_give_ticks_or_a_reason(seed):
     assert reason.isprintable()
 
 
-def test_a_walk_measures_what_arrow_writes():
+def test_the_claims_of_a_stream_are_what_arrow_writes():
     value = encode_frame(example(100)).value
-    layout = walk(value)
+    layout = measure_stream(value)
     assert layout.rows == 100
     assert pa.ipc.read_schema(pa.py_buffer(layout.schema)).names == SCHEMA.names
 

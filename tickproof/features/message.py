@@ -1,4 +1,4 @@
-"""Features that are made of one message and its instrument's state, compiled: sides, sizes, runs of equal prices."""
+"""Features of one message against its instrument's state, compiled: sides, sizes, runs of equal prices."""
 
 from __future__ import annotations
 
@@ -6,27 +6,26 @@ import math
 
 import numpy as np
 
-from tickproof.features.table import INDEX
+from tickproof.features.table import INDEX, Floats
 from tickproof.instrument import level as rolling
 from tickproof.instrument.level import learn_size
 from tickproof.kernel import kernel
 from tickproof.rules import table as rules
+from tickproof.ticks.records import Record
 from tickproof.ticks.schema import Present
 
 _BID_SZ, _ASK_SZ = int(Present.BID_SZ), int(Present.ASK_SZ)
-_F_SPREAD_BP, _F_SPREAD_RATIO, _F_BID_MOVE, _F_ASK_MOVE = (
-    INDEX["spread_bp"],
-    INDEX["spread_ratio"],
-    INDEX["bid_move"],
-    INDEX["ask_move"],
-)
-_F_SIZE, _F_BALANCE, _F_EQUAL, _F_MISSED = INDEX["size"], INDEX["size_balance"], INDEX["equal_run"], INDEX["missed_move"]
-_F_VOLUME = INDEX["volume_ratio"]
+_F_SPREAD_BP, _F_SPREAD_RATIO = INDEX["spread_bp"], INDEX["spread_ratio"]
+_F_BID_MOVE, _F_ASK_MOVE = INDEX["bid_move"], INDEX["ask_move"]
+_F_SIZE, _F_BALANCE, _F_VOLUME = INDEX["size"], INDEX["size_balance"], INDEX["volume_ratio"]
+_F_EQUAL, _F_MISSED = INDEX["equal_run"], INDEX["missed_move"]
+FAST_WEIGHT, SLOW_WEIGHT = 0.2, 0.01
+"""Weights of a trade in the exponential means of traded size."""
 
 
 @kernel()
-def quote_features(row, state, x, scale, features):  # type: ignore[no-untyped-def]
-    """Features of the sides. Returns (relative spread, does one side move alone)."""
+def quote_features(row: Record, state: Record, x: float, scale: float, features: Floats) -> tuple[float, bool]:
+    """Write the features of a quote of log mid `x`; return its relative spread, and whether one side moves alone."""
     bid_move = math.log(float(row.bid_px) / float(state.bid)) if state.bid > 0 else 0.0
     ask_move = math.log(float(row.ask_px) / float(state.ask)) if state.ask > 0 else 0.0
     spread = float(row.ask_px - row.bid_px) / math.exp(x)
@@ -43,8 +42,8 @@ def quote_features(row, state, x, scale, features):  # type: ignore[no-untyped-d
 
 
 @kernel()
-def outside(state, x, now):  # type: ignore[no-untyped-def]
-    """How far a trade lies outside its venue's fresh quotes of earlier stamps, log; NaN where there are none."""
+def outside(state: Record, x: float, now: int) -> float:
+    """Return how far a trade's log price `x` lies outside its venue's fresh quotes of earlier stamps; NaN without them."""
     if state.bid <= 0 or state.ask <= 0 or state.bid > state.ask:
         return np.nan
     oldest = min(state.bid_time, state.ask_time)
@@ -54,18 +53,18 @@ def outside(state, x, now):  # type: ignore[no-untyped-def]
 
 
 @kernel()
-def sizes(row, state, features):  # type: ignore[no-untyped-def]
-    """Size features; learns sizes."""
+def sizes(row: Record, state: Record, features: Floats) -> None:
+    """Write the size features of a quote or trade, then learn its size."""
     if row.kind == rules.TRADE:
         if row.size > 0:
-            # No size is the rules' to judge: where it is a habit, it would be the oddest size of all.
-            features[_F_SIZE] = learn_size(state, 1, row.size)
+            # A zero size is left to the rules: where a venue prints them by habit, each would be the most unusual size of all.
+            features[_F_SIZE] = learn_size(state, rules.TRADE, row.size)
         size = max(float(row.size), 0.0)
         if state.trades == 0:
             state.volume_fast = size
             state.volume_slow = size
-        state.volume_fast += 0.2 * (size - state.volume_fast)
-        state.volume_slow += 0.01 * (size - state.volume_slow)
+        state.volume_fast += FAST_WEIGHT * (size - state.volume_fast)
+        state.volume_slow += SLOW_WEIGHT * (size - state.volume_slow)
         if state.volume_fast > 0.0 and state.volume_slow > 0.0:
             features[_F_VOLUME] = math.log(state.volume_fast / state.volume_slow)
         state.trades = min(state.trades + 1, rolling.MOST)
@@ -77,12 +76,12 @@ def sizes(row, state, features):  # type: ignore[no-untyped-def]
     if (row.present & _ASK_SZ) != 0:
         largest = max(largest, row.ask_sz)
     if largest >= 0:
-        features[_F_SIZE] = learn_size(state, 0, largest)
+        features[_F_SIZE] = learn_size(state, rules.QUOTE, largest)
 
 
 @kernel()
-def equal_run(row, state, middle, scale, features):  # type: ignore[no-untyped-def]
-    """Count how long the price stands still, and what the others did meanwhile."""
+def equal_run(row: Record, state: Record, consensus: float, scale: float, features: Floats) -> None:
+    """Count the run of equal prices, and write it and the move of the other venues' consensus, a log price, during it."""
     price = row.price if row.kind == rules.TRADE else row.bid_px + row.ask_px
     if row.kind == rules.QUOTE or state.quotes == 0:
         if price == state.run_price:
@@ -90,8 +89,8 @@ def equal_run(row, state, middle, scale, features):  # type: ignore[no-untyped-d
         else:
             state.run = 1
             state.run_price = price
-            state.run_others = middle
+            state.run_others = consensus
     if math.isnan(state.run_others):
-        state.run_others = middle
+        state.run_others = consensus
     features[_F_EQUAL] = math.log(float(max(state.run, 1)))
-    features[_F_MISSED] = (middle - state.run_others) / scale
+    features[_F_MISSED] = (consensus - state.run_others) / scale

@@ -1,6 +1,6 @@
 """What prices did, compiled: windows over counts and over time, decaying means, steps, runs of equal prices.
 
-Works on the record MEASURE of `measures`.
+Works on the record MEASURE of `state`.
 """
 
 from __future__ import annotations
@@ -9,19 +9,32 @@ import math
 
 import numpy as np
 
-from tickproof.features.table import INDEX
-from tickproof.features.windows import FULL, LAST, PARTS, STEP_BINS, absolute_deviation, count_step, exchange, insert, step_bin
+from tickproof.features.state import TickMoment
+from tickproof.features.table import INDEX, Floats
+from tickproof.features.windows import (
+    FULL,
+    LAST,
+    PARTS,
+    STEP_BINS,
+    absolute_deviation,
+    count_step,
+    eighth_power,
+    exchange,
+    insert,
+    step_bin,
+)
 from tickproof.instrument.level import WARM
 from tickproof.kernel import kernel
+from tickproof.ticks.records import Record
 
 HORIZONS_S = (8.0, 64.0, 512.0)
 KNOWN_MOST = 4_000_000_000
-STILL = 1e-7
-"""A step below this, a thousandth of a basis point, is none: middles of one level and different widths differ by so little."""
+UNCHANGED = 1e-7
+"""A step below this, a thousandth of a basis point, counts as none: a wider spread moves the mid in logarithms by so little."""
 RUN_WEIGHT, RUN_CLIP = 0.05, 8.0
 RETURN_WEIGHT = 0.05
 QUANTILE = 0.05
-BIN_MIDDLES = tuple(math.sqrt(0.5) * 2.0 ** (k - STEP_BINS + 1) for k in range(STEP_BINS))
+BIN_CENTRES = tuple(math.sqrt(0.5) * 2.0 ** (k - STEP_BINS + 1) for k in range(STEP_BINS))
 
 _MEAN_9, _DEVIATION_9, _MEDIAN_9, _MAD_9 = INDEX["mean_9"], INDEX["deviation_9"], INDEX["median_9"], INDEX["mad_9"]
 _MEAN_64S, _DEVIATION_64S = INDEX["mean_64s"], INDEX["deviation_64s"]
@@ -31,11 +44,11 @@ _AUTOCORRELATION, _RUN, _EXPECTED = INDEX["autocorrelation"], INDEX["run_ratio"]
 
 
 @kernel(error_model="numpy")
-def prices(seen, one, mine, market, features):  # type: ignore[no-untyped-def]
-    """The price against windows over counts and over time, decaying means, its own steps and its own runs."""
-    _, x, i, scale = seen
-    y = x - mine.anchor
-    per_scale = 1.0 / scale
+def measure_price(moment: TickMoment, one: Record, mine: Record, market: Record, features: Floats) -> None:
+    """Write the price against windows over counts and time, decaying means, and the instrument's own steps and runs."""
+    i = moment.place
+    y = moment.log_price - mine.anchor
+    per_scale = 1.0 / moment.scale
     total, squares = 0.0, 0.0
     for k in range(LAST):
         value = 0.0 + mine.ordered[k]  # in double precision
@@ -61,9 +74,9 @@ def prices(seen, one, mine, market, features):  # type: ignore[no-untyped-def]
     if mine.variances[1] > 0.0 and mine.weight_s > 0.0:
         features[i, _VOLATILITY] = math.sqrt(mine.variances[0] * mine.weight_s / (HORIZONS_S[0] * mine.variances[1]))
     if mine.changes >= WARM:
-        step = abs(x - one.last_accepted)
+        step = abs(moment.log_price - one.last_accepted)
         tail, ratio = 1.0, 0.0
-        if step >= STILL:
+        if step >= UNCHANGED:
             tail, ratio = _against_steps(step, mine)
         features[i, _TAIL] = tail
         features[i, _P95] = ratio
@@ -73,8 +86,8 @@ def prices(seen, one, mine, market, features):  # type: ignore[no-untyped-def]
 
 
 @kernel(error_model="numpy")
-def _against_steps(step, mine):  # type: ignore[no-untyped-def]
-    """A step against the instrument's own: the share of steps in its bin and above, and its ratio to their 95 % quantile."""
+def _against_steps(step: float, mine: Record) -> tuple[float, float]:
+    """Return the share of the instrument's steps in this step's bin and above, and the step over their 95 % quantile."""
     own = step_bin(math.frexp(step)[1])
     total, above, tail = 0, 0, 0
     for k in range(STEP_BINS):
@@ -84,13 +97,13 @@ def _against_steps(step, mine):  # type: ignore[no-untyped-def]
     while k > 0 and above <= QUANTILE * total:
         k -= 1
         above += mine.steps[k]
-    # The geometric middle of the bin that holds the quantile.
-    return tail / total, step / BIN_MIDDLES[k]
+    # The geometric centre of the bin that holds the quantile.
+    return tail / total, step / BIN_CENTRES[k]
 
 
 @kernel(error_model="numpy")
-def restart(mine, price):  # type: ignore[no-untyped-def]
-    """Begin with a level: nothing is known of prices but this one."""
+def restart(mine: Record, price: float) -> None:
+    """Restart the price statistics at a log price: nothing is known of prices but this one."""
     mine.anchor = price
     mine.known = 0
     for k in range(3):
@@ -103,8 +116,8 @@ def restart(mine, price):  # type: ignore[no-untyped-def]
 
 
 @kernel(error_model="numpy")
-def move_anchor(mine, anchor):  # type: ignore[no-untyped-def]
-    """Count offsets from another price, so that they stay small."""
+def move_anchor(mine: Record, anchor: float) -> None:
+    """Take offsets from another log price, so that they stay small."""
     shift = anchor - mine.anchor
     mine.anchor = anchor
     if shift == 0.0:
@@ -121,9 +134,9 @@ def move_anchor(mine, anchor):  # type: ignore[no-untyped-def]
 
 
 @kernel(error_model="numpy")
-def learn_return(step, mine, market):  # type: ignore[no-untyped-def]
-    """Learn a return: variances, and if the price changed, steps, their autocorrelation and what a run is."""
-    if abs(step) < STILL:
+def learn_return(step: float, mine: Record, market: Record) -> None:
+    """Learn a log return: variances and, if the price changed, steps, their autocorrelation and the usual run."""
+    if abs(step) < UNCHANGED:
         mine.run = min(mine.run + 1, FULL)
         return
     mine.variances[0] += step * step
@@ -134,7 +147,7 @@ def learn_return(step, mine, market):  # type: ignore[no-untyped-def]
     mine.last_return = step
     gap, run = float(market.changes - mine.mark), float(mine.run)
     if mine.changes >= WARM:
-        # A price that stood still for far too long does not teach that this is usual.
+        # A price frozen for far too long must not make that the usual.
         gap = min(gap, RUN_CLIP * max(mine.market_gap, 1.0))
         run = min(run, RUN_CLIP * max(mine.run_mean, 1.0))
     weight = max(1.0 / (mine.changes + 1.0), RUN_WEIGHT)
@@ -147,8 +160,17 @@ def learn_return(step, mine, market):  # type: ignore[no-untyped-def]
 
 
 @kernel(error_model="numpy")
-def remember(y, part, mine):  # type: ignore[no-untyped-def]
-    """Put a price into the windows over counts and over time."""
+def learn_means(y: float, decay_512s: float, mine: Record) -> None:
+    """Move the decaying means by an accepted price, an offset from the anchor; e^(−Δ / 512 s) since the one before."""
+    decay_64s = eighth_power(decay_512s)
+    mine.means[0] = y + (mine.means[0] - y) * eighth_power(decay_64s)
+    mine.means[1] = y + (mine.means[1] - y) * decay_64s
+    mine.means[2] = y + (mine.means[2] - y) * decay_512s
+
+
+@kernel(error_model="numpy")
+def remember_price(y: float, part: int, mine: Record) -> None:
+    """Put an accepted price, an offset from the anchor, into the windows over counts and over time."""
     value = np.float32(y)
     place = mine.known % LAST
     if mine.known < LAST:
@@ -156,7 +178,7 @@ def remember(y, part, mine):  # type: ignore[no-untyped-def]
     else:
         exchange(mine.ordered, mine.ring[place], value)
     mine.ring[place] = value
-    # Counted for ever, it would start at 0 some day; taking whole windows off changes nothing.
+    # So that the counter never overflows; taking whole windows off changes nothing.
     mine.known = mine.known + 1 if mine.known < KNOWN_MOST else mine.known + 1 - 9 * LAST
     if mine.prices[part] < FULL:
         mine.prices[part] += 1

@@ -1,14 +1,19 @@
-"""FEATURES: what the model sees of a tick. The order here is the order of the columns; the compiled pass fills them by index."""
+"""FEATURES: the columns that the model is given of a tick, in their order; the kernels fill them by index."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
 
 class Feature(NamedTuple):
-    """One column of the feature matrix: its unit, what it means, when it says nothing (NaN), and where its formula is from.
+    """One column of the feature matrix: its unit, its meaning, when it is NaN, and the source of its formula.
 
-    No ``source`` means a ratio, count or difference of our own that needs none. "Of the market" is of the shard's other symbols.
+    Without ``source`` it is a plain ratio, count or difference. "The market" is the shard's other symbols.
     """
 
     name: str
@@ -21,34 +26,39 @@ class Feature(NamedTuple):
 _PRICES = "before 20 accepted prices of this level"
 _CHANGES = _PRICES + " or 20 changes of price"
 _MARKET = "fewer than 3 other symbols in about a second"
-_PEERS = "no peers, or none heard in about a second"
+_PEERS = "no peers, or no move of one in about a second"
 _EWMA = "Eckner 2012, next-point interpolation"
 
 FEATURES: tuple[Feature, ...] = (
     Feature("is_trade", "0 or 1", "the tick is a trade"),
     Feature("deviation", "scales", "log price against the venue's own accepted level", "before 20 accepted ticks"),
-    Feature("residual", "scales", "log price against the median of the other venues' levels", "no other venue within 30 s"),
-    Feature("sources", "venues", "how many other venues gave a level within 30 s"),
+    Feature("residual", "scales", "log price against the consensus price of the other venues", "no other venue within 30 s"),
+    Feature("sources", "venues", "other venues with a price within 30 s"),
     Feature("outside", "spreads", "how far a trade lies outside its venue's quotes", "quotes, or no fresh quotes"),
     Feature("quote_age", "log10 s", "age of the venue's quotes at a trade", "quotes"),
     Feature("spread_bp", "bp", "ask over bid", "one side only, trades"),
     Feature("spread_ratio", "ln", "the spread over the instrument's median spread", "one side only, before 50 quotes"),
     Feature("bid_move", "scales", "log bid against the last bid", "no bid"),
     Feature("ask_move", "scales", "log ask against the last ask", "no ask"),
-    Feature("size", "deviations", "log size against the instrument's usual, trades and quotes apart", "no size, before 20 sizes"),
+    Feature("size", "deviations", "log size against the instrument's usual, of quotes or of trades", "no size, before 20 sizes"),
     Feature("size_balance", "ln", "bid size over ask size", "one side only, trades"),
     Feature("interval", "ln", "time since the last tick over the usual one", "before 20 ticks"),
     Feature("rate_ratio", "ln", "fast over slow rate of ticks", "before 20 ticks"),
     Feature("equal_run", "ln ticks", "run of ticks of equal price, 1 and more"),
-    Feature("missed_move", "scales", "move of the other venues while this price stood still", "no other venue within 30 s"),
+    Feature(
+        "missed_move",
+        "scales",
+        "move of the other venues' consensus while this price did not change",
+        "no other venue within 30 s",
+    ),
     Feature(
         "ten_distance", "ln", "distance of price over level to the nearest power of ten but the first", "before 20 accepted ticks"
     ),
     Feature("last_deviation", "scales", "deviation of the tick before"),
     Feature("step", "scales", "log price against the tick before, accepted or not"),
-    Feature("others_move", "scales", "move of the other venues' median over about a second", "no other venue within 30 s"),
-    Feature("others_width", "scales", "how far the other venues disagree", "fewer than two other venues"),
-    Feature("flagged_run", "ln ticks", "ticks in a row that lie off, this one included"),
+    Feature("others_move", "scales", "mean move of the other venues over about a second", "no other venue within 30 s"),
+    Feature("others_width", "scales", "highest less lowest price of the other venues", "fewer than two other venues"),
+    Feature("flagged_run", "ln ticks", "consecutive ticks away from the level, this one included"),
     Feature("volume_ratio", "ln", "fast over slow traded size", "quotes"),
     Feature("conditions", "0 or 1", "a sale condition explains an off-market price"),
     Feature("rate_1s", "ratio", "ticks of the last second, this one included, over one more than usual", "before 20 ticks"),
@@ -56,7 +66,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         "rescaled_gap",
         "ratio",
-        "mean time between the last 20 ticks or so, as a self-exciting process expects it: near 0 in a"
+        "mean time between the last 20 ticks or so over what a self-exciting process expects: near 0 in a"
         " burst that its own echo does not explain",
         "before 20 ticks",
         "Hawkes 1971; Ogata 1988",

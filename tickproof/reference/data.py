@@ -1,4 +1,4 @@
-"""Reference data: what a person knows of channels and instruments, and tickproof then need not learn. Optional everywhere.
+"""Reference data: what is known of channels and instruments, so that it need not be learnt. Optional everywhere.
 
 A file is JSON or TOML with any of these tables:
 
@@ -43,7 +43,7 @@ _Power = Annotated[float, Field(ge=-100, le=100, allow_inf_nan=False)]
 
 
 class Channel(_Strict):
-    """One channel: what its `sequence` is, whether a message's sides are judged merged with the last ones, and its feed.
+    """One channel: its `sequence`, whether a message's sides are checked merged with the last ones, and its feed.
 
     `sentinels` are its placeholders, prices and sizes in units of 1e-9; None: the usual ones. `line`, the name that a feed's
     redundant A and B lines share, is accepted and ignored: lines are not arbitrated yet, and files that name it stay usable.
@@ -87,7 +87,7 @@ class Action(_Strict):
 
 
 class Leg(_Strict):
-    """One side of a relation: a symbol on one venue, or (without `venue`) on each, held against what its venues agree on."""
+    """One side of a relation: a symbol on one venue, or (without `venue`) on each, checked against its consensus price."""
 
     symbol: str
     venue: str | None = None
@@ -109,7 +109,7 @@ class Relation(_Strict):
 
 
 LISTED_FROM = 10
-"""Symbols that name no channel and are a listing all the same; fewer are instruments about which there is something to say."""
+"""From so many symbols on, entries that name no channel are a listing; fewer are entries about single instruments."""
 
 
 class Reference(_Strict):
@@ -122,11 +122,11 @@ class Reference(_Strict):
     relations: tuple[Relation, ...] = ()
 
     def feeds(self) -> dict[str, str]:
-        """Feed by channel, of the channels that name one."""
+        """Return channel -> feed, of the channels that name one."""
         return {name: channel.feed for name, channel in self.channels.items() if channel.feed}
 
     def feed_of(self, channel: str) -> str:
-        """The feed of a channel: as named here, else the channel up to its last dot."""
+        """Return the feed of a channel: as named here, else the channel up to its last dot."""
         known = self.channels.get(channel)
         return known.feed if known and known.feed else feed_of(channel)
 
@@ -141,12 +141,12 @@ class Reference(_Strict):
 
     @cached_property
     def anywhere(self) -> frozenset[str]:
-        """Symbols that may be on any channel: entries that name none, if they are enough to be a list and no mere exceptions."""
+        """Symbols that may be on any channel: entries that name none, if there are enough to be a listing."""
         symbols = frozenset(one.symbol for one in self.instruments if one.channel is None)
         return symbols if len(symbols) >= LISTED_FROM else frozenset()
 
     def instrument(self, venue: str, symbol: str) -> Instrument | None:
-        """What is said of a symbol on a venue; the entry that names the venue wins."""
+        """Return the entry of a symbol on a venue; one that names the venue wins."""
         entries = [one for one in self._by_symbol.get(symbol, ()) if one.venue in (venue, None)]
         return max(entries, key=lambda one: one.venue is not None, default=None)
 
@@ -165,17 +165,17 @@ class Reference(_Strict):
 
     @cached_property
     def shard_groups(self) -> dict[str, str]:
-        """What `groups` gives, computed once."""
+        """The result of `groups`, computed once."""
         return self.groups()
 
     def groups(self) -> dict[str, str]:
-        """Symbol -> the name that its shard goes by: peers and legs of one relation, directly or not, share the first name."""
+        """Return symbol -> the name that decides its shard: peers and legs of one relation, direct or not, share the first."""
         peers = ((one.symbol, *one.peers) for one in self.instruments if one.peers)
         return _joined((*peers, *(tuple(leg.symbol for leg in one.legs) for one in self.relations)))
 
 
 def _joined(together: Iterable[tuple[str, ...]]) -> dict[str, str]:
-    """Name -> the first, by the alphabet, of all names that are directly or indirectly together with it."""
+    """Return name -> the first, by the alphabet, of all names that are directly or indirectly together with it."""
     parent: dict[str, str] = {}
 
     def root(name: str) -> str:
@@ -192,7 +192,7 @@ def _joined(together: Iterable[tuple[str, ...]]) -> dict[str, str]:
 
 
 def parse(data: Mapping[str, Any], source: str) -> Reference:
-    """Reference data of what a JSON or TOML file holds.
+    """Parse what a JSON or TOML file of reference data holds.
 
     Raises
     ------
@@ -205,7 +205,7 @@ def parse(data: Mapping[str, Any], source: str) -> Reference:
         wrong = [f"{'.'.join(map(str, one['loc'])) or 'top level'}: {one['msg']}" for one in error.errors()]
         raise SettingsError(f"{source}: {'; '.join(wrong)}") from error
     unknown = unknown_codes(reference.sessions)
-    problems = _of_relations(reference)
+    problems = _relation_problems(reference)
     if unknown:
         found = ", ".join(unknown)
         problems.insert(0, f"sessions: found calendar {found}, expected a code such as XNYS, or [[open, close], …] in ns")
@@ -214,8 +214,8 @@ def parse(data: Mapping[str, Any], source: str) -> Reference:
     return reference
 
 
-def _of_relations(reference: Reference) -> list[str]:
-    """What is wrong with relations that are well formed, each by itself."""
+def _relation_problems(reference: Reference) -> list[str]:
+    """Return what is wrong with relations each of which is well formed."""
     problems = []
     named = Counter(one.name for one in reference.relations)
     problems += [f"relations: {count} are named {name}, give each its own name" for name, count in named.items() if count > 1]

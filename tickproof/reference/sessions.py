@@ -1,17 +1,18 @@
 """When venues are open: calendars by their code, or sessions as the reference data give them, as arrays that a kernel searches.
 
-A calendar's code stands for its regular hours. Ticks are out of session only outside of EARLY_NS before them to LATE_NS after
-them, for many venues trade so long; sessions given in ns are taken to the ns.
+A calendar's code stands for its regular hours. A tick is out of session only earlier than EARLY_NS before them or later than
+LATE_NS after them, since many venues trade extended hours; sessions given in ns are taken to the ns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
-from tickproof.kernel import array_kernel
+from tickproof.kernel import kernel
 from tickproof.ticks.schema import NS_PER_SECOND, Array
 
 Sessions = Mapping[str, str | tuple[tuple[int, int], ...]]
@@ -21,15 +22,16 @@ EARLY_NS = 19_800 * NS_PER_SECOND
 LATE_NS = 14_400 * NS_PER_SECOND
 """Five and a half hours before the open and four after the close: US equities trade from 04:00 to 20:00."""
 EDGE_NS = 300 * NS_PER_SECOND
-"""So long after the open and before the close spreads are as wide as out of hours, where a calendar tells; sessions given in ns
-are taken to the ns."""
+"""For so long after the open and before the close of a calendar's session, spreads are as wide as out of hours; sessions given in
+ns have no such edges."""
 FIRST_YEAR, LAST_YEAR = 1990, 2100
-"""Stamps of other years are wrong, and no calendar is asked about them."""
+"""Times of other years are wrong, and no calendar is consulted about them."""
 NEVER = 2**62
+"""When a venue reopens that has no later session."""
 
 
 def unknown_codes(sessions: Sessions) -> list[str]:
-    """The codes that name no calendar."""
+    """Return the codes that name no calendar."""
     codes = sorted({code for code in sessions.values() if isinstance(code, str)})
     if not codes:
         return []
@@ -40,7 +42,7 @@ def unknown_codes(sessions: Sessions) -> list[str]:
 
 
 def spans(hours: str | Sequence[tuple[int, int]], years: Iterable[int]) -> Array:
-    """Sessions [open, close) in ns, in order, shape (n, 2): of some years, and a few days around, where a calendar is asked."""
+    """Return sessions [open, close) in ns, in order, shape (n, 2); of a calendar, those of some years and a few days around."""
     if not isinstance(hours, str):
         return np.array(sorted(hours), np.int64).reshape(-1, 2)
     parts = [_of_year(hours, year) for year in sorted({*years}) if FIRST_YEAR <= year <= LAST_YEAR]
@@ -49,7 +51,7 @@ def spans(hours: str | Sequence[tuple[int, int]], years: Iterable[int]) -> Array
 
 @lru_cache(maxsize=256)
 def _of_year(code: str, year: int) -> Array:
-    # Half a second to import, and most runs know of no calendar.
+    # Half a second to import, and most runs name no calendar.
     import exchange_calendars
 
     calendar = exchange_calendars.get_calendar(code, start=f"{year - 1}-12-15", end=f"{year + 1}-01-15")
@@ -59,22 +61,22 @@ def _of_year(code: str, year: int) -> Array:
 
 
 def years_of(times: Array) -> list[int]:
-    """The years of some times in ns."""
+    """Return the years of some times in ns."""
     years: Array = np.unique(times.astype("datetime64[ns]").astype("datetime64[Y]").view(np.int64))
     return [int(year) + 1970 for year in years]
 
 
 def is_shut(sessions: Sessions, venue: str, time: int) -> bool:
-    """Is a venue known to be shut at a time in ns?"""
+    """Return whether a venue is known to be shut at a time in ns."""
     hours = sessions.get(venue)
     if hours is None:
         return False
     known = spans(hours, years_of(np.array([time])))
-    return len(known) > 0 and search(known, time)[0] == 0
+    return len(known) > 0 and not search(known, time)[0]
 
 
 def is_regular(sessions: Sessions, venue: str, time: int) -> bool:
-    """May a venue be within its hours, and not at their edges, at a time in ns? True where nothing is known."""
+    """Return whether a venue may be within its hours, and not at their edges, at a time in ns; True where nothing is known."""
     hours = sessions.get(venue)
     if hours is None:
         return True
@@ -83,18 +85,32 @@ def is_regular(sessions: Sessions, venue: str, time: int) -> bool:
         return True
     edge = EDGE_NS if isinstance(hours, str) else 0
     # Both edges belong to one session.
-    opened, close, _ = search(known, time - edge)
-    return bool(opened == 1 and time + edge < close)
+    is_open, close, _ = search(known, time - edge)
+    return bool(is_open and time + edge < close)
 
 
-def tables(names: Sequence[str], sessions: Sessions, times: Array) -> tuple[Array, Array, Array, Array, Array]:
-    """What a kernel asks about the venues among some names.
+class Calendars(NamedTuple):
+    """Sessions of venues, as a kernel searches them.
 
-    Returns
-    -------
-    (calendar by name's code or −1, one more for null; edges of each calendar's rows in the next; sessions; edges; sessions with
-    the time around them)
+    Attributes
+    ----------
+    calendar_of : int64 array
+        Calendar by a name's code; -1 where it has none, and in the last place, which is that of a null name.
+    edges, regular : int64 arrays, shapes (calendars + 1,) and (n, 2)
+        Where each calendar's rows begin in `regular`, and its sessions [open, close) in ns.
+    extended_edges, extended : int64 arrays
+        The same with the time around the sessions of calendars, see EARLY_NS and LATE_NS.
     """
+
+    calendar_of: Array
+    edges: Array
+    regular: Array
+    extended_edges: Array
+    extended: Array
+
+
+def tables(names: Sequence[str], sessions: Sessions, times: Array) -> Calendars:
+    """Return the sessions of the venues among some names, in the years of some times."""
     calendar_of = np.full(len(names) + 1, -1, np.int64)
     regular: list[Array] = []
     extended: list[Array] = []
@@ -108,11 +124,11 @@ def tables(names: Sequence[str], sessions: Sessions, times: Array) -> tuple[Arra
             calendar_of[code] = len(regular)
             regular.append(known)
             extended.append(_merged(known + np.array([[-EARLY_NS, LATE_NS]])) if isinstance(hours, str) else known)
-    return calendar_of, *_joined(regular), *_joined(extended)
+    return Calendars(calendar_of, *_joined(regular), *_joined(extended))
 
 
 def _merged(known: Array) -> Array:
-    """Sessions that touch as one."""
+    """Merge sessions that touch."""
     first = np.r_[True, known[1:, 0] > np.maximum.accumulate(known[:, 1])[:-1]]
     starts = np.flatnonzero(first)
     return np.stack([known[starts, 0], np.maximum.reduceat(known[:, 1], starts)], axis=1)
@@ -123,9 +139,23 @@ def _joined(parts: list[Array]) -> tuple[Array, Array]:
     return edges, np.concatenate(parts) if parts else np.zeros((0, 2), np.int64)
 
 
-@array_kernel()
-def search(known, time):  # type: ignore[no-untyped-def]
-    """(1 if open at `time` else 0, when it closes or has closed, when it opens next; NEVER if that is not known)."""
+@kernel()
+def search(known: Array, time: int) -> tuple[bool, int, int]:
+    """Search sessions for a time in ns.
+
+    Parameters
+    ----------
+    known : int64 array, shape (n, 2)
+        Sessions [open, close) in ns, in order.
+
+    Returns
+    -------
+    is_open : bool
+    close : int
+        When the session closes, or the last one closed; `time` before the first.
+    reopen : int
+        When the next session opens; NEVER after the last.
+    """
     low, high = 0, len(known)
     while low < high:
         middle = (low + high) // 2
@@ -135,6 +165,6 @@ def search(known, time):  # type: ignore[no-untyped-def]
             high = middle
     reopen = known[low, 0] if low < len(known) else NEVER
     if low == 0:
-        return 0, time, reopen
+        return False, time, reopen
     close = known[low - 1, 1]
-    return (1, close, reopen) if time < close else (0, close, reopen)
+    return bool(time < close), close, reopen

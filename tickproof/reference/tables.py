@@ -1,6 +1,6 @@
 """Reference data as arrays for the kernels: placeholders by channel, tick sizes by price, splits, relations of prices.
 
-An instrument refers to its rows by number, row 0 being what holds where the reference says nothing.
+An instrument refers to its rows by number; row 0 holds where the reference data have no entry.
 """
 
 from __future__ import annotations
@@ -28,25 +28,34 @@ SENTINELS: tuple[int, ...] = (
     ),
     I64_MAX,
 )
-"""Values that stand for nothing where a channel has no list of its own, in units of 1e-9."""
+"""Placeholders of a channel that has no list of its own, in units of 1e-9."""
 
 BAND = np.dtype([("above", "<i8"), ("tick", "<i8")])
 """From the price `above` on, prices are multiples of `tick`; both in 1e-9."""
 ACTION = np.dtype([("ts", "<i8"), ("shift", "<f8")])
-"""From event time `ts` on, log prices are `shift` more."""
+"""From event time `ts` on, `shift` is added to log prices."""
 RELATION = np.dtype([("first", "<i4"), ("count", "<i4"), ("constant", "<f8"), ("tolerance", "<f8")])
-"""Where a relation's legs are; its constant (NaN: to be learnt) and tolerance, logarithms, of prices in units of 1e-9."""
+"""Where a relation's legs are; the logarithms of its constant (NaN: to be learnt) and tolerance, for prices in units of 1e-9."""
 LEG = np.dtype([("relation", "<i4"), ("mark", "<i4"), ("power", "<f8")])
-"""One leg: `mark` is the number of the price that its symbol has, on the leg's venue or on all, see `marking.MARK`."""
+"""One leg: `mark` is the number of its symbol's price, on the leg's venue or on all, see `Index.marks`."""
+
+
+class _RelationRow(NamedTuple):
+    """A row of RELATION."""
+
+    first_leg: int
+    legs: int
+    constant: float
+    tolerance: float
 
 
 def usual_placeholders() -> tuple[npt.NDArray[np.int64], tuple[int, int, int]]:
-    """`SENTINELS` as an array, where they begin and end there, and the smallest positive one."""
+    """Return `SENTINELS` as an array, and (where they begin, where they end, the smallest positive one)."""
     return np.array(SENTINELS, np.int64), (0, len(SENTINELS), min(value for value in SENTINELS if value > 0))
 
 
 class Tables(NamedTuple):
-    """What kernels read; never written to.
+    """Reference data as the kernels read them; never written to.
 
     Parameters
     ----------
@@ -83,7 +92,7 @@ class Index(NamedTuple):
 
 
 def build(reference: Reference) -> tuple[Tables, Index]:
-    """The arrays of some reference data, and where to find what in them."""
+    """Return the arrays of reference data, and where each channel, instrument and symbol has its rows."""
     values, starts, lists = list(SENTINELS), [0], {}
     for name, channel in sorted(reference.channels.items()):
         if channel.sentinels is not None:
@@ -123,12 +132,12 @@ def build(reference: Reference) -> tuple[Tables, Index]:
 
 def _relations(reference: Reference) -> tuple[Array, Array, dict[tuple[str, str | None], int]]:
     marks: dict[tuple[str, str | None], int] = {}
-    relations: list[tuple[int, int, float, float]] = []
+    relations: list[_RelationRow] = []
     legs: list[tuple[int, int, float]] = []
     for number, one in enumerate(reference.relations):
         # Prices are integers of 1e-9.
         unit = sum(leg.power for leg in one.legs) * math.log(UNITS_PER_ONE)
         constant = math.nan if one.constant is None else math.log(one.constant) + unit
-        relations.append((len(legs), len(one.legs), constant, one.tolerance_bp * 1e-4))
+        relations.append(_RelationRow(len(legs), len(one.legs), constant, one.tolerance_bp * 1e-4))
         legs += [(number, marks.setdefault((leg.symbol, leg.venue), len(marks)), leg.power) for leg in one.legs]
     return np.array(relations, RELATION), np.array(legs, LEG), marks

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from tickproof.features import state as measures
+from tickproof.features.measure import learn_tick, measure_tick
+from tickproof.features.state import Factors, TickMoment
 from tickproof.features.table import INDEX
 from tickproof.findings.event import ANNOUNCED
 from tickproof.findings.finding import BY_NAME
@@ -266,16 +267,16 @@ def walk(rows, tags, context, features, state, times, events):  # type: ignore[n
             grid.check(row, mine, one, bands)
             mine.x = _price(row)
             scale = rolling.effective_scale(one, now)
-            seen = (now, mine.x, i, scale)
+            moment = TickMoment(now, mine.x, i, scale)
             symbol = symbols[one.symbol]
-            factors = (symbol, groups[max(symbol.group - 1, 0)], market)
-            before = measures.look(row, seen, one, measured[k], factors, features)
+            factors = Factors(symbol, groups[max(symbol.group - 1, 0)], market)
+            before = measure_tick(row, moment, one, measured[k], factors, features)
             if math.isnan(mine.x):
                 one.quotes = min(one.quotes + 1, rolling.MOST)
                 _one_sided(row, now, late, mine, one, venues[one.venue])
             else:
                 priced.judge(row, (now, late, scale), mine, features[i], one, shared_state)
-            measures.learn(row, seen, one, measured[k], factors, before)
+            learn_tick(row, moment, one, measured[k], factors, before)
             if member_of[k] > 0:
                 crosses.follow(row, now, mine, one, (member_of[k] - 1, late), (shared_state, crossing))
             venue = venues[one.venue]

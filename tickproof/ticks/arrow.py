@@ -1,10 +1,11 @@
-"""Ticks as Arrow columns, which is what programs hand on to each other, and ticks from them."""
+"""Ticks <-> Arrow columns, in which programs pass them to each other."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from tickproof.ticks.word_copy import words
 
 
 def from_arrow(table: pa.Table | pa.RecordBatch) -> Ticks:
-    """Ticks of an Arrow table or batch in the canonical schema; columns may come in any order.
+    """Return the ticks of an Arrow table or batch in the canonical schema; columns may come in any order.
 
     Raises
     ------
@@ -29,7 +30,7 @@ def from_arrow(table: pa.Table | pa.RecordBatch) -> Ticks:
 
 
 def from_batches(batches: Sequence[pa.RecordBatch]) -> Ticks:
-    """Ticks of Arrow batches, one after the other, whose schema `check_schema` has let pass; other columns are left out.
+    """Return the ticks of Arrow batches, one after the other, whose schema has passed `check_schema`; other columns are left out.
 
     Values are read from Arrow's buffers directly: a call to a compute function per column costs more than a frame's rows.
 
@@ -45,12 +46,12 @@ def from_batches(batches: Sequence[pa.RecordBatch]) -> Ticks:
         part = rows[start : start + batch.num_rows]
         present = np.zeros(len(part), np.uint16)
         columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-        for name, _, nullable, bit in _COLUMNS:
+        for name, bit in _PRESENT.items():
             column = columns[name]
             valid = _valid(column)
             if name in NAMES:
                 codes = _encode(column, valid, names)
-                if not nullable:
+                if not SCHEMA.field(name).nullable:
                     _refuse_nulls(name, codes >= 0, start)
                 part[name] = codes
                 continue
@@ -58,7 +59,7 @@ def from_batches(batches: Sequence[pa.RecordBatch]) -> Ticks:
             if valid is None:
                 part[name] = values
                 present |= bit
-            elif nullable:
+            elif bit:
                 np.copyto(part[name], values, where=valid)
                 np.bitwise_or(present, bit, out=present, where=valid)
             else:
@@ -89,7 +90,7 @@ def check_schema(schema: pa.Schema) -> None:
 
 
 def to_arrow(ticks: Ticks, extra: dict[str, Array] | None = None) -> pa.RecordBatch:
-    """The ticks as one Arrow batch in the canonical schema, strings dictionary encoded, `extra` columns appended.
+    """Return the ticks as one Arrow batch in the canonical schema, strings dictionary encoded, `extra` columns appended.
 
     A dictionary holds the names that its column uses and no other, in the order of `ticks.names`.
     """
@@ -101,45 +102,77 @@ def to_arrow(ticks: Ticks, extra: dict[str, Array] | None = None) -> pa.RecordBa
     return pa.RecordBatch.from_arrays([*arrays, *added], schema=pa.schema([*_ENCODED, *fields], metadata=SCHEMA.metadata))
 
 
-_COLUMNS = [(field.name, field.type, field.nullable, np.uint16(NULLABLE.get(field.name, 0))) for field in SCHEMA]
+_PRESENT = {field.name: np.uint16(NULLABLE.get(field.name, 0)) for field in SCHEMA}
+"""Column -> its bit in `present`; 0 where it has none."""
 _ENCODED = pa.schema(
     [field.with_type(pa.dictionary(pa.int32(), pa.string())) if field.name in NAMES else field for field in SCHEMA],
     metadata=SCHEMA.metadata,
 )
 
 
-def _layout(field: pa.Field) -> tuple[str, pa.DataType, int, int, int, int]:
-    """A column's name, type and width in bytes, and where `lay_out` has its values, its bits and its nulls (-1: it has none)."""
+class _Column(NamedTuple):
+    """A column, and where `lay_out` has it.
+
+    Attributes
+    ----------
+    name : str
+    kind : pa.DataType
+        Of its values; of a column of names, that of their codes.
+    width : int
+        Bytes of a value.
+    data : int
+        The place of its values among the columns.
+    validity : int
+        The place of its validity bits among the columns.
+    nulls : int or None
+        The place of its number of nulls; None where it may hold none.
+    """
+
+    name: str
+    kind: pa.DataType
+    width: int
+    data: int
+    validity: int
+    nulls: int | None
+
+
+def _column(field: pa.Field) -> _Column:
+    """Return where `lay_out` has a field of the schema."""
     if field.name in NAMES:
         place = NAMES.index(field.name)
-        null = len(NULLABLE) + place if field.nullable else -1
-        return field.name, pa.int32(), 4, CODES + place, CODES + len(NAMES) + place, null
-    place = list(NULLABLE).index(field.name) if field.nullable else -1
-    return field.name, field.type, ROW[field.name].itemsize, [*WIDE, *NARROW].index(field.name), BITS + place, place
+        nulls = len(NULLABLE) + place if field.nullable else None
+        return _Column(field.name, pa.int32(), 4, CODES + place, CODES + len(NAMES) + place, nulls)
+    data, width = [*WIDE, *NARROW].index(field.name), ROW[field.name].itemsize
+    if not field.nullable:
+        return _Column(field.name, field.type, width, data, data, None)
+    place = list(NULLABLE).index(field.name)
+    return _Column(field.name, field.type, width, data, BITS + place, place)
 
 
-_LAYOUT = [_layout(field) for field in SCHEMA]
+_COLUMNS = [_column(field) for field in SCHEMA]
 
 
 def _array(values: Array) -> pa.Array:
-    """An Arrow array over a copy of `values`."""
+    """Return an Arrow array over a contiguous copy of `values`."""
     buffers = [None, pa.py_buffer(np.ascontiguousarray(values))]
     return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), buffers, 0)
 
 
 def _arrays(ticks: Ticks) -> list[pa.Array]:
-    """All columns in the order of the schema. Frames are small, so it is the number of calls that costs."""
+    """Return all columns in the order of the schema. Frames are small, so it is the number of calls that costs."""
     count = len(ticks)
-    memory, starts, missing, used, counts = lay_out(words(ticks.rows), len(ticks.names))
-    buffer, places, nulls = pa.py_buffer(memory), starts.tolist(), missing.tolist()
+    laid_out = lay_out(words(ticks.rows), len(ticks.names))
+    buffer, places, nulls = pa.py_buffer(laid_out.memory), laid_out.places.tolist(), laid_out.nulls.tolist()
     arrays = []
-    for name, kind, width, data, bits, null in _LAYOUT:
-        found = buffer.slice(places[data], width * count)
-        mask = buffer.slice(places[bits], (count + 7) // 8) if null >= 0 and nulls[null] else None
-        array = pa.Array.from_buffers(kind, count, [mask, found], nulls[null] if mask is not None else 0)
-        if name in NAMES:
-            column = NAMES.index(name)
-            dictionary = _dictionary(tuple([ticks.names[code] for code in used[column, : counts[column]].tolist()]))
+    for column in _COLUMNS:
+        found = buffer.slice(places[column.data], column.width * count)
+        missing = 0 if column.nulls is None else nulls[column.nulls]
+        mask = buffer.slice(places[column.validity], (count + 7) // 8) if missing else None
+        array = pa.Array.from_buffers(column.kind, count, [mask, found], missing)
+        if column.name in NAMES:
+            name = NAMES.index(column.name)
+            used = laid_out.used[name, : laid_out.counts[name]].tolist()
+            dictionary = _dictionary(tuple([ticks.names[code] for code in used]))
             array = pa.DictionaryArray.from_arrays(array, dictionary, safe=False)
         arrays.append(array)
     return arrays
@@ -161,7 +194,7 @@ def _refuse_nulls(name: str, valid: npt.NDArray[np.bool_], start: int) -> None:
 
 
 def _valid(column: pa.Array) -> npt.NDArray[np.bool_] | None:
-    """Which values of a column are not null; None where all are."""
+    """Return which values of a column are not null; None where none is null."""
     if column.null_count == 0:
         return None
     bits = np.frombuffer(column.buffers()[0], np.uint8)
@@ -169,14 +202,14 @@ def _valid(column: pa.Array) -> npt.NDArray[np.bool_] | None:
 
 
 def _values(column: pa.Array, kind: np.dtype[np.generic]) -> Array:
-    """The values of a column of fixed width, whatever stands under nulls included."""
+    """Return the values of a column of fixed width; what lies under a null may be anything."""
     if len(column) == 0:
         return np.zeros(0, kind)
     return np.frombuffer(column.buffers()[1], kind, len(column), column.offset * kind.itemsize)
 
 
 def _read_words(words: pa.StringArray) -> list[str | None]:
-    """The strings of an array; Arrow's own conversions make an object of each first, or import pandas."""
+    """Return the strings of an array; Arrow's own conversions make an object of each first, or import pandas."""
     if len(words) == 0:
         return []
     _, offsets, data = words.buffers()
@@ -185,17 +218,17 @@ def _read_words(words: pa.StringArray) -> list[str | None]:
     valid = _valid(words)
     if valid is None:
         return [text[start:stop].decode() for start, stop in pairwise(ends)]
-    # What stands under a null need not be UTF-8.
+    # What lies under a null need not be UTF-8.
     return [text[start:stop].decode() if has else None for (start, stop), has in zip(pairwise(ends), valid.tolist(), strict=True)]
 
 
 def _encode(column: pa.Array, valid: npt.NDArray[np.bool_] | None, names: dict[str, int]) -> Array:
-    """Codes of a string column, new names added to the table."""
+    """Return the codes of a string column; new names are added to the table."""
     encoded = column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode()
     words = _read_words(encoded.dictionary)
     # A dictionary may hold a null value, and an index may be null: both are -1.
     mapping = np.array([*(-1 if word is None else names.setdefault(word, len(names)) for word in words), -1], np.int32)
-    # What stands under a null index is not promised to be in range.
+    # What lies under a null index need not be in range.
     indices = _values(encoded.indices, np.dtype(str(encoded.indices.type)))
     codes: Array = mapping[indices if valid is None else np.where(valid, indices, len(words))]
     return codes

@@ -1,21 +1,23 @@
 """Rows laid out as columns, compiled: one pass over a frame's records makes everything that Arrow needs of them.
 
-All columns stand one behind the other in one piece of memory, each at a multiple of 8 bytes: those of 8 bytes, conditions, kinds,
-flags, the bits of the nullable ones, the codes of the three names, the bits of those.
+All columns lie one behind the other in one piece of memory, each at a multiple of 8 bytes: those of 8 bytes, conditions, kinds,
+flags, the validity bits of the nullable ones, the codes of the three names, the validity bits of those.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from tickproof.kernel import array_kernel
-from tickproof.ticks.schema import NULLABLE, ROW
+from tickproof.kernel import array_kernel, kernel
+from tickproof.ticks.schema import NAMES, NULLABLE, ROW
 
 
 def _place(field: str) -> int:
-    """Where a field begins in a record, in bytes."""
+    """Return where a field begins in a record, in bytes."""
     assert ROW.fields is not None
     return ROW.fields[field][1]
 
@@ -23,47 +25,70 @@ def _place(field: str) -> int:
 WIDE = tuple((ROW.names or ())[:10])
 """The columns of 8 bytes, in their order; a record begins with them."""
 NARROW = ("conditions", "kind", "flags")
-_WIDE, _NULLABLE, _NAMES = len(WIDE), len(NULLABLE), 3
+_WIDE, _NULLABLE, _NAMES = len(WIDE), len(NULLABLE), len(NAMES)
 BITS = _WIDE + len(NARROW)
-"""The place of the first nullable column's bits among all columns, in the order above."""
+"""The place of the first nullable column's validity bits among all columns, in the order above."""
 CODES = BITS + _NULLABLE
-"""That of the first column of names; behind them come their bits."""
+"""That of the first column of names; behind them come their validity bits."""
 _COLUMNS = CODES + 2 * _NAMES
+
+
+class _Name(IntEnum):
+    """The columns of names, in the order of `NAMES`."""
+
+    CHANNEL = 0
+    VENUE = 1
+    SYMBOL = 2
+
+
+_CHANNEL, _VENUE = int(_Name.CHANNEL), int(_Name.VENUE)
 # Words of a record that hold several fields: conditions and channel; venue and symbol; present, kind and flags.
-_LOW, _MIDDLE, _HIGH = (_place(field) // 8 for field in ("conditions", "venue", "present"))
+_LOW, _MID, _HIGH = (_place(field) // 8 for field in ("conditions", "venue", "present"))
 assert [_place(field) for field in WIDE] == [8 * place for place in range(_WIDE)]
 assert [_place(field) - 8 * _LOW for field in ("conditions", "channel", "venue", "symbol")] == [0, 4, 8, 12]
 assert [_place(field) - 8 * _HIGH for field in ("present", "kind", "flags")] == [0, 2, 3]
 assert list(NULLABLE.values()) == [1 << place for place in range(_NULLABLE)]
+assert [name.name.lower() for name in _Name] == list(NAMES)
 
 
-@array_kernel()
-def lay_out(records: Any, names: int) -> Any:
+class LaidOut(NamedTuple):
     """The columns of some ticks.
 
-    Parameters
+    Attributes
     ----------
-    records : array of int64, shape (n, words of a record)
-    names : int
-        How many names there are.
-
-    Returns
-    -------
     memory : array of uint8
-        The columns, as the module's docstring has them.
-    places : array of int64, shape (columns,)
-        Where each of them begins.
-    missing : array of int64, shape (nullable + 3,)
+        The columns, as the module's docstring orders them.
+    places : array of int64, shape (columns + 1,)
+        Where each of them begins; the last is where they end.
+    nulls : array of int64, shape (nullable + 3,)
         Nulls of each nullable column, then of each column of names.
     used : array of int32, shape (3, names)
         The codes that each column of names uses, ascending; a code is written as its place here. Behind them lies nothing of use.
     counts : array of int64, shape (3,)
         How many codes each uses.
     """
+
+    memory: npt.NDArray[np.uint8]
+    places: npt.NDArray[np.int64]
+    nulls: npt.NDArray[np.int64]
+    used: npt.NDArray[np.int32]
+    counts: npt.NDArray[np.int64]
+
+
+@array_kernel()
+def lay_out(records: npt.NDArray[np.int64], names: int) -> LaidOut:
+    """Lay out ticks as columns.
+
+    Parameters
+    ----------
+    records : array of int64, shape (n, words of a record)
+    names : int
+        How many names there are.
+    """
     count = len(records)
     places = _places(count)
     memory = np.zeros(places[_COLUMNS], np.uint8)
-    missing = np.full(_NULLABLE + _NAMES, count, np.int64)
+    nulls = np.full(_NULLABLE + _NAMES, count, np.int64)
     is_used = np.zeros((_NAMES, names), np.int32)
     wide = memory[: places[_WIDE]].view(np.int64)
     conditions = memory[places[_WIDE] : places[_WIDE + 1]].view(np.uint32)
@@ -72,20 +97,20 @@ def lay_out(records: Any, names: int) -> Any:
         record = records[row]
         for column in range(_WIDE):
             wide[column * count + row] = record[column]
-        low, middle, high = record[_LOW], record[_MIDDLE], record[_HIGH]
-        conditions[row] = low & 0xFFFFFFFF
-        kinds[row] = (high >> 16) & 0xFF
-        flags[row] = (high >> 24) & 0xFF
+        low_word, mid_word, high_word = record[_LOW], record[_MID], record[_HIGH]
+        conditions[row] = low_word & 0xFFFFFFFF
+        kinds[row] = (high_word >> 16) & 0xFF
+        flags[row] = (high_word >> 24) & 0xFF
         for column in range(_NULLABLE):
-            if high >> column & 1:
+            if high_word >> column & 1:
                 memory[places[BITS + column] + (row >> 3)] |= 1 << (row & 7)
-                missing[column] -= 1
+                nulls[column] -= 1
         for column in range(_NAMES):
-            code = _code(low, middle, column)
+            code = _code(low_word, mid_word, column)
             if code >= 0:
                 is_used[column, code] = 1
                 memory[places[CODES + _NAMES + column] + (row >> 3)] |= 1 << (row & 7)
-                missing[_NULLABLE + column] -= 1
+                nulls[_NULLABLE + column] -= 1
     used = np.empty((_NAMES, names), np.int32)
     counts = np.zeros(_NAMES, np.int64)
     for column in range(_NAMES):
@@ -97,23 +122,23 @@ def lay_out(records: Any, names: int) -> Any:
                 counts[column] += 1
         codes = memory[places[CODES + column] : places[CODES + column + 1]].view(np.int32)
         for row in range(count):
-            code = _code(records[row, _LOW], records[row, _MIDDLE], column)
+            code = _code(records[row, _LOW], records[row, _MID], column)
             if code >= 0:
                 codes[row] = written_as[code]
-    return memory, places, missing, used, counts
+    return LaidOut(memory, places, nulls, used, counts)
+
+
+@kernel()
+def _code(low_word: int, mid_word: int, column: int) -> int:
+    """Return the code of a record's channel, venue or symbol; codes are signed, -1 for null."""
+    if column == _CHANNEL:
+        return low_word >> 32
+    return (mid_word << 32) >> 32 if column == _VENUE else mid_word >> 32
 
 
 @array_kernel()
-def _code(low: int, middle: int, column: int) -> int:
-    """The code of channel, venue or symbol; they are signed, -1 for null."""
-    if column == 0:
-        return low >> 32
-    return (middle << 32) >> 32 if column == 1 else middle >> 32
-
-
-@array_kernel()
-def _places(count: int) -> Any:
-    """Where the columns of so many ticks begin, and how long they are in all."""
+def _places(count: int) -> npt.NDArray[np.int64]:
+    """Return where the columns of so many ticks begin, and where they end."""
     bits = (count + 7) // 8
     places = np.zeros(_COLUMNS + 1, np.int64)
     for column in range(_COLUMNS):

@@ -1,4 +1,4 @@
-"""Times as people read them."""
+"""Times and durations as text for people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def iso(time_ns: int, digits: int = 3) -> str:
-    """ns since the epoch as ISO 8601 in UTC, cut to so many decimals (0 to 9); the bare number where no calendar reaches."""
+    """Format ns since the epoch as RFC 3339 in UTC, cut to so many decimals (0 to 9); years past 9999 as the number of ns."""
     seconds, rest = divmod(time_ns, NS_PER_SECOND)
     try:
         moment = _EPOCH + timedelta(seconds=seconds)
@@ -21,7 +21,7 @@ def iso(time_ns: int, digits: int = 3) -> str:
 
 
 def span(duration_ns: float) -> str:
-    """A duration in the largest unit that keeps it above 1, three digits."""
+    """Format a duration in ns with three digits, in the largest unit in which it is 1 or more."""
     size = abs(duration_ns)
     for unit, length in (("d", 86_400e9), ("h", 3_600e9), ("min", 60e9), ("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
         if size >= length:

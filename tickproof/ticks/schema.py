@@ -1,8 +1,8 @@
-"""The canonical tick: one schema, as Arrow columns between programs (`columns.py`) and as one structured array inside.
+"""The canonical tick: one schema, as Arrow columns between programs (`arrow.py`) and as one structured array within them.
 
 A batch of ticks is a `Ticks`: an array of `ROW` records and a table of names that its `channel`, `venue` and `symbol` index.
 Integers only. Times are nanoseconds since the UNIX epoch, prices and sizes are in units of 1e-9. A null is a cleared bit of
-`present`; the value under it is 0. The fields of `ROW` from `ordinal` on are no part of a tick.
+`present`; the value under it is 0. The fields of `ROW` from `ordinal` on are not part of a tick.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Array = npt.NDArray[Any]
 
 
 class Kind(IntEnum):
-    """What a tick says."""
+    """What a tick reports."""
 
     QUOTE = 0
     TRADE = 1
@@ -60,7 +60,7 @@ class Condition(IntFlag):
 
 
 class Flag(IntFlag):
-    """What the source says of a message."""
+    """What the source notes about a message."""
 
     SNAPSHOT = 1
     BAD_TS_RECV = 2
@@ -143,10 +143,10 @@ ROW = np.dtype(
     ]
 )
 """One tick as a record of 136 bytes. `ordinal` completes the position, `event_time` is the channel's running maximum of
-`ts_recv`, `reasons` are the codes that the channel stage found; `offset`, `partition` and `row` are no input of any decision."""
+`ts_recv`, `reasons` are the codes that the channel stage found; no decision depends on `offset`, `partition` or `row`."""
 
 CONTENT = np.dtype([(name, ROW[name]) for name in (*NULLABLE, "conditions", "venue", "symbol", "present", "kind")])
-"""What two copies of one message have in common: everything but capture time, channel and flags."""
+"""What two copies of one message share: everything but capture time, channel and flags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,29 +168,29 @@ class Ticks:
         return len(self.rows)
 
     def take(self, index: Array | slice) -> Ticks:
-        """The ticks at `index`, with the same names."""
+        """Return the ticks at `index`, over the same names."""
         if isinstance(index, slice):
             return Ticks(self.rows[index], self.names)
         return Ticks(words(self.rows)[index].reshape(-1).view(ROW), self.names)
 
     def name(self, code: int) -> str | None:
-        """The string behind a code of `channel`, `venue` or `symbol`."""
+        """Return the string that a code of `channel`, `venue` or `symbol` stands for; None for -1."""
         return None if code < 0 else self.names[code]
 
 
 def empty() -> Ticks:
-    """No ticks."""
+    """Return a batch without ticks."""
     return Ticks(np.zeros(0, ROW), ())
 
 
 def is_scored(rows: Array) -> npt.NDArray[np.bool_]:
-    """Which rows are ticks of the feed, and not capture heartbeats of our own."""
+    """Return which rows are ticks of the feed, and not our own capture heartbeats."""
     scored: npt.NDArray[np.bool_] = ~((rows["kind"] == Kind.HEARTBEAT) & ((rows["flags"] & Flag.CAPTURE_HEARTBEAT) != 0))
     return scored
 
 
 def concat(parts: Sequence[Ticks]) -> Ticks:
-    """The ticks of all parts, one after the other, over one table of names."""
+    """Return the ticks of all parts, one after the other, over one table of names."""
     if not parts:
         return empty()
     filled = [part for part in parts if len(part)]
@@ -218,7 +218,7 @@ def concat(parts: Sequence[Ticks]) -> Ticks:
 
 
 def pruned(ticks: Ticks) -> Ticks:
-    """The same ticks over those of their names that they use, in the same order."""
+    """Return the same ticks over only the names that they use, in the same order."""
     # One slot more than there are names, for -1 (null).
     used = np.zeros(len(ticks.names) + 1, np.bool_)
     for column in NAMES:

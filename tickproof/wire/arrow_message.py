@@ -1,7 +1,7 @@
-"""The messages of an Arrow IPC stream, walked without decoding them: what they claim is measured before anything is allocated.
+"""The messages of an Arrow IPC stream, read without decoding them: what they claim is measured before anything is allocated.
 
-Arrow's own reader allocates whatever a compressed buffer claims to hold. So the fields of the metadata that say how much there
-will be are read here first. Nothing else is believed for being read: Arrow verifies the same metadata again.
+Arrow's own reader allocates whatever a compressed buffer claims to hold. So the fields of the metadata that say how much data
+there will be are read here first. Nothing is trusted because it was read here: Arrow verifies the same metadata again.
 Framing: https://arrow.apache.org/docs/format/Columnar.html#ipc-streaming-format; fields: Message.fbs and Schema.fbs of Arrow.
 """
 
@@ -21,6 +21,8 @@ CONTINUATION = b"\xff\xff\xff\xff"
 
 
 class _Kind(IntEnum):
+    """What a message holds."""
+
     SCHEMA = 1
     DICTIONARY = 2
     BATCH = 3
@@ -28,15 +30,57 @@ class _Kind(IntEnum):
     SPARSE_TENSOR = 5
 
 
-_V5 = 4
-_LZ4, _ZSTD = 0, 1
+class _Version(IntEnum):
+    """Version of the metadata."""
+
+    V5 = 4
+
+
+class _Codec(IntEnum):
+    """Compression of a body's buffers."""
+
+    LZ4 = 0
+    ZSTD = 1
+
+
+# Numbers of fields, in the order of Message.fbs and Schema.fbs.
+
+
+class _MessageField(IntEnum):
+    VERSION = 0
+    KIND = 1
+    HEADER = 2
+    BODY_LENGTH = 3
+
+
+class _SchemaField(IntEnum):
+    ENDIANNESS = 0
+
+
+class _BatchField(IntEnum):
+    LENGTH = 0
+    NODES = 1
+    BUFFERS = 2
+    COMPRESSION = 3
+
+
+class _CompressionField(IntEnum):
+    CODEC = 0
+
+
+class _DictionaryField(IntEnum):
+    ID = 0
+    DATA = 1
+    IS_DELTA = 2
+
+
 _STORED = -1
 """Stands in front of a buffer that a compressed body holds uncompressed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a stream within the limits claims to hold."""
+    """What a stream that keeps to the limits claims to hold."""
 
     schema: bytes
     """The schema message as it stands in the stream."""
@@ -59,23 +103,23 @@ class _Message:
 
 @dataclass(slots=True)
 class _Claims:
-    """The sums over the messages so far."""
+    """Sums over the messages so far."""
 
     rows: int = 0
     names: int = 0
     decoded_bytes: int = 0
     dictionaries: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """Dictionary id -> entries and bytes of it at present."""
+    """Dictionary id -> its entries and bytes at present."""
 
 
-def walk(value: bytes) -> Layout:
+def measure_stream(value: bytes) -> Layout:
     """Measure an Arrow IPC stream against the limits.
 
     Raises
     ------
     WireError
-        The stream is cut, goes on after its end, holds what no frame holds (big-endian data, zstd, tensors), or claims more rows,
-        names, messages or decoded bytes than a frame may.
+        The stream is cut, continues after its end, holds what no frame may (big-endian data, zstd, tensors), or claims more
+        rows, names, messages or decoded bytes than a frame may.
     """
     schema = b""
     claims = _Claims()
@@ -86,11 +130,11 @@ def walk(value: bytes) -> Layout:
             raise WireError(f"{message}: expected at most {MAX_MESSAGES} messages in a frame")
         try:
             if message.kind == _Kind.SCHEMA:
-                if message.header.scalar(0, I16):
+                if message.header.scalar(_SchemaField.ENDIANNESS, I16):
                     raise WireError(f"{message}: found big-endian data, expected little-endian")
                 schema = value[message.start : message.body]
             elif message.kind == _Kind.BATCH:
-                rows, decoded_bytes = _measure(value, message, message.header)
+                rows, decoded_bytes = _measure_batch(value, message, message.header)
                 claims.rows += rows
                 claims.decoded_bytes += decoded_bytes
             else:
@@ -110,7 +154,7 @@ def walk(value: bytes) -> Layout:
 
 
 def _messages(value: bytes) -> Iterator[_Message]:
-    """The messages up to the end-of-stream marker, which has to be there and the last."""
+    """Yield the messages up to the end-of-stream marker, which must be there and come last."""
     start, number, size = 0, 0, len(value)
     while True:
         if start + 8 > size:
@@ -134,13 +178,13 @@ def _messages(value: bytes) -> Iterator[_Message]:
             raise WireError(f"truncated: {where} claims {length} bytes of metadata, found {size - start - 8}")
         try:
             metadata = root(value[start + 8 : body])
-            version, kind, body_bytes = metadata.scalar(0, I16), metadata.scalar(1, U8), metadata.scalar(3, I64)
-            header = metadata.table(2)
+            version, kind = metadata.scalar(_MessageField.VERSION, I16), metadata.scalar(_MessageField.KIND, U8)
+            body_bytes, header = metadata.scalar(_MessageField.BODY_LENGTH, I64), metadata.table(_MessageField.HEADER)
         except struct.error:
             header = None
         if header is None:
             raise WireError(f"{where}: found metadata that is not Arrow's")
-        if version != _V5:
+        if version != _Version.V5:
             # Older versions announce compression elsewhere, where it would escape the limits.
             raise WireError(f"{where}: found metadata version V{version + 1}, expected V5")
         if body_bytes < 0 or body + body_bytes > size:
@@ -150,13 +194,13 @@ def _messages(value: bytes) -> Iterator[_Message]:
 
 
 def _claim_dictionary(value: bytes, message: _Message, claims: _Claims) -> None:
-    """Add a dictionary; a delta makes Arrow build the whole dictionary anew, so it counts whole."""
-    batch = message.header.table(1)
+    """Add a dictionary to the claims; a delta makes Arrow build the whole dictionary anew, so all of it counts."""
+    batch = message.header.table(_DictionaryField.DATA)
     if batch is None:
         raise WireError(f"{message}: found no data, expected a dictionary")
-    names, decoded_bytes = _measure(value, message, batch)
-    identity = message.header.scalar(0, I64)
-    if message.header.scalar(2, U8):
+    names, decoded_bytes = _measure_batch(value, message, batch)
+    identity = message.header.scalar(_DictionaryField.ID, I64)
+    if message.header.scalar(_DictionaryField.IS_DELTA, U8):
         names_before, bytes_before = claims.dictionaries.get(identity, (0, 0))
         names, decoded_bytes = names + names_before, decoded_bytes + bytes_before
     claims.dictionaries[identity] = (names, decoded_bytes)
@@ -164,15 +208,16 @@ def _claim_dictionary(value: bytes, message: _Message, claims: _Claims) -> None:
     claims.decoded_bytes += decoded_bytes
 
 
-def _measure(value: bytes, message: _Message, batch: Table) -> tuple[int, int]:
-    """Rows and decoded bytes that a batch claims."""
-    rows = batch.scalar(0, I64)
-    nodes, buffers, compression = batch.pairs(1), batch.pairs(2), batch.table(3)
+def _measure_batch(value: bytes, message: _Message, batch: Table) -> tuple[int, int]:
+    """Return the rows and the decoded bytes that a batch claims."""
+    rows = batch.scalar(_BatchField.LENGTH, I64)
+    nodes, buffers = batch.pairs(_BatchField.NODES), batch.pairs(_BatchField.BUFFERS)
+    compression = batch.table(_BatchField.COMPRESSION)
     if rows < 0 or any(length != rows for length in nodes[::2]):
         lengths = sorted({rows, *nodes[::2]})
         raise WireError(f"{message}: found columns of {' and '.join(map(str, lengths[:3]))} rows, expected one length")
-    if compression is not None and (codec := compression.scalar(0, U8)) != _LZ4:
-        name = "zstd" if codec == _ZSTD else f"unknown ({codec})"
+    if compression is not None and (codec := compression.scalar(_CompressionField.CODEC, U8)) != _Codec.LZ4:
+        name = "zstd" if codec == _Codec.ZSTD else f"unknown ({codec})"
         raise WireError(f"{message}: found compression {name}, expected lz4 or none")
     decoded_bytes = 0
     body_bytes = message.stop - message.body

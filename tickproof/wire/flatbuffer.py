@@ -1,4 +1,4 @@
-"""Just enough of FlatBuffers to read the few fields of Arrow's metadata that say how much data there will be.
+"""The part of FlatBuffers that it takes to read how much data Arrow's metadata claims.
 
 Layout as in https://flatbuffers.dev/internals: a table begins with the signed distance back to its vtable; the vtable holds its
 own size, the table's size, and the place of each field within the table, 0 for a field that is absent. A read outside the buffer
@@ -26,24 +26,24 @@ class Table:
         self.offsets = struct.unpack_from(f"<{max(size // 2 - 2, 0)}H", buffer, vtable + 4)
 
     def scalar(self, number: int, form: struct.Struct, default: int = 0) -> int:
-        """A number."""
+        """Return a number."""
         place = self._place(number)
         value: int = form.unpack_from(self.buffer, place)[0] if place else default
         return value
 
     def table(self, number: int) -> Table | None:
-        """A table that this one points to."""
+        """Return a table that this one points to, or None."""
         place = self._place(number)
         return Table(self.buffer, place + U32.unpack_from(self.buffer, place)[0]) if place else None
 
     def pairs(self, number: int) -> tuple[int, ...]:
-        """A vector of structs of two int64 each, flat."""
+        """Return a vector of structs of two int64 each, flat."""
         place = self._place(number)
         if not place:
             return ()
         start = place + U32.unpack_from(self.buffer, place)[0]
         count = U32.unpack_from(self.buffer, start)[0]
-        # Before the format is made, so that a count out of nowhere costs nothing.
+        # Checked before the format string is made, so that a wild count costs nothing.
         if start + 4 + 16 * count > len(self.buffer):
             raise struct.error(f"a vector of {count} entries ends outside the metadata")
         return struct.unpack_from(f"<{2 * count}q", self.buffer, start + 4)
@@ -54,5 +54,5 @@ class Table:
 
 
 def root(buffer: bytes) -> Table:
-    """The table that a buffer is."""
+    """Return the root table of a buffer."""
     return Table(buffer, U32.unpack_from(buffer, 0)[0])

@@ -7,7 +7,7 @@ Decisions beyond the contract:
 * A stream without `tickproof.schema` is taken as version 1, since its columns are checked one by one anyway; another version is
   refused as a changed schema.
 * A `kind` that the contract does not know is refused: no later stage could say what the tick means. Any other value is a tick,
-  and judged by the rules.
+  and left to the rules.
 * Header `channel` is left out where the channel is not ASCII, headers being ASCII; the key carries it.
 """
 
@@ -24,8 +24,9 @@ from tickproof.errors import TickError, WireError
 from tickproof.findings.finding import VERDICT, VERDICTS
 from tickproof.ticks.arrow import check_schema, from_batches, to_arrow
 from tickproof.ticks.schema import SCHEMA_VERSION, Array, Kind, Present, Ticks
-from tickproof.wire.arrow_message import CONTINUATION, walk
-from tickproof.wire.content_type import (
+from tickproof.wire.arrow_message import CONTINUATION, measure_stream
+from tickproof.wire.limits import MAX_ROWS, MAX_VALUE_BYTES
+from tickproof.wire.record_headers import (
     CHANNEL,
     CONTENT_TYPE,
     CRC32C,
@@ -40,13 +41,12 @@ from tickproof.wire.content_type import (
     crc32c,
     excerpt,
 )
-from tickproof.wire.limits import MAX_ROWS, MAX_VALUE_BYTES
 
 _LAST_KIND = int(max(Kind))
 _SEQUENCE = int(Present.SEQUENCE)
 _VERSION_KEY = b"tickproof.schema"
 _REASON = 2_000
-"""A reason is cut here, in characters."""
+"""A reason is cut to so many characters."""
 _ORDINARY_SCHEMA_BYTES = 8_192
 _LZ4_FROM_ROWS = 64
 """Below this many rows lz4's own framing is larger than what it saves."""
@@ -66,7 +66,7 @@ class Payload:
 
 
 def encode_frame(ticks: Ticks, *, extra: Mapping[str, Array] | None = None, compress: bool = True) -> Payload:
-    """The ticks as one frame.
+    """Encode ticks as one frame.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def encode_frame(ticks: Ticks, *, extra: Mapping[str, Array] | None = None, comp
 
 
 def decode_frame(value: bytes | None, headers: Headers, key: bytes | None = None) -> Ticks:
-    """The ticks of one frame.
+    """Decode the ticks of one frame.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def decode_frame(value: bytes | None, headers: Headers, key: bytes | None = None
 
 
 def decode_scored(value: bytes | None, headers: Headers) -> tuple[Ticks, Array]:
-    """The ticks of one frame of `ticks.scored` and their verdicts; the frame is of a shard, so its channels may be several.
+    """Decode the ticks and the verdicts of one frame of `ticks.scored`, which may hold several channels of its shard.
 
     Returns
     -------
@@ -162,7 +162,7 @@ def decode_scored(value: bytes | None, headers: Headers) -> tuple[Ticks, Array]:
 
 
 def _read(value: bytes | None, headers: Headers, *, scored: bool) -> list[pa.RecordBatch]:
-    """The record batches of a value, once everything has been checked that needs no decoded column."""
+    """Return the record batches of a value, after every check that needs no decoded column."""
     if value is None:
         raise WireError("found a tombstone (a null value), expected a frame")
     if not value:
@@ -173,8 +173,8 @@ def _read(value: bytes | None, headers: Headers, *, scored: bool) -> list[pa.Rec
     check_crc32c(value, headers)
     if not value.startswith(CONTINUATION):
         raise WireError(f"byte 0: found {excerpt(value, 16)}, expected ffffffff, the start of an Arrow IPC stream")
-    layout = walk(value)
-    # What is remembered stays in memory, so a schema that is padded out is not.
+    layout = measure_stream(value)
+    # The cache keeps its keys in memory, so a padded schema must not go into it.
     (_check_columns if len(layout.schema) <= _ORDINARY_SCHEMA_BYTES else _check_columns.__wrapped__)(layout.schema, scored=scored)
     if layout.rows == 0:
         raise WireError("found a frame without rows, expected at least one tick")
@@ -188,7 +188,7 @@ def _read(value: bytes | None, headers: Headers, *, scored: bool) -> list[pa.Rec
         try:
             batch.validate(full=True)
         except (pa.ArrowException, ValueError) as error:
-            raise WireError(_blame(batch) or f"found columns that do not hold together ({_one_line(error)})") from None
+            raise WireError(_invalid_column(batch) or f"found columns that do not hold together ({_one_line(error)})") from None
     return batches
 
 
@@ -238,8 +238,8 @@ def _first_sequence(ticks: Ticks) -> bytes | None:
     return b"%d" % int(rows["sequence"][0]) if int(rows["present"][0]) & _SEQUENCE else None
 
 
-def _blame(batch: pa.RecordBatch) -> str | None:
-    """Which column does not hold together, and where in it."""
+def _invalid_column(batch: pa.RecordBatch) -> str | None:
+    """Return which column is invalid, and where; None where each by itself is valid."""
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         try:
             column.validate(full=True)
@@ -249,6 +249,6 @@ def _blame(batch: pa.RecordBatch) -> str | None:
 
 
 def _one_line(text: object) -> str:
-    """Names of columns are anybody's, may be long and many, and a reason travels in a header."""
+    """Return a text as one printable line of limited length: column names may be anything, and a reason travels in a header."""
     shown = " ".join("".join(character if character.isprintable() else " " for character in str(text)[: _REASON + 1]).split())
     return shown if len(shown) <= _REASON else f"{shown[:_REASON]}…"

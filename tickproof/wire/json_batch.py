@@ -1,7 +1,7 @@
-"""The fields of JSON ticks: from payloads to columns of numbers and names, and the reason for each payload that has none.
+"""A batch of JSON payloads to columns of numbers and names, and the reason for each payload that is not a tick.
 
-`msgspec` reads the syntax, the field names and the strings, and leaves each number as its text; `json_text` parses the texts of
-all payloads in one compiled pass.
+`msgspec` reads the syntax, the field names and the strings, and leaves each number as its text; `json_numbers.parse` parses the
+texts of all payloads in one compiled pass.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ import numpy.typing as npt
 
 from tickproof.errors import WireError
 from tickproof.ticks.schema import NULLABLE, Kind
-from tickproof.wire.content_type import excerpt
-from tickproof.wire.json_numbers import Form, Status, parse
+from tickproof.wire.json_digits import Status
+from tickproof.wire.json_numbers import Form, parse
 from tickproof.wire.limits import MAX_JSON_BYTES
+from tickproof.wire.record_headers import excerpt
 
 FORMS: dict[str, Form] = {
     "ts_recv": Form.TIME,
@@ -39,7 +40,7 @@ FORMS: dict[str, Form] = {
     "conditions": Form.UINT32,
     "flags": Form.UINT8,
 }
-"""The columns that are numbers, in the order of the rows of `Fields.values`; the first two have to be there."""
+"""The columns that are numbers, in the order of the rows of `Fields.values`; the first two must be there."""
 
 _FORM_CODES = np.array(list(FORMS.values()), np.int64)
 _HOLDS_NULL = np.array([[name in NULLABLE] for name in FORMS])
@@ -79,7 +80,7 @@ _decode = msgspec.json.Decoder(_Record).decode
 
 
 _TEXTS = attrgetter(*FORMS)
-_Thing = TypeVar("_Thing")
+_Item = TypeVar("_Item")
 Values = npt.NDArray[np.int64]
 Statuses = npt.NDArray[np.uint8]
 
@@ -106,7 +107,7 @@ class Fields:
 
 
 def read(payloads: Sequence[bytes | None], errors: dict[int, WireError]) -> tuple[Fields, list[int]]:
-    """The fields of the payloads that are ticks and their places; `errors` gets a reason for each of the others, by place."""
+    """Return the fields of the payloads that are ticks, and their places; `errors` gets a reason for each other, by place."""
     records, places = _records(payloads, errors)
     texts, numbers = _parse(records)
     if numbers is None:
@@ -134,11 +135,12 @@ def read(payloads: Sequence[bytes | None], errors: dict[int, WireError]) -> tupl
 
 
 def _records(payloads: Sequence[bytes | None], errors: dict[int, WireError]) -> tuple[list[Any], list[int]]:
-    """The payloads that are JSON objects with the right names, and their places."""
+    """Return the payloads that are JSON objects with the right names, and their places."""
     try:
-        if max(map(len, payloads), default=0) <= MAX_JSON_BYTES:  # type: ignore[arg-type]
-            return [_decode(payload) for payload in payloads], list(range(len(payloads)))  # type: ignore[arg-type]
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError):
+        whole = [payload for payload in payloads if payload is not None]
+        if len(whole) == len(payloads) and max(map(len, whole), default=0) <= MAX_JSON_BYTES:
+            return [_decode(payload) for payload in whole], list(range(len(whole)))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         # One of them is broken: find out which, and why.
         pass
     records, places = [], []
@@ -178,7 +180,7 @@ def _record(payload: bytes | None) -> Any:
 
 
 def _of_schema(text: str) -> str:
-    """What msgspec says of names and types, in our words."""
+    """Return what msgspec says of names and types in the form of the other reasons."""
     if match := re.fullmatch(r"Expected `(.+)`, got `(.+?)`(?: - at `(.+)`)?", text):
         return f"{match[3] or '$'}: found {match[2]}, expected {match[1]}".replace("str", "string")
     if match := re.fullmatch(r"Object missing required field `(.+)`", text):
@@ -189,7 +191,7 @@ def _of_schema(text: str) -> str:
 
 
 def _parse(records: list[Any]) -> tuple[list[tuple[Any, ...]], tuple[Values, Statuses] | None]:
-    """The texts of the numbers, column by column, with their values and statuses."""
+    """Return the texts of the numbers by column, and their values and statuses; None where a text holds a newline."""
     shape = (len(FORMS), len(records))
     values, statuses = np.zeros(shape, np.int64), np.zeros(shape, np.uint8)
     if not records:
@@ -207,13 +209,13 @@ def _container(record: Any) -> WireError | None:
 
 
 def _bad_values(texts: list[tuple[Any, ...]], values: Values, statuses: Statuses) -> dict[int, WireError]:
-    """A reason for each row with a text that is no value of its column; texts with escapes are parsed here."""
+    """Return the reason for each row with a text that is no value of its column; texts with escapes are parsed here."""
     for column, row in np.argwhere(statuses == Status.ESCAPED).tolist():
-        # Some encoders write the + of an offset as an escape. What is no plain text without it stays as it is: malformed.
+        # Some encoders write the + of an offset as an escape. A text that is not plain once decoded stays malformed.
         try:
             plain = msgspec.json.decode(texts[column][row], type=str)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            # The decoder before has skipped this text without looking inside.
+            # The first decoder skipped this text without reading it.
             plain = ""
         line = f'"{plain}"' if plain.isprintable() and '"' not in plain and "\\" not in plain else "?"
         value, status = np.zeros((1, 1), np.int64), np.zeros((1, 1), np.uint8)
@@ -248,7 +250,7 @@ def _reason(name: str, text: bytes, status: Status) -> WireError:
 
 
 def _crowded(records: list[Any], payloads: list[bytes], statuses: Statuses) -> list[int]:
-    """The rows whose payloads may hold a field twice.
+    """Return the rows whose payloads may hold a field twice.
 
     A flat object of n members has n − 1 commas, or more where a string holds one. msgspec keeps the last of two members of one
     name, so that fewer fields than that are left.
@@ -261,7 +263,7 @@ def _crowded(records: list[Any], payloads: list[bytes], statuses: Statuses) -> l
 
 
 def _repeated(payload: bytes) -> WireError | None:
-    """A reason if a name occurs twice."""
+    """Return the reason if a name occurs twice, else None."""
     try:
         members: list[tuple[str, object]] = json.loads(payload, object_pairs_hook=list, parse_int=str, parse_float=str)
     except (ValueError, RecursionError) as error:
@@ -275,5 +277,5 @@ def _repeated(payload: bytes) -> WireError | None:
     return None
 
 
-def _without(rows: Container[int], things: list[_Thing]) -> list[_Thing]:
-    return [thing for row, thing in enumerate(things) if row not in rows]
+def _without(rows: Container[int], items: list[_Item]) -> list[_Item]:
+    return [item for row, item in enumerate(items) if row not in rows]

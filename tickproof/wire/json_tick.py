@@ -1,12 +1,12 @@
 """JSON ticks: one object a message, with the names of the columns. Decisions beyond the contract:
 
 * A field that is missing is null; `conditions` and `flags` are 0 when missing, and may not be null. The other columns that may
-  not be null have to be there.
-* `kind` is a number or a name of `tick.Kind` in any case: "QUOTE", "trade_cancel".
-* Prices and sizes are JSON numbers or strings of one (leading zeros allowed). Decimals after the ninth have to be zeros.
+  not be null must be there.
+* `kind` is a number or a name of `Kind` in any case: "QUOTE", "trade_cancel".
+* Prices and sizes are JSON numbers or strings of one (leading zeros allowed). Decimals after the ninth must be zeros.
 * Integers are JSON numbers without point or exponent.
-* Times in RFC 3339 have an offset; a leap second has no place in nanoseconds since the epoch, and is refused.
-* A field that occurs twice is refused, and so is one that is no column.
+* Times in RFC 3339 have an offset; a leap second has no value in nanoseconds since the epoch, and is refused.
+* A field that occurs twice is refused, and so is a field that is not a column.
 * `schema_changed` is set for a field that is unknown, missing or of another JSON type, not for a value that is wrong.
 """
 
@@ -21,7 +21,9 @@ import numpy.typing as npt
 
 from tickproof.errors import WireError
 from tickproof.ticks.schema import NAMES, NULLABLE, ROW, SCHEMA, UNITS_PER_ONE, Present, Ticks
-from tickproof.wire.content_type import (
+from tickproof.wire.json_batch import FORMS, Fields, read
+from tickproof.wire.json_numbers import Form
+from tickproof.wire.record_headers import (
     CHANNEL,
     CONTENT_TYPE,
     FIRST_SEQUENCE,
@@ -33,15 +35,13 @@ from tickproof.wire.content_type import (
     check_header,
     check_key,
 )
-from tickproof.wire.json_batch import FORMS, Fields, read
-from tickproof.wire.json_numbers import Form
 
 _ORDINARY = {CONTENT_TYPE: JSON_CONTENT_TYPE.encode()}
 
 
 @dataclass(frozen=True, slots=True)
 class JsonBatch:
-    """What became of a batch of payloads: each is a tick or an error.
+    """The result of decoding a batch of payloads: each is a tick or an error.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def decode_json(
     headers: Sequence[Headers] | None = None,
     keys: Sequence[bytes | None] | None = None,
 ) -> JsonBatch:
-    """The ticks of many JSON payloads. Nothing is raised: a payload that is not a tick has a WireError in `errors`.
+    """Decode many JSON payloads. Nothing is raised: a payload that is not a tick has a WireError in `errors`.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def decode_json(
     fields, places = read(payloads, errors)
     ticks = _ticks(fields)
     if headers is not None or keys is not None:
-        for row in _odd(ticks, places, headers, keys):
+        for row in _to_check(ticks, places, headers, keys):
             place = places[row]
             key = None if keys is None else keys[place]
             try:
@@ -92,8 +92,10 @@ def decode_json(
     return JsonBatch(ticks, np.array(places, np.int64), sorted(errors.items()))
 
 
-def _odd(ticks: Ticks, places: list[int], headers: Sequence[Headers] | None, keys: Sequence[bytes | None] | None) -> list[int]:
-    """The rows whose key or headers have to be looked at: nearly all have the channel as key and nothing else to say."""
+def _to_check(
+    ticks: Ticks, places: list[int], headers: Sequence[Headers] | None, keys: Sequence[bytes | None] | None
+) -> list[int]:
+    """Return the rows whose key or headers must be checked: nearly all have the channel as key and no other header."""
     odd = np.zeros(len(places), np.bool_)
     if keys is not None:
         codes: dict[bytes | None, int] = {name.encode(): code for code, name in enumerate(ticks.names)}
@@ -147,7 +149,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def encode_json(ticks: Ticks) -> list[bytes]:
-    """One JSON object a tick: prices and sizes as decimal strings, times as integers; nulls and zero flags left out."""
+    """Encode ticks as JSON objects: prices and sizes as decimal strings, times as integers, nulls and zero flags left out."""
     rows = ticks.rows
     columns: list[list[object]] = []
     for name in _Tick.__struct_fields__:
@@ -166,7 +168,7 @@ def encode_json(ticks: Ticks) -> list[bytes]:
 
 
 def _decimal(units: int) -> str:
-    """Units of 1e-9 as a decimal without needless zeros."""
+    """Return units of 1e-9 as a decimal without trailing zeros."""
     whole, rest = divmod(abs(units), UNITS_PER_ONE)
     sign = "-" if units < 0 else ""
     return f"{sign}{whole}.{rest:09d}".rstrip("0") if rest else f"{sign}{whole}"

@@ -1,4 +1,4 @@
-"""Verdicts at once: positions and causal verdicts of ticks judged 1 or more, an Arrow IPC stream."""
+"""Frames of `ticks.verdicts`: positions and causal verdicts of ticks of quality 1 or more, as an Arrow IPC stream."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 
 from tickproof.ticks.schema import Array, Ticks
-from tickproof.wire.content_type import FRAME_CONTENT_TYPE, crc32c
 from tickproof.wire.frame import Payload
+from tickproof.wire.record_headers import FRAME_CONTENT_TYPE, crc32c
 
-SCHEMA = pa.schema(
+CAUSAL_SCHEMA = pa.schema(
     [
         pa.field("channel", pa.dictionary(pa.int32(), pa.string()), nullable=False),
         pa.field("ts_recv", pa.int64(), nullable=False),
@@ -23,7 +23,7 @@ SCHEMA = pa.schema(
 
 
 def encode_verdicts(ticks: Ticks, verdicts: Array) -> Payload:
-    """The causal part of `verdicts` (VERDICT) on stamped `ticks`."""
+    """Encode the causal part of `verdicts`, records of VERDICT, with the positions of their stamped ticks."""
     rows = ticks.rows
     names = pa.array(ticks.names, pa.string())
     arrays = [
@@ -32,8 +32,8 @@ def encode_verdicts(ticks: Ticks, verdicts: Array) -> Payload:
         *(pa.array(np.ascontiguousarray(verdicts[name])) for name in ("quality", "score", "reasons")),
     ]
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, SCHEMA) as writer:
-        writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=SCHEMA))
+    with pa.ipc.new_stream(sink, CAUSAL_SCHEMA) as writer:
+        writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=CAUSAL_SCHEMA))
     value = sink.getvalue().to_pybytes()
     headers = {"content-type": FRAME_CONTENT_TYPE.encode(), "rows": str(len(ticks)).encode(), "crc32c": crc32c(value)}
     return Payload(value, headers)

@@ -42,7 +42,7 @@ from tickproof.reference.data import Reference
 from tickproof.ticks.schema import NS_PER_SECOND, Array, Present, Ticks
 
 if TYPE_CHECKING:
-    from producers.recordings.databento.book import Books
+    from producers.recordings.databento.order_by_order_book import OrderBooks
 
 MAGIC = b"DBN"
 BLOCK_BYTES = 2 << 20
@@ -56,7 +56,7 @@ class _Reading:
     metadata: dbn.Metadata
     names: Names = field(default_factory=Names)
     symbols: dict[int, list[tuple[int, int, str]]] = field(default_factory=dict)
-    books: Books | None = None
+    books: OrderBooks | None = None
     book_of: dict[int, int] = field(default_factory=dict)
     last_number: int = -1
     row: int = 0
@@ -214,9 +214,9 @@ def _rows_of(rtype: int, records: Array, reading: _Reading, tally: Tally) -> tup
     if rtype == ORDERS:
         if reading.books is None:
             # Compiled code: other files need not wait for numba.
-            from producers.recordings.databento.book import Books
+            from producers.recordings.databento.order_by_order_book import OrderBooks
 
-            reading.books = Books()
+            reading.books = OrderBooks()
         books = reading.books, _coded(_keys(records), lambda key: reading.book_of.setdefault(key, len(reading.book_of)))
     before_trade = str(reading.metadata.schema) in ("tbbo", "tcbbo") or TYPE_NAMES[rtype] in ("tbbo", "tcbbo")
     rows, of = of_type(rtype, records, before_trade, books, tally)

@@ -12,7 +12,7 @@ from producers.streams.word_copy import gathered, joined
 from tickproof.ticks.schema import ROW, UNITS_PER_ONE, Array, Flag, Kind, Present
 
 if TYPE_CHECKING:
-    from producers.recordings.databento.book import Books
+    from producers.recordings.databento.order_by_order_book import OrderBooks
 
 UNDEFINED = np.iinfo(np.int64).max
 NO_TIME = np.iinfo(np.uint64).max
@@ -41,7 +41,7 @@ def quotes(records: Array) -> Array:
 
 
 def of_type(
-    rtype: int, records: Array, before_trade: bool, books: tuple[Books, Array] | None, tally: Tally
+    rtype: int, records: Array, before_trade: bool, books: tuple[OrderBooks, Array] | None, tally: Tally
 ) -> tuple[Array, Array]:
     """Return rows of all records of one type, in order, and the record of each.
 
@@ -53,7 +53,7 @@ def of_type(
         Of that type's layout.
     before_trade : bool
         Each record is a trade with the quote that stood before it (the schemas tbbo and tcbbo).
-    books : (Books, array of int32), optional
+    books : (OrderBooks, array of int32), optional
         For market by order: the books, and that of each record.
     tally : Tally
         Gets what has no tick.

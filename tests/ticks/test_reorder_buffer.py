@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.streams import Tape, at, ticks_of
+from tickproof.ticks.reorder_buffer import ReorderBuffer, in_order
 from tickproof.ticks.schema import NS_PER_SECOND, Ticks, concat
-from tickproof.ticks.waiting import Waiting, in_order
 
 CHANNELS = ("XNAS.A", "ARCX.A", "BATS.B")
 
@@ -57,16 +57,16 @@ def test_a_release_takes_what_lies_below_its_bound() -> None:
     """
     before 2: [1 1] go, [2 3] stay
     """
-    waiting = Waiting()
-    waiting.add(stamped("A", [1, 1, 2, 3]))
-    assert waiting.first_ns() == 1
-    assert [time for time, _, _ in keys(waiting.release(2))] == [1, 1]
-    assert len(waiting) == 2
-    assert waiting.first_ns() == 2
-    assert len(waiting.release(2)) == 0
-    assert [time for time, _, _ in keys(waiting.release(4))] == [2, 3]
-    assert (len(waiting), waiting.first_ns()) == (0, None)
-    assert len(waiting.release(5)) == 0
+    buffer = ReorderBuffer()
+    buffer.add(stamped("A", [1, 1, 2, 3]))
+    assert buffer.first_ns() == 1
+    assert [time for time, _, _ in keys(buffer.release(2))] == [1, 1]
+    assert len(buffer) == 2
+    assert buffer.first_ns() == 2
+    assert len(buffer.release(2)) == 0
+    assert [time for time, _, _ in keys(buffer.release(4))] == [2, 3]
+    assert (len(buffer), buffer.first_ns()) == (0, None)
+    assert len(buffer.release(5)) == 0
 
 
 MOMENTS = st.lists(st.integers(0, 6), max_size=12)
@@ -86,12 +86,12 @@ def test_any_interleaving_of_channels_gives_the_same_order(
     turns = [name for name, part in parts.items() for _ in range(len(part))]
     random.shuffle(turns)
     at_row = dict.fromkeys(parts, 0)
-    waiting, out = Waiting(), []
+    buffer, out = ReorderBuffer(), []
     for name in turns:
-        waiting.add(parts[name].take(slice(at_row[name], at_row[name] + 1)))
+        buffer.add(parts[name].take(slice(at_row[name], at_row[name] + 1)))
         at_row[name] += 1
     for bound in [*sorted(bounds), 100]:
-        released = keys(waiting.release(bound))
+        released = keys(buffer.release(bound))
         assert all(time < bound for time, _, _ in released)
         out += released
     assert out == expected
@@ -103,7 +103,7 @@ def test_ticks_of_one_moment_keep_their_arrival_over_many_frames() -> None:
         tape.quote(1)
     ticks = tape.ticks()
     ticks.rows["event_time"] = at(1)
-    waiting = Waiting()
+    buffer = ReorderBuffer()
     for row in range(50):
-        waiting.add(ticks.take(slice(row, row + 1)))
-    assert waiting.release(at(1) + NS_PER_SECOND).rows["sequence"].tolist() == list(range(1, 51))
+        buffer.add(ticks.take(slice(row, row + 1)))
+    assert buffer.release(at(1) + NS_PER_SECOND).rows["sequence"].tolist() == list(range(1, 51))

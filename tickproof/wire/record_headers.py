@@ -1,4 +1,4 @@
-"""What a record says of its value beside it: content type, checksum, row count, channel, first sequence number."""
+"""Headers and key of a Kafka record: content type, checksum, row count, channel and first sequence number of its value."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ _BLANKS = 256
 """How far to look for the first character of JSON."""
 
 Headers = Mapping[str, bytes | None]
-"""Kafka's headers; one that is null counts as absent, since the connector drops it."""
+"""Headers of a record; one that is null counts as absent, since the connector drops it."""
 
 
 def content_type(headers: Headers) -> str | None:
-    """The media type in lower case without its parameters, or None where there is none."""
+    """Return the media type in lower case without its parameters, or None without a content type."""
     found = headers.get(CONTENT_TYPE)
     return None if found is None else found.decode("latin-1").partition(";")[0].strip().lower()
 
 
 def crc32c(value: bytes) -> bytes:
-    """CRC-32C of `value` as 8 lower-case hexadecimal digits."""
+    """Return the CRC-32C of `value` as 8 lower-case hexadecimal digits."""
     return b"%08x" % google_crc32c.value(value)
 
 
 def detect(value: bytes | None, headers: Headers) -> Literal["frame", "json"] | None:
-    """Which encoding a payload is of: by content type, or by its first bytes where it has none; `undetected` says why None."""
+    """Return the encoding of a payload, by its content type or else its first bytes; where None, `undetected` says why."""
     named = content_type(headers)
     if named is not None:
         return _ENCODINGS.get(named)
@@ -50,7 +50,7 @@ def detect(value: bytes | None, headers: Headers) -> Literal["frame", "json"] | 
 
 
 def undetected(value: bytes | None, headers: Headers) -> WireError:
-    """Why `detect` could not tell."""
+    """Return why `detect` found no encoding."""
     if value is None:
         return WireError("found a tombstone (a null value), expected a frame or a JSON tick")
     if not value:
@@ -84,7 +84,7 @@ def check_crc32c(value: bytes, headers: Headers) -> None:
 
 
 def check_header(headers: Headers, name: str, expected: bytes | None) -> None:
-    """Raise WireError if header `name` is there and does not say what the value says (None: the value has no such thing)."""
+    """Raise WireError if header `name` is there and differs from what the value has (None: the value has no such thing)."""
     found = headers.get(name)
     if found is not None and found != expected:
         raise WireError(f"header {name}: found {excerpt(found)}, expected {excerpt(expected)}, as in the value")
@@ -97,7 +97,7 @@ def check_key(key: bytes | None, channel: str) -> None:
 
 
 def excerpt(found: bytes | str | None, limit: int = 48) -> str:
-    """Something found, in quotes and on one line, cut where it is long."""
+    """Return what was found in quotes, on one line, cut to `limit` bytes or characters."""
     if found is None:
         return "nothing"
     shown = repr(found[:limit]).removeprefix("b")

@@ -1,4 +1,7 @@
-"""A shard's order: (event time, channel, arrival). Ticks wait here until no earlier one can come."""
+"""The reorder buffer of a shard: it holds ticks until no earlier one can come, and releases them in the shard's order.
+
+The order is (event time, channel, arrival).
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,13 @@ import numpy as np
 from tickproof.ticks.schema import Ticks, concat
 
 
-class Waiting:
-    """Ticks of many channels that wait for the watermark. Each channel's ticks are added in its arrival order."""
+class ReorderBuffer:
+    """Ticks of many channels above the watermark; each channel's ticks are added in its arrival order."""
 
     __slots__ = ("_count", "_parts")
 
     def __init__(self) -> None:
-        # A heap by the earliest event time, so that what is not due costs nothing; the number keeps the order of arrival.
+        # A heap by the earliest event time, so that ticks that are not due cost nothing; the number keeps the order of arrival.
         self._parts: list[tuple[int, int, Ticks]] = []
         self._count = 0
 
@@ -24,13 +27,13 @@ class Waiting:
         return sum(len(part) for _, _, part in self._parts)
 
     def add(self, ticks: Ticks) -> None:
-        """Take more ticks, stamped with their event time."""
+        """Add ticks, stamped with their event time."""
         if len(ticks):
             heapq.heappush(self._parts, (int(ticks.rows["event_time"].min()), self._count, ticks))
             self._count += 1
 
     def release(self, before_ns: int) -> Ticks:
-        """Take out, in the shard's order, the ticks whose event time is below `before_ns`."""
+        """Remove and return, in the shard's order, the ticks whose event time in ns is below `before_ns`."""
         due: list[tuple[int, Ticks]] = []
         rests: list[tuple[int, int, Ticks]] = []
         while self._parts and self._parts[0][0] < before_ns:
@@ -47,16 +50,16 @@ class Waiting:
         return in_order(concat([part for _, part in sorted(due, key=itemgetter(0))]))
 
     def all(self) -> Ticks:
-        """The waiting ticks, as they were added."""
+        """Return the ticks in the buffer, in the order in which they were added."""
         return concat([part for _, _, part in sorted(self._parts, key=itemgetter(1))])
 
     def first_ns(self) -> int | None:
-        """Event time of the earliest waiting tick."""
+        """Return the event time in ns of the earliest tick in the buffer; None where it is empty."""
         return self._parts[0][0] if self._parts else None
 
 
 def in_order(ticks: Ticks) -> Ticks:
-    """Ticks by (event time, channel's name, arrival)."""
+    """Return ticks by (event time, channel's name, arrival)."""
     if not len(ticks):
         return ticks
     by_name = sorted(range(len(ticks.names)), key=ticks.names.__getitem__)
