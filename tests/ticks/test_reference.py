@@ -11,7 +11,7 @@ import pytest
 
 from jobs.pipeline.engine import Engine, EngineSettings
 from jobs.pipeline.reference_file import load
-from producers.recordings.common.implied_reference import merged
+from producers.recordings.reading.implied_reference import merged
 from tickproof.channel.routing import route
 from tickproof.errors import SettingsError
 from tickproof.findings.finding import names_of
