@@ -68,7 +68,7 @@ def test_cuts_do_not_matter() -> None:
     ticks = market(1500, 0.0).ticks()
     whole, parts = check(ticks), check(ticks, range(0, len(ticks), 217))
     assert whole.ticks.rows.tobytes() == parts.ticks.rows.tobytes()
-    assert [finding.id for finding in whole.of("burst")] == [finding.id for finding in parts.of("burst")]
+    assert [finding.id for finding in whole.of("burst")] == [finding.id for finding in parts.of("burst")] != []
 
 
 # --- of one symbol, beside its other venues -----------------------------------------------------------------------------------

@@ -165,4 +165,4 @@ def test_cuts_do_not_matter_to_clocks(cuts: list[int], offset: float) -> None:
     ticks = beside(lambda t: offset if 20 <= t < 30 else 0.0).ticks()
     whole, parts = check(ticks), check(ticks, cuts)
     assert whole.ticks.rows.tobytes() == parts.ticks.rows.tobytes()
-    assert last_revisions(whole.findings) == last_revisions(parts.findings)
+    assert last_revisions(whole.findings) == last_revisions(parts.findings) != {}

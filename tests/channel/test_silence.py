@@ -134,4 +134,4 @@ def test_a_break_does_not_hide_what_comes_after_it() -> None:
 def test_breaks_do_not_depend_on_cuts() -> None:
     ticks = daily(3).ticks()
     whole, parts = check(ticks), check(ticks, range(0, len(ticks), 501))
-    assert whole.findings == parts.findings
+    assert whole.findings == parts.findings != []
