@@ -343,6 +343,8 @@ def test_each_symbol_at_each_venue_is_judged_by_itself(baseline):
         trade(index, 10 + rng.normal() / 10) if index % 3 else quote(index, 10 - rng.random(), 10 + rng.random())
         for index in range(300)
     ]
+    # A zero price, a crossed quote and a print with a sale condition, so that every cleaner has something to say.
+    one[100], one[102], one[103] = trade(100, 0.0), quote(102, 10.5, 10.0), trade(103, 10.0, int(Condition.SOLD_LATE))
     other = [(at + 0.5, kind, content, conditions, "B", "X") for at, kind, content, conditions, *_ in one[:200]]
     third = [(at + 0.7, kind, content, conditions, "A", "Y") for at, kind, content, conditions, *_ in one[:100]]
     mixed = sorted(one + other + third, key=lambda message: message[0])
