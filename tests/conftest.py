@@ -13,9 +13,14 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from jobs.services import processes
 from jobs.services.broker import Broker
+
+# How long an example takes depends on what else the machine does, and says nothing about the code.
+settings.register_profile("tickproof", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tickproof")
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVICES = ("broker", "flink")
