@@ -19,6 +19,7 @@ from tickproof.channel import step as channels
 from tickproof.channel.routing import route
 from tickproof.channel.step import ChannelSettings, ChannelState
 from tickproof.features.table import NAMES
+from tickproof.settings import NO_MODEL
 from tickproof.shard import step as scoring
 from tickproof.shard import walk as kernel
 from tickproof.shard.state import ShardState
@@ -133,7 +134,7 @@ def clocked_walk() -> Iterator[list[float]]:
 
 def model_score(context: Context) -> list[dict[str, object]]:
     """The model over the features of one shard, in slices."""
-    if model() == "none":
+    if model() == NO_MODEL:
         return []
     detector = open_model(model(), NAMES)
     assert detector is not None

@@ -12,14 +12,14 @@ from jobs.flink.options import Tuning
 from jobs.flink.submit import start_embedded
 from jobs.kafka import topics
 from models.store.registry import DEFAULT, aliases
-from tickproof.settings import Settings
+from tickproof.settings import NO_MODEL, Settings
 
 OUTPUTS = ("ticks.scored", "ticks.verdicts", "ticks.dead-letters", "feed.findings", "feed.statistics")
 
 
 def model() -> str:
     """The model that ships, or rules only."""
-    return DEFAULT if DEFAULT in aliases() else "none"
+    return DEFAULT if DEFAULT in aliases() else NO_MODEL
 
 
 def job_frames(context: Context) -> list[dict[str, object]]:
@@ -39,7 +39,7 @@ def _run(context: Context, name: str, encoding: str) -> dict[str, object]:
     topics.create(context.brokers, prefix)
     folder = context.folder / "flink"
     shutil.rmtree(folder, ignore_errors=True)
-    fixed = {"brokers": context.brokers, "prefix": prefix, "group": "bench", "encoding": encoding, "model": model()}
+    fixed = {"brokers": context.brokers, "prefix": prefix, "group": "bench", "model": model()}
     settings = Settings.model_validate(fixed | context.settings)
     tuning = Tuning(**{"checkpoint_ms": settings.checkpoint_interval_ms} | context.tuning) if context.tuning else None
     # Java as the demo has it.

@@ -21,41 +21,43 @@ import click
 from tickproof.errors import TickproofError
 
 INTERRUPTED = 130
-"""Exit status after Ctrl-C: 128 + SIGINT, as shells say it."""
+"""Exit status after Ctrl-C: 128 + SIGINT, as shells report it."""
 TERMINATED = 143
 """Exit status after SIGTERM."""
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "demo": ("commands.demo.demo", "broker, job, a market with faults, what was found"),
-    "simulate": ("commands.simulate.simulate", "a simulated market with labelled faults"),
-    "recordings": ("commands.recordings", "what is in recorded feeds"),
-    "replay": ("commands.replay.replay", "recorded feeds to Kafka, at their own pace or another"),
-    "scan": ("commands.scan", "judge every tick of recordings, offline"),
-    "submit": ("commands.submit", "start the job, on a session cluster or in this process"),
+    "demo": ("commands.demo.demo", "run broker, job and a faulty market, measure what is found"),
+    "simulate": ("commands.simulate.simulate", "simulate a market with labelled faults"),
+    "recordings": ("commands.recordings", "list what recorded feeds hold"),
+    "survey": ("commands.survey.survey", "scan all recordings of a folder, write a page about them"),
+    "replay": ("commands.replay.replay", "publish recorded feeds to Kafka, at any pace"),
+    "scan": ("commands.scan", "check every tick of recordings, offline"),
+    "submit": ("commands.submit", "start the job on a session cluster or in this process"),
     "jobs": ("commands.jobs", "list, stop and cancel the jobs of a session cluster"),
     "watch": ("commands.watch", "follow findings on a terminal"),
-    "report": ("commands.report", "a scan's folder as one HTML file"),
-    "train": ("commands.train", "a model from labelled simulated streams"),
+    "report": ("commands.report", "write the report on a scan as one HTML file"),
+    "train": ("commands.train", "train a model on labelled simulated streams"),
     "evaluate": ("commands.evaluation.evaluate", "measure verdicts and findings against labels"),
-    "audit": ("commands.audit", "is every tick there once, from the topics alone"),
-    "dead-letters": ("commands.dead_letters", "what could not be read, and why"),
-    "doctor": ("commands.doctor", "what is wrong here, and what to do next"),
-    "topics": ("commands.topics", "make, list, check and delete the topics"),
+    "audit": ("commands.audit", "prove from the topics that each tick is there exactly once"),
+    "dead-letters": ("commands.dead_letters", "list payloads that could not be read, and why"),
+    "doctor": ("commands.doctor", "find what is wrong on this machine, and what to do next"),
+    "topics": ("commands.topics", "create, list, check and delete the topics"),
     "cluster": ("commands.cluster", "start and stop a Flink session cluster on this machine"),
-    "settings": ("commands.settings", "the settings in force and where each comes from"),
+    "settings": ("commands.settings", "print the settings in force and where each comes from"),
+    "docs": ("commands.docs.docs", "write or check the reference pages made from the code"),
 }
-"""Verb -> its module and one line of help. In the order in which a person meets them."""
+"""Verb -> its module and one line of help, in the order in which a newcomer needs them."""
 
 
 class Verbs(click.Group):
     """A click group over COMMANDS that imports a verb's module only to run that verb."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The verbs, in the order of the table."""
+        """Return the verbs, in the order of the table."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of a verb; None for a verb that is not in the table."""
+        """Return the command of a verb; None for a verb that is not in the table."""
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
@@ -80,7 +82,7 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the version.")
 def program() -> None:
-    """Market-data feeds on Kafka, every tick proved before anything trades on it."""
+    """Check market-data feeds on Kafka before anything trades on them: every tick scored, with a verdict and the reasons."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -118,7 +120,7 @@ def _say(text: str, status: int) -> int:
 
 
 def _usage(error: click.ClickException) -> str:
-    """One line for a wrong call, with the command whose help explains it."""
+    """Return one line for a wrong call, with the command whose help explains it."""
     context = getattr(error, "ctx", None)
     text = error.format_message().rstrip(".")
     return f"{text}; see `{context.command_path} --help`" if context is not None else text

@@ -1,4 +1,4 @@
-"""`tickproof audit`: is every published tick scored or set aside, once?"""
+"""`tickproof audit`: is every published tick scored or dead-lettered, once?"""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from jobs.kafka.audit_account import Audit
 
 @click.command()
 @broker_options
-@click.option("--wait", "wait_s", type=click.FloatRange(0), default=0.0, help="Look again for so many seconds until complete.")
+@click.option(
+    "--wait", "wait_s", type=click.FloatRange(0), default=0.0, help="Check again for up to this many seconds, until complete."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 @click.pass_context
 def command(ctx: click.Context, brokers: str | None, prefix: str | None, wait_s: float, as_json: bool) -> None:
-    """Say whether every tick is there once, from the topics alone.
+    """Prove from the topics alone that every tick is there exactly once.
 
     Raw messages are decoded again and compared, tick by tick and by content, with what is scored or in the dead letters; only
     committed records count. Exit status 1 if something is missing or duplicated. While a producer still writes, ticks on their
@@ -58,5 +60,5 @@ def _text(answer: Audit) -> str:
     lines.append(f"{'all':{width}}  " + "  ".join(f"{answer.total(name):13,}" for name in columns))
     lines.append(f"besides {answer.heartbeats:,} capture heartbeats; overtaken by the watermark: {answer.overtaken:,} ticks")
     if answer.complete:
-        lines.append("complete: every tick is scored or in the dead letters, once, and so is every payload that is no tick")
+        lines.append("complete: every tick is scored or in the dead letters, once, and so is every payload that is not a tick")
     return "\n".join(lines + answer.problems())

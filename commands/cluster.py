@@ -20,9 +20,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 
 @click.group(name="cluster")
 def command() -> None:
-    """Start, stop and look at a standalone Flink session cluster on this machine, without Docker.
+    """Start, stop and inspect a standalone Flink session cluster on this machine, without Docker.
 
-    It outlives the command that starts it, listens on loopback, and jobs go to it with `tickproof submit --cluster HOST:PORT`.
+    The cluster outlives the command that starts it and listens on loopback. `tickproof submit --cluster HOST:PORT` sends it jobs.
 
     \b
     Examples:
@@ -34,9 +34,9 @@ def command() -> None:
 
 @command.command()
 @folder_option
-@click.option("--task-managers", type=click.IntRange(1, 32), default=1, show_default=True, help="How many.")
+@click.option("--task-managers", type=click.IntRange(1, 32), default=1, show_default=True, help="Number of TaskManagers.")
 @click.option("--slots", type=click.IntRange(1, 32), default=2, show_default=True, help="Slots of each TaskManager.")
-@click.option("--port", type=click.IntRange(1, 65535), help="Of the REST interface; by default a free one.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port of the REST interface; by default a free one.")
 @json_option
 def start(folder: Path, task_managers: int, slots: int, port: int | None, as_json: bool) -> None:
     """Start a cluster and wait until it is ready.
@@ -55,7 +55,7 @@ def start(folder: Path, task_managers: int, slots: int, port: int | None, as_jso
 @json_option
 @click.pass_context
 def status(ctx: click.Context, folder: Path, as_json: bool) -> None:
-    """Say what runs; exit status 1 if the JobManager does not.
+    """Show what is running; exit status 1 if the JobManager is not.
 
     \b
     Examples:
@@ -70,7 +70,7 @@ def status(ctx: click.Context, folder: Path, as_json: bool) -> None:
 @folder_option
 @json_option
 def stop(folder: Path, as_json: bool) -> None:
-    """Stop the cluster and all its processes; checkpoints and logs stay.
+    """Stop the cluster and all its processes; checkpoints and logs are kept.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""Settings for a command: the settings file and the environment are read here, and nowhere else."""
+"""Settings of a command: the only place that reads the settings file and the environment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 def read(options: Mapping[str, Any] | None = None, environment: Mapping[str, str] = os.environ) -> Effective:
-    """Settings in force for this command.
+    """Return the settings in force for this command.
 
     Raises
     ------
@@ -35,13 +35,13 @@ def read(options: Mapping[str, Any] | None = None, environment: Mapping[str, str
             with path.open("rb") as file:
                 table = tomllib.load(file)
         except OSError as error:
-            raise SettingsError(f"{path}: {error.strerror}; mend it, or unset TICKPROOF_SETTINGS") from error
+            raise SettingsError(f"{path}: {error.strerror}; fix it, or unset TICKPROOF_SETTINGS") from error
         except ValueError as error:  # not UTF-8, or not TOML
             raise SettingsError(f"{path} is not TOML: {error}") from error
     return resolve(table, environment, options, str(path))
 
 
 def broker_options(function: Decorated) -> Decorated:
-    """The options --brokers and --prefix, which default to the settings."""
-    function = click.option("--prefix", help="Set before every topic's name; by default the setting `prefix`.")(function)
-    return click.option("--brokers", metavar="HOST:PORT", help="The broker; by default the setting `brokers`.")(function)
+    """Add the options --brokers and --prefix, which default to the settings."""
+    function = click.option("--prefix", help="Put before every topic's name; by default the setting `prefix`.")(function)
+    return click.option("--brokers", metavar="HOST:PORT", help="Kafka broker; by default the setting `brokers`.")(function)

@@ -1,4 +1,4 @@
-"""`tickproof dead-letters`: what could not be read, and why."""
+"""`tickproof dead-letters`: payloads that could not be read, and why."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CONNECT = "__connect.errors."
 
 @click.command(name="dead-letters")
 @broker_options
-@click.option("--limit", type=click.IntRange(0), default=20, show_default=True, help="List the last so many.")
+@click.option("--limit", type=click.IntRange(0), default=20, show_default=True, help="Number of dead letters listed, the latest.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 def command(brokers: str | None, prefix: str | None, limit: int, as_json: bool) -> None:
     """List the dead letters: where each came from, its size, and the reason.

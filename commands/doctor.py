@@ -9,20 +9,20 @@ import click
 
 from commands.configuration import broker_options, read
 from jobs.checks.check import State, Subject
-from jobs.checks.doctor import examine
+from jobs.checks.doctor import examine, kernels
 
 
 @click.command(name="doctor")
 @broker_options
-@click.option("--cluster", metavar="HOST:PORT", help="REST address of a session cluster to look at.")
+@click.option("--cluster", metavar="HOST:PORT", help="REST address of a session cluster to check.")
 @click.option("--model", help="Alias or folder of a model; by default the setting `model`.")
+@click.option("--compile", "compiled", is_flag=True, help="First compile the kernels whose sources have changed.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 @click.pass_context
-def command(
-    ctx: click.Context, brokers: str | None, prefix: str | None, cluster: str | None, model: str | None, as_json: bool
-) -> None:
-    """Look at Python, Java, jars, versions, ports, disk, broker, topics, cluster and model, and say what to do next.
+def command(ctx: click.Context, /, *, cluster: str | None, compiled: bool, as_json: bool, **options: str | None) -> None:
+    """Check Python, Java, jars, versions, ports, disk, broker, topics, cluster and model, and say what to do next.
 
+    Kernels that are not compiled yet are compiled at their first use, which takes a minute or two; --compile does it now.
     Exit status 1 if something failed, else 0. A check that could not run is `skipped`, never `ok`.
 
     \b
@@ -30,7 +30,7 @@ def command(
       tickproof doctor
       tickproof doctor --brokers 127.0.0.1:9092 --cluster 127.0.0.1:8081 --json
     """
-    rows = examine(Subject(read({"brokers": brokers, "prefix": prefix, "model": model}), cluster))
+    rows = ([kernels()] if compiled else []) + examine(Subject(read(options), cluster))
     if as_json:
         click.echo(json.dumps({"checks": [asdict(row) for row in rows]}))
     else:

@@ -1,4 +1,4 @@
-"""`tickproof jobs`: the jobs of a session cluster, and how to end them."""
+"""`tickproof jobs`: the jobs of a session cluster: list, stop, cancel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jobs.flink.rest import ENDED, Rest
 from tickproof.errors import SettingsError
 
 cluster_option = click.option(
-    "--cluster", metavar="HOST:PORT", help="REST address; by default that of the cluster that `tickproof cluster start` started."
+    "--cluster", metavar="HOST:PORT", help="REST address; by default that of the cluster started by `tickproof cluster start`."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
@@ -36,7 +36,7 @@ def command() -> None:
 @cluster_option
 @json_option
 def list_jobs(cluster: str | None, as_json: bool) -> None:
-    """List the jobs, the newest first, with how often each has failed and why it did so last.
+    """List the jobs, newest first, with the number of failures and the last reason.
 
     \b
     Examples:
@@ -62,12 +62,12 @@ def list_jobs(cluster: str | None, as_json: bool) -> None:
 @click.argument("job", required=False)
 @cluster_option
 @click.option(
-    "--savepoints", type=click.Path(path_type=Path), help="Folder; by default savepoints in the setting `checkpoint_folder`."
+    "--savepoints", type=click.Path(path_type=Path), help="Folder; by default `savepoints` in the setting `checkpoint_folder`."
 )
-@click.option("--drain", is_flag=True, help="Make everything final first; nothing can go on from such a savepoint.")
+@click.option("--drain", is_flag=True, help="Make everything final first; such a savepoint cannot be resumed from.")
 @json_option
 def stop(job: str | None, cluster: str | None, savepoints: Path | None, drain: bool, as_json: bool) -> None:
-    """Stop a job with a savepoint and print its path; without JOB the only one that runs.
+    """Stop a job with a savepoint and print its path; without JOB, the only running one.
 
     \b
     Examples:
@@ -86,7 +86,7 @@ def stop(job: str | None, cluster: str | None, savepoints: Path | None, drain: b
 @cluster_option
 @json_option
 def cancel(job: str | None, cluster: str | None, as_json: bool) -> None:
-    """End a job where it stands; its last checkpoint is kept. Without JOB the only one that runs.
+    """Cancel a job at once; its last checkpoint is kept. Without JOB, the only running one.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`tickproof recordings`: what is in recorded feeds."""
+"""`tickproof recordings`: the contents of recorded feeds."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _FORMATS = "\n".join(f"  {format_.name:13} {format_.meaning}" for format_ in REC
 
 @click.command(epilog=f"\b\nFormats:\n{_FORMATS}")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array, an object a file.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array with one object per file.")
 @click.option(
     "--reference-out",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write what the formats imply of their channels as reference data for `submit`; nothing else is read.",
+    help="Write what the formats imply of their channels, as reference data for `submit`; nothing else is read.",
 )
 def command(paths: tuple[Path, ...], as_json: bool, reference_out: Path | None) -> None:
     """List the recordings in files and folders: format, ticks by kind, and what could not be decoded.
 
-    Every file is read to its end. Files of no known format in a folder are listed without a format.
+    Every file is read to its end. Files of unknown format in a folder are listed without one.
 
     \b
     Examples:
@@ -52,7 +52,7 @@ def command(paths: tuple[Path, ...], as_json: bool, reference_out: Path | None) 
 
 
 def _write_reference(paths: tuple[Path, ...], out: Path) -> str:
-    """Write reference data; what was written, in a line."""
+    """Write reference data; return a line that says what was written."""
     reference = known(paths)
     try:
         out.write_text(reference.model_dump_json(indent=1, exclude_defaults=True) + "\n", encoding="utf-8")
@@ -63,7 +63,7 @@ def _write_reference(paths: tuple[Path, ...], out: Path) -> str:
 
 
 def _listed(paths: tuple[Path, ...]) -> Iterator[Contents]:
-    """The recordings one by one; in a folder, a file that cannot be read is listed with the reason."""
+    """Yield the recordings one by one; in a folder, a file that cannot be read is listed with the reason."""
     unknown: list[Path] = []
     for path in paths:
         for file, format_ in find([path], unknown):

@@ -1,4 +1,4 @@
-"""`tickproof report`: a scan's folder as one HTML file that a person acts on."""
+"""`tickproof report`: a scan's folder as one HTML file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ REPORT = "report.html"
 @click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="F", help="File to write; by default in DIR.")
 @click.option(
-    "--labels", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="F", help="Labels: adds recall by kind."
+    "--labels",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="F",
+    help="Labels (CSV); adds recall by kind to the report.",
 )
 @click.option(
     "--incidents",
@@ -32,14 +35,14 @@ REPORT = "report.html"
     type=click.IntRange(min=0, max=500),
     default=html.INCIDENTS_SHOWN,
     show_default=True,
-    help="Incidents shown in full, the worst first.",
+    help="Number of incidents shown in full, worst first.",
 )
-@click.option("--open", "open_it", is_flag=True, help="Open it in the browser.")
-@click.option("--json", "as_json", is_flag=True, help="Print where it is and what it holds as JSON.")
+@click.option("--open", "open_it", is_flag=True, help="Open the report in a browser.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report's path and contents as JSON.")
 def command(*, folder: Path, out: Path | None, labels: Path | None, limit: int, open_it: bool, as_json: bool) -> None:
     """Write the report on a scan: what was found, and the worst incidents with the ticks around them.
 
-    DIR is what `tickproof scan --out` wrote. The file holds everything it shows; it needs no network and no server.
+    DIR is a folder that `tickproof scan --out` wrote. The report is one file that needs neither network nor server.
 
     \b
     Examples:
@@ -57,12 +60,12 @@ def command(*, folder: Path, out: Path | None, labels: Path | None, limit: int, 
 
 
 def write_report(folder: Path, out: Path | None = None, labels: Path | None = None, limit: int = html.INCIDENTS_SHOWN) -> Path:
-    """Write the report on a scan's folder, with recall where there are labels; returns its path.
+    """Write the report on a scan's folder, with recall if there are labels; return its path.
 
     Raises
     ------
     InputError
-        The folder is not a scan's, or the labels are none.
+        The folder is not a scan's, or the labels cannot be read.
     SettingsError
         The file cannot be written.
     """

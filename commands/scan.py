@@ -39,13 +39,11 @@ LINE_EVERY_TICKS = 1_000_000
 @click.command()
 @click.argument("recordings", metavar="IN...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option(
-    "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write to; made if needed."
+    "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write to; created if needed."
 )
-@click.option("--model", metavar="ALIAS|PATH|none", help="Model; none: rules only. By default the setting `model`.")
-@click.option(
-    "--reference", type=click.Path(dir_okay=False, path_type=Path), metavar="F", help="Reference data, JSON or TOML; see below."
-)
-@click.option("--symbol", "symbols", multiple=True, help="Only this symbol; may be repeated.")
+@click.option("--model", metavar="ALIAS|PATH|none", help="Model, or `none` for rules only; by default the setting `model`.")
+@click.option("--reference", type=click.Path(dir_okay=False, path_type=Path), metavar="F", help="Reference data, JSON or TOML.")
+@click.option("--symbol", "symbols", multiple=True, help="Only this symbol. May be repeated.")
 @click.option("--no-report", is_flag=True, help="Leave report.html out.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 def command(
@@ -58,19 +56,19 @@ def command(
     no_report: bool,
     as_json: bool,
 ) -> None:
-    """Judge every tick of recordings, offline.
+    """Check every tick of recordings, offline, with the steps of the Flink job.
 
-    IN are recordings, Parquet of ticks, or folders of them; they are merged by capture time. What their formats imply of channels
-    (do numbers count without holes) is known without --reference, whose entries win. In DIR stand afterwards
-    scored.parquet (the input's rows in the input's order, verdict columns added; capture heartbeats among them keep a verdict of
-    zeros), findings.jsonl (the last revision of each), statistics.parquet, scan.json (this summary) and report.html.
+    IN are recordings, Parquet files of ticks, or folders of them, merged by capture time. What their formats imply of channels
+    is assumed (whether sequence numbers have no holes, say); entries of --reference override it. The folder --out gets
+    scored.parquet (the input's rows in their order, with verdict columns; capture heartbeats have verdicts of zeros),
+    findings.jsonl (the last revision of each), statistics.parquet, scan.json (this summary) and report.html.
 
-    Reference data are a JSON or TOML file of `channels`, `instruments`, `sessions`, `actions` and `relations`, all of them
-    optional. A relation ties prices to each other, such as a cross to its legs; a leg that leaves the others is a `cross_break`:
+    A reference file has the optional tables `channels`, `instruments`, `sessions`, `actions` and `relations`. A relation ties
+    prices to each other, such as a currency cross to its legs; a leg that leaves the others is a `cross_break`:
 
     \b
       [[relations]]
-      name = "EURJPY by its legs"    # EURUSD x USDJPY / EURJPY = 1; without constant it is learnt
+      name = "EURJPY by its legs"    # EURUSD x USDJPY / EURJPY = 1; learnt if left out
       constant = 1.0
       legs = [{symbol = "EURUSD"}, {symbol = "USDJPY"}, {symbol = "EURJPY", power = -1}]
 

@@ -15,8 +15,8 @@ from tickproof.settings import Settings
 def command(as_json: bool) -> None:
     """Print the settings in force and where each comes from.
 
-    Defaults are overridden by tickproof.toml in the current folder (TICKPROOF_SETTINGS names another file), that by variables
-    such as TICKPROOF_BROKERS, and those by a command's options. All that is wrong is reported at once.
+    A file tickproof.toml in the current folder overrides the defaults (TICKPROOF_SETTINGS names another file), environment
+    variables such as TICKPROOF_BROKERS override the file, and a command's options override both. All errors are reported at once.
 
     \b
     Examples:

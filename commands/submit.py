@@ -19,52 +19,53 @@ from jobs.flink.submit import start_embedded, start_session
 from models.store import registry
 from models.store.artifact import read_manifest
 from tickproof.errors import ServiceError, SettingsError
-from tickproof.settings import Settings
+from tickproof.settings import REMOVED, Settings
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 SETTINGS = tuple(name for name in Settings.model_fields if name not in ("brokers", "prefix"))
 
 
 def settings_options(function: Decorated) -> Decorated:
-    """An option for each setting, which defaults to the setting in force."""
+    """Add an option for each setting, which defaults to the setting in force."""
     for name in reversed(SETTINGS):
         text = Settings.model_fields[name].description or ""
         shown = f"{text[:1].upper()}{text[1:]}."
         function = click.option(f"--{name.replace('_', '-')}", name, metavar="VALUE", help=shown)(function)
+    for name in REMOVED:
+        # Accepted so that `read` can say why it is gone.
+        function = click.option(f"--{name.replace('_', '-')}", name, hidden=True, help=f"Removed: {REMOVED[name]}.")(function)
     return function
 
 
 @click.command()
 @click.option("--cluster", metavar="HOST:PORT", help="REST address of a session cluster.")
-@click.option("--embedded", is_flag=True, help="In a mini-cluster of this process, in the foreground.")
-@click.option("--bounded", is_flag=True, help="End once what ticks.raw holds at present is scored.")
-@click.option("--from-savepoint", "savepoint", metavar="PATH", help="Go on from a savepoint or a retained checkpoint.")
+@click.option("--embedded", is_flag=True, help="Run in a mini-cluster of this process, in the foreground.")
+@click.option("--bounded", is_flag=True, help="Stop when everything that ticks.raw holds now is scored.")
+@click.option("--from-savepoint", "savepoint", metavar="PATH", help="Resume from a savepoint or a retained checkpoint.")
 @broker_options
 @settings_options
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs, an object a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
 def command(*, cluster: str | None, embedded: bool, bounded: bool, savepoint: str | None, as_json: bool, **options: Any) -> None:
     """Start the job and watch it until it runs.
 
-    First everything is checked that it needs: Python, connector, broker, topics, cluster, model. On a cluster it goes on by
-    itself. An embedded job stays in the foreground: Ctrl-C stops it with a savepoint, from which another can go on.
+    Everything the job needs is checked first: Python, connector, broker, topics, cluster, model. On a cluster it then runs by
+    itself. An embedded job stays in the foreground; Ctrl-C stops it with a savepoint, from which another can resume.
 
     \b
     Examples:
-      tickproof submit --embedded --encoding frames
+      tickproof submit --embedded
       tickproof submit --embedded --bounded --prefix replay-2014.
       tickproof submit --cluster 127.0.0.1:8081 --parallelism 2 --json
       tickproof submit --cluster 127.0.0.1:8081 --from-savepoint .tickproof/checkpoints/savepoints/savepoint-1f2e3d
     """
     if embedded == (cluster is not None):
-        raise click.UsageError("say where: either --embedded or --cluster HOST:PORT")
+        raise click.UsageError("choose one:  --embedded or --cluster HOST:PORT")
     if bounded and savepoint is not None:
-        raise SettingsError(
-            "--bounded: found with --from-savepoint, whose job remembers where it was to end; leave one of them out"
-        )
+        raise SettingsError("--bounded: found with --from-savepoint, whose job remembers its own end; leave one of them out")
     effective = read(options)
     preflight.require(Subject(effective, cluster))
     settings = effective.settings
-    if effective.sources["threshold"] == "default" and settings.model != registry.NONE:
+    if effective.is_default("threshold") and not settings.is_rules_only:
         # The model's own, as for `scan`.
         settings = settings.model_copy(update={"threshold": read_manifest(registry.find(settings.model)).threshold})
     if cluster is not None:
@@ -74,7 +75,7 @@ def command(*, cluster: str | None, embedded: bool, bounded: bool, savepoint: st
     try:
         job.wait_running()
     except ServiceError:
-        # Flink would try again for ever.
+        # Flink would restart the job for ever.
         with suppress(ServiceError):
             job.cancel()
         raise
@@ -84,9 +85,9 @@ def command(*, cluster: str | None, embedded: bool, bounded: bool, savepoint: st
 
 
 def _stay(job: RunningJob, savepoints: Path, as_json: bool) -> None:
-    """Keep an embedded job in the foreground until it ends or is to end."""
+    """Keep an embedded job in the foreground until it ends or is stopped."""
     try:
-        # Looked at now and then: a wait inside Java could not be interrupted in order.
+        # Polled, because a wait inside Java could not be interrupted cleanly.
         while not job.ended():
             time.sleep(POLL_S)
     except (KeyboardInterrupt, SystemExit):

@@ -1,4 +1,4 @@
-"""`tickproof topics`: make, list, check and delete the topics."""
+"""`tickproof topics`: create, list, check and delete the topics."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 
 @click.group(name="topics")
 def command() -> None:
-    """Make, list, check and delete the topics of a run.
+    """Create, list, check and delete the topics of a run.
 
-    Topics are never made automatically: replayed history needs retention by bytes, and a prefix sets a run apart.
+    Topics are never created automatically: replayed history needs retention by bytes. A prefix keeps runs apart.
 
     \b
     Examples:
@@ -29,10 +29,12 @@ def command() -> None:
 
 @command.command()
 @broker_options
-@click.option("--partitions", type=click.IntRange(1, 1000), help="Partitions of the topics that have more than one by default.")
+@click.option(
+    "--partitions", type=click.IntRange(1, 1000), help="Number of partitions of the topics that have more than one by default."
+)
 @json_option
 def create(brokers: str | None, prefix: str | None, partitions: int | None, as_json: bool) -> None:
-    """Make the topics that are not there yet.
+    """Create the topics that do not exist yet.
 
     \b
     Examples:
@@ -48,7 +50,7 @@ def create(brokers: str | None, prefix: str | None, partitions: int | None, as_j
 @broker_options
 @json_option
 def list_topics(brokers: str | None, prefix: str | None, as_json: bool) -> None:
-    """List the topics with what they hold.
+    """List the topics with their partitions and what each holds.
 
     \b
     Examples:
@@ -90,7 +92,7 @@ def check(ctx: click.Context, brokers: str | None, prefix: str | None, as_json: 
 
 @command.command()
 @broker_options
-@click.option("--yes", is_flag=True, help="Really delete the topics and all their records.")
+@click.option("--yes", is_flag=True, help="Confirm that the topics and all their records are to be deleted.")
 @json_option
 def delete(brokers: str | None, prefix: str | None, yes: bool, as_json: bool) -> None:
     """Delete the topics and all their records.

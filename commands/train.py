@@ -1,4 +1,4 @@
-"""`tickproof train`: a model from labelled simulated streams, by the very steps that will use it."""
+"""`tickproof train`: a model from labelled simulated streams, computed by the same steps that will use it."""
 
 from __future__ import annotations
 
@@ -20,28 +20,30 @@ from producers.market.parameters import Market
 from producers.market.profiles import DEFAULT, PROFILES
 from producers.simulation.day import Simulation, simulate
 from tickproof.features.table import NAMES
-from tickproof.rules import table as rules
+from tickproof.rules.table import VERSION
 
 LEAST_SYMBOLS = 4
 HELD_OUT_EVERY = 3
-"""Each so-manieth faulty stream is not learnt from: it calibrates and measures."""
+"""One faulty stream in this many is held out from training: it calibrates and measures."""
 TURNS = (DEFAULT, "fx", DEFAULT, "crypto")
-"""Profiles of the streams, in turn: feeds without sizes and trades, fine grids and cheap coins are known too. Their number has
-no divisor in common with HELD_OUT_EVERY, so that each profile is learnt from and held out."""
+"""Profiles of the streams, in turn, so that feeds without sizes or trades, fine grids and cheap coins are learnt as well. Their
+number has no divisor in common with HELD_OUT_EVERY, so that each profile is both learnt from and held out."""
 TAUGHT = tuple(name for name, fault in FAULTS.items() if fault.is_genuine or fault.kind in train.LEARNT)
-"""Entries of the streams: what is learnt, and all twins. Others leave rows that are neither clean nor of a kind: with all entries
-these were two thirds of a stream, more than half of it for episodes of channels, in which no price is wrong."""
+"""Entries of the streams: the learnt kinds, and all twins. Others would leave rows that are neither clean nor of a kind: with all
+entries, two thirds of a stream, more than half of it for channel episodes in which no price is wrong."""
 BUSIER = {"crypto": 2}
-"""Profile -> how many times as much is said of each of its symbols; it has so many times fewer of them, and costs no more."""
+"""Profile -> factor on the rate of each of its symbols, whose number is divided by it, so that a stream costs the same."""
 
 
 @click.command(name="train")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder of the model.")
-@click.option("--seeds", type=click.IntRange(3), default=6, show_default=True, help="How many faulty streams.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write the model to.")
+@click.option("--seeds", type=click.IntRange(3), default=6, show_default=True, help="Number of streams with faults.")
 @click.option("--first-seed", type=click.IntRange(0), default=1, show_default=True, help="Seed of the first stream.")
-@click.option("--clean-seeds", type=click.IntRange(1), default=4, show_default=True, help="How many streams without faults.")
-@click.option("--minutes", type=click.FloatRange(0.5), default=2.0, show_default=True, help="Length of a stream.")
-@click.option("--symbols", type=click.IntRange(LEAST_SYMBOLS), default=48, show_default=True, help="Symbols of a stream.")
+@click.option("--clean-seeds", type=click.IntRange(1), default=4, show_default=True, help="Number of streams without faults.")
+@click.option("--minutes", type=click.FloatRange(0.5), default=2.0, show_default=True, help="Length of each stream.")
+@click.option(
+    "--symbols", type=click.IntRange(LEAST_SYMBOLS), default=48, show_default=True, help="Number of symbols of each stream."
+)
 @click.option(
     "--profile",
     "profiles",
@@ -49,10 +51,12 @@ BUSIER = {"crypto": 2}
     multiple=True,
     default=TURNS,
     show_default=True,
-    help="Profile of the streams; given several times, they take turns.",
+    help="Profile of the streams. If repeated, the profiles take turns.",
 )
-@click.option("--faults-per-kind", type=click.IntRange(1), default=10, show_default=True, help="Episodes of a kind in a stream.")
-@click.option("--trees", type=click.IntRange(1), default=120, show_default=True, help="Boosting stages.")
+@click.option(
+    "--faults-per-kind", type=click.IntRange(1), default=10, show_default=True, help="Episodes of each kind in a stream."
+)
+@click.option("--trees", type=click.IntRange(1), default=120, show_default=True, help="Number of boosting stages.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 def command(
     *,
@@ -70,10 +74,9 @@ def command(
     """Train a model on labelled simulated streams of the `train` family and write it to a folder.
 
     The same command gives the same model, byte for byte, on one machine type. Streams of the `evaluate` family, whose parameters
-    come from other ranges, are never learnt from: they are for `tickproof evaluate`. Profiles take turns: US equities every other
-    time, else currencies and crypto. Each stream is learnt from four times: whole, its trades alone, its quotes one side a
-    message, and one of its venues alone (currencies have no trades, and are learnt from twice); a quarter of the ticks lose their
-    sizes.
+    come from other ranges, are never used for training; they are for `tickproof evaluate`. Each stream is used four times: whole,
+    its trades alone, its quotes with one side per message, and one of its venues alone (currencies have no trades, and are used
+    twice). A quarter of the ticks lose their sizes.
 
     \b
     Examples:
@@ -113,7 +116,7 @@ def command(
         data=f"{seeds} simulated streams with faults and {clean_seeds} without, family train, seeds from {first_seed}, "
         f"profiles in turn: {', '.join(profiles)}; "
         "each whole and as poorer feeds, a quarter of the ticks without sizes",
-        rules_version=rules.VERSION,
+        rules_version=VERSION,
     )
     # A first calibration says what corroboration will lower; those rows raise no alarm and must not set the tail.
     first = Detector("first calibration", fitted.feature_names, fitted.parameters.threshold, fitted.forest, fitted.calibration)

@@ -26,7 +26,7 @@ STYLES = {Severity.CRITICAL: "bold red", Severity.WARNING: "yellow", Severity.IN
     type=click.Choice([severity.value for severity in Severity]),
     default=Severity.INFO.value,
     show_default=True,
-    help="Only findings at least as severe.",
+    help="Only findings of at least this severity.",
 )
 @click.option(
     "--from",
@@ -34,12 +34,12 @@ STYLES = {Severity.CRITICAL: "bold red", Severity.WARNING: "yellow", Severity.IN
     type=click.Choice(["beginning", "now"]),
     default="now",
     show_default=True,
-    help="The findings that are there already too, or only new ones.",
+    help="Include findings published before, or only new ones.",
 )
-@click.option("--once", is_flag=True, help="Stop at the end of what is there; implies --from beginning.")
-@click.option("--json", "as_json", is_flag=True, help="One finding as a JSON object a line.")
+@click.option("--once", is_flag=True, help="Stop at the end of the topic; implies --from beginning.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines, one finding each.")
 def command(*, brokers: str | None, prefix: str | None, severity: str, start: str, once: bool, as_json: bool) -> None:
-    """Follow findings: one line each time one opens, changes or closes. Ctrl-C ends it.
+    """Follow findings: one line each time one opens, changes or closes, until Ctrl-C.
 
     \b
     Examples:
@@ -70,7 +70,7 @@ def command(*, brokers: str | None, prefix: str | None, severity: str, start: st
 
 
 def line(finding: Finding) -> str:
-    """One revision of a finding as a line: when, how severe, what, where, how many, and what was measured."""
+    """Format one revision of a finding: when, severity, code, where, how many, and what was measured."""
     where = f"{finding.symbol}@{finding.venue}" if finding.symbol else finding.channel or finding.feed
     lasts = finding.last_ts - finding.first_ts
     many = f" ×{finding.count:,}" if finding.count > 1 else ""

@@ -1,4 +1,4 @@
-"""What fills the topics: the simulated market with labelled faults, readers of recorded feeds, replay and publishing.
+"""Sources of the topics: the simulated market with labelled faults, readers of recorded feeds, replay and publishing.
 
     streams < market < faults < simulation < publish | realism
     streams < recordings < publish

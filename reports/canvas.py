@@ -1,4 +1,4 @@
-"""Drawing: scales, ticks of axes, and SVG text. Colours are CSS classes, so that a plot follows the page's light or dark."""
+"""Drawing of plots as SVG text: scales, axes, marks. Colours are CSS classes, so that a plot follows the page's light or dark."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _STEPS_NS = [
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A plot's inner rectangle and what its edges mean; `low` and `high` are values, `start_ns` and `end_ns` times.
+    """A plot's inner rectangle and the values and times of its edges (`start_ns`, `end_ns`).
 
     Values beyond the edges are drawn at the edge.
     """
@@ -46,27 +46,27 @@ class Frame:
     bottom: float = 24.0
 
     def x(self, times_ns: npt.ArrayLike) -> Floats:
-        """Pixels of times."""
+        """Return the pixels of times."""
         inner = self.width - self.left - self.right
         # In integers first: float64 has 53 bits, and a time in ns of today needs 61.
         share = (np.asarray(times_ns, np.int64) - self.start_ns) / max(self.end_ns - self.start_ns, 1)
         return np.asarray(self.left + inner * np.clip(share, 0.0, 1.0), np.float64)
 
     def y(self, values: npt.ArrayLike) -> Floats:
-        """Pixels of values."""
+        """Return the pixels of values."""
         inner = self.height - self.top - self.bottom
         share = (np.asarray(values, np.float64) - self.low) / max(self.high - self.low, 1e-300)
         return np.asarray(self.height - self.bottom - inner * np.clip(share, 0.0, 1.0), np.float64)
 
 
 def svg(frame: Frame, title: str, parts: Iterable[str]) -> str:
-    """A whole drawing."""
+    """Return a whole drawing."""
     size = f'viewBox="0 0 {frame.width:g} {frame.height:g}"'
     return f'<svg class="plot" role="img" {size}><title>{escape(title)}</title>{"".join(parts)}</svg>'
 
 
 def axes(frame: Frame, unit: str) -> str:
-    """Grid lines and labels of both axes."""
+    """Draw grid lines and labels of both axes."""
     out = []
     right = frame.width - frame.right
     floor = frame.height - frame.bottom
@@ -88,7 +88,7 @@ def axes(frame: Frame, unit: str) -> str:
 
 
 def nice(low: float, high: float, wanted: int = 5) -> list[float]:
-    """Round values between two others, about as many as wanted."""
+    """Return about `count` round values between two others."""
     size = high - low
     if not (math.isfinite(size) and size > 0):
         return [low]
@@ -102,13 +102,13 @@ def nice(low: float, high: float, wanted: int = 5) -> list[float]:
 
 
 def decimals_of(values: list[float]) -> int:
-    """Decimals that tell neighbouring values apart."""
+    """Return the number of decimals that distinguish neighbouring values."""
     step = values[1] - values[0] if len(values) > 1 else abs(values[0]) / 100
     return 2 if step <= 0 else min(max(0, -math.floor(math.log10(step) + 1e-9)), 9)
 
 
 def nice_times(start_ns: int, end_ns: int, wanted: int = 7) -> list[int]:
-    """Round times between two others."""
+    """Return round times between two others."""
     rough = max(end_ns - start_ns, 1) / wanted
     step = next((step for step in _STEPS_NS if step >= rough), _STEPS_NS[-1])
     first = -(-start_ns // step) * step
@@ -116,7 +116,7 @@ def nice_times(start_ns: int, end_ns: int, wanted: int = 7) -> list[int]:
 
 
 def clock(time_ns: int, step_ns: int) -> str:
-    """A time on an axis, as precise as the step between two of them."""
+    """Format a time on an axis, as precisely as the step between labels needs."""
     if step_ns >= 86_400_000_000_000:
         return iso(time_ns, 0)[:10]
     if step_ns >= 60_000_000_000:
@@ -126,7 +126,7 @@ def clock(time_ns: int, step_ns: int) -> str:
 
 
 def steps(frame: Frame, times_ns: npt.NDArray[np.int64], values: Floats) -> list[tuple[float, float]]:
-    """Corners of a line that holds each value until the next one; thinned to what a pixel column can show."""
+    """Return the corners of a line that holds each value until the next one, thinned to pixel columns."""
     x, y = frame.x(times_ns), frame.y(values)
     keep = thin(x, y)
     corners: list[tuple[float, float]] = []
@@ -140,7 +140,7 @@ def steps(frame: Frame, times_ns: npt.NDArray[np.int64], values: Floats) -> list
 
 
 def thin(x: Floats, y: Floats) -> npt.NDArray[np.int64]:
-    """Of points by x, those that show: first, lowest, highest and last of each column of pixels."""
+    """Return the points that show: first, lowest, highest and last of each column of pixels."""
     if len(x) <= 800:
         return np.arange(len(x))
     column = x.astype(np.int64)
@@ -155,7 +155,7 @@ def thin(x: Floats, y: Floats) -> npt.NDArray[np.int64]:
 
 
 def line(corners: list[tuple[float, float]], style: str) -> str:
-    """A line through points."""
+    """Draw a line through points."""
     if not corners:
         return ""
     path = "L".join(f"{x:.1f} {y:.1f}" for x, y in corners)
@@ -163,7 +163,7 @@ def line(corners: list[tuple[float, float]], style: str) -> str:
 
 
 def dots(x: Floats, y: Floats, style: str, radius: float = 2.0) -> str:
-    """Points, one a spot, as one path: a circle each would make the page several times as large."""
+    """Draw points as one path: a circle for each would make the page several times as large."""
     spots = dict.fromkeys(zip(np.round(x, 0).tolist(), np.round(y, 0).tolist(), strict=True))
     d = f"a{radius} {radius} 0 1 0 {2 * radius} 0a{radius} {radius} 0 1 0 {-2 * radius} 0"
     path = "".join(f"M{px - radius:g} {py:g}{d}" for px, py in spots)
@@ -171,7 +171,7 @@ def dots(x: Floats, y: Floats, style: str, radius: float = 2.0) -> str:
 
 
 def shade(frame: Frame, first_ns: int, last_ns: int, style: str) -> str:
-    """A band over some time, at least three pixels wide."""
+    """Draw a band over a period, at least three pixels wide."""
     a, b = (float(value) for value in frame.x([first_ns, last_ns]))
     middle, width = 0.5 * (a + b), max(b - a, 3.0)
     height = frame.height - frame.top - frame.bottom
@@ -179,7 +179,7 @@ def shade(frame: Frame, first_ns: int, last_ns: int, style: str) -> str:
 
 
 def mark(x: float, y: float, style: str, shape: str, tip: str) -> str:
-    """One marked point with a text that shows when it is pointed at."""
+    """Draw one marked point with a text that shows on hover."""
     paths = {
         "cross": f"M{x - 4:.1f} {y - 4:.1f}l8 8m0 -8l-8 8",
         "ring": f"M{x - 4:.1f} {y:.1f}a4 4 0 1 0 8 0a4 4 0 1 0 -8 0",

@@ -17,7 +17,7 @@ LEFT, RIGHT, TOP, BOTTOM = 60.0, 12.0, 24.0, 42.0
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One line: its name in the legend, its CSS class, and its points; those that are no numbers are left out."""
+    """One line: its name in the legend, its CSS class, and its points; points that are not finite are left out."""
 
     name: str
     style: str
@@ -49,7 +49,7 @@ class Chart:
     log_y: bool = False
 
     def svg(self) -> str:
-        """The chart as SVG text."""
+        """Return the chart as SVG text."""
         kept = [_shown(curve, self.log_x, self.log_y) for curve in self.curves]
         x_axis = _Axis.over([x for x, _ in kept], self.log_x, LEFT, WIDTH - RIGHT)
         y_axis = _Axis.over([y for _, y in kept], self.log_y, HEIGHT - BOTTOM, TOP)
@@ -92,13 +92,13 @@ class _Axis:
         return cls(low - room, high + room, is_log, first, last)
 
     def place(self, values: Floats) -> Floats:
-        """Pixels of values."""
+        """Return the pixels of values."""
         scaled = np.log10(values) if self.is_log else values
         share = (scaled - self.low) / (self.high - self.low)
         return np.asarray(self.first + (self.last - self.first) * share, np.float64)
 
     def marks(self) -> list[tuple[float, str]]:
-        """Round values and how they read."""
+        """Return round values and their labels."""
         if not self.is_log:
             values = canvas.nice(self.low, self.high)
             decimals = canvas.decimals_of(values)

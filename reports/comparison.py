@@ -1,4 +1,4 @@
-"""A page that shows a simulated day next to a recorded one: charts with a curve each, and a table of stylised facts."""
+"""A page that compares a simulated day with a recorded one: charts with a curve each, and a table of stylised facts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reports.html import templates
 
 @dataclass(frozen=True, slots=True)
 class FactRow:
-    """One fact of the table; None where a stream has too little to tell."""
+    """One fact of the table; None where a stream has too little data."""
 
     name: str
     formula: str
@@ -24,14 +24,14 @@ class FactRow:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What is on the page.
+    """The contents of the page.
 
     Parameters
     ----------
     simulated, recorded : str
-        What the two are.
+        Descriptions of the two streams.
     command : str
-        What makes the page.
+        The command that makes the page.
     charts : sequence of Chart
         Curves of the styles `simulated`, `recorded` and `other`.
     facts : sequence of FactRow
@@ -45,5 +45,5 @@ class Comparison:
 
 
 def render(comparison: Comparison) -> str:
-    """The page as HTML: nothing is fetched and nothing runs."""
+    """Return the page as HTML, which loads nothing and runs nothing."""
     return templates().get_template("comparison.html.j2").render(page=comparison)

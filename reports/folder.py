@@ -1,4 +1,4 @@
-"""A scan's folder, read a piece at a time: what a report shows is small, what was scanned need not be."""
+"""Reading of a scan's folder in pieces: a report shows little, whatever the size of the scan."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class ScanFolder:
         return cls(path, findings, _summary(path / SUMMARY))
 
     def excerpts(self, wanted: Sequence[Excerpt]) -> list[pa.Table]:
-        """The ticks of each excerpt, in the file's order; only row groups that hold some are read."""
+        """Return the ticks of each excerpt, in the file's order; only row groups that hold some are read."""
         with _parquet(self.path / SCORED, (*SCHEMA.names, *VERDICTS)) as file:
             found: list[list[pa.Table]] = [[] for _ in wanted]
             column = file.schema_arrow.get_field_index("ts_recv")
@@ -94,7 +94,7 @@ class ScanFolder:
         return [pa.concat_tables(parts).combine_chunks() if parts else empty for parts in found]
 
     def seconds(self, scopes: Sequence[str] | None) -> pa.Table:
-        """Rows of statistics of some scopes, or of all channels; by time."""
+        """Return the rows of statistics of some scopes, or of all channels, by time."""
         with _parquet(self.path / STATISTICS, _SECONDS) as file:
             parts = []
             for group in range(file.metadata.num_row_groups):
@@ -107,7 +107,7 @@ class ScanFolder:
         return (pa.concat_tables(parts) if parts else empty).sort_by("ts")
 
     def busiest(self) -> str | None:
-        """The scope of a symbol on a venue with the most ticks, of equal ones the first by name; None without any."""
+        """Return the scope of a symbol on a venue with the most ticks, ties by name; None without any."""
         ticks: Counter[str] = Counter()
         with _parquet(self.path / STATISTICS, _SECONDS) as file:
             for group in range(file.metadata.num_row_groups):

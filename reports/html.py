@@ -1,4 +1,4 @@
-"""A report as one HTML file: nothing is fetched, nothing runs, it prints, and it follows the reader's light or dark."""
+"""A report as one HTML file: it loads nothing, runs nothing, prints, and follows the reader's light or dark mode."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from reports.page import page
 from tickproof.ticks.rfc3339 import iso, span
 
 INCIDENTS_SHOWN = 40
-"""Incidents in full on a page: more than a person reads, and a page of 2 MB at most."""
+"""Incidents shown in full: more than a person reads, and a page of at most 2 MB."""
 
 
 def render(folder: Path, *, limit: int = INCIDENTS_SHOWN, recall: Mapping[str, Any] | None = None) -> str:
-    """The report on a scan's folder.
+    """Return the report on a scan's folder.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def render(folder: Path, *, limit: int = INCIDENTS_SHOWN, recall: Mapping[str, A
 
 @lru_cache(maxsize=1)
 def templates() -> Environment:
-    """The templates of this package, with their filters and the style of all pages."""
+    """Return the templates of this package, with their filters and the style of all pages."""
     environment = Environment(
         loader=PackageLoader("reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

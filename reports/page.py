@@ -5,26 +5,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import rates_plot, ticks_plot
-from reports.advice import Advice, advice
+from reports.codes import entry
 from reports.folder import ScanFolder
 from reports.selection import FEW_TICKS, REACHES_NS, excerpt, scopes, shown
 from reports.ticks_plot import Drawing
 from reports.wording import TickTable, facts, origin, tick_table
+from tickproof.codes.code import Advice, Plot
 from tickproof.features.table import FEATURES
-from tickproof.findings.finding import BY_NAME, Finding
+from tickproof.findings.finding import Finding
 from tickproof.findings.incident import Incident, incidents, rank
 
 FINDINGS_SHOWN = 4
 """Findings of one incident with all they have; further ones are named."""
 CONTRIBUTIONS_SHOWN = 5
-RATE_CODES = frozenset({"silent", "burst", "rate_shift", "mix_shift"})
-"""Of these a plot of prices says nothing."""
 _MEANINGS = {feature.name: feature.meaning for feature in FEATURES}
 
 
@@ -39,6 +38,15 @@ class CodeRow:
     members: int
     meaning: str
     action: str
+
+
+class PlaceRow(NamedTuple):
+    """All findings of one place: how many, the worst severity, and the codes with their counts."""
+
+    place: str
+    findings: int
+    severity: str
+    codes: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +83,7 @@ class Page:
     title: str
     summary: Mapping[str, Any]
     by_code: list[CodeRow]
-    by_place: list[tuple[str, int, str, str]]
+    by_place: list[PlaceRow]
     places: int
     total: int
     severities: Mapping[str, int]
@@ -88,7 +96,7 @@ class Page:
 
 
 def page(folder: ScanFolder, limit: int, recall: Mapping[str, Any] | None = None) -> Page:
-    """The page of a scan with at most `limit` incidents in full."""
+    """Return the page of a scan with at most `limit` incidents in full."""
     found = incidents(folder.findings)
     chosen = shown(found, limit)
     names = {incident.id for incident in chosen}
@@ -118,15 +126,17 @@ def _by_code(findings: Sequence[Finding]) -> list[CodeRow]:
     for code in dict.fromkeys(finding.code for finding in findings):
         mine = [finding for finding in findings if finding.code == code]
         worst = max(mine, key=lambda finding: rank(finding.severity))
-        meaning = BY_NAME[code].meaning if code in BY_NAME else ""
         members = sum(finding.count for finding in mine)
-        rows.append(CodeRow(code, worst.class_.value, worst.severity.value, len(mine), members, meaning, advice(code).action))
+        known = entry(code)
+        rows.append(
+            CodeRow(code, worst.class_.value, worst.severity.value, len(mine), members, known.meaning, known.advice.action)
+        )
     order = {severity: place for place, severity in enumerate(("critical", "warning", "info"))}
     return sorted(rows, key=lambda row: (order.get(row.severity, 3), -row.findings, row.code))
 
 
-def _by_place(findings: Sequence[Finding]) -> list[tuple[str, int, str, str]]:
-    """(place, findings, worst severity, codes), the worst and the fullest first."""
+def _by_place(findings: Sequence[Finding]) -> list[PlaceRow]:
+    """Return a row a place, the worst severity and the most findings first."""
     places: dict[str, list[Finding]] = {}
     for finding in findings:
         places.setdefault(_place(finding.feed, finding.venue, finding.symbol, finding.channel), []).append(finding)
@@ -136,7 +146,7 @@ def _by_place(findings: Sequence[Finding]) -> list[tuple[str, int, str, str]]:
         codes = Counter(finding.code for finding in mine)
         said = ", ".join(f"{code} {count:,}" for code, count in sorted(codes.items(), key=lambda item: (-item[1], item[0])))
         rows.append((-rank(worst), -len(mine), place, worst.value, said))
-    return [(place, -count, severity, said) for _, count, place, severity, said in sorted(rows)]
+    return [PlaceRow(place, -count, severity, said) for _, count, place, severity, said in sorted(rows)]
 
 
 def _place(feed: str, venue: str | None, symbol: str | None, channel: str | None) -> str:
@@ -146,19 +156,19 @@ def _place(feed: str, venue: str | None, symbol: str | None, channel: str | None
 
 
 def _parts(scope: str) -> tuple[str, str]:
-    """(venue, symbol) of a scope."""
+    """Return (venue, symbol) of a scope."""
     venue, _, symbol = scope.partition("|")
     return venue, symbol
 
 
 def _extent(channels: pa.Table) -> tuple[int, int]:
-    """When a scan began and ended, by its channels' seconds."""
+    """Return the time from the beginning to the end of a scan, by its channels' seconds, in ns."""
     times = channels.column("ts").to_numpy()
     return (int(times.min()) - rates_plot.SECOND_NS, int(times.max())) if len(times) else (0, 0)
 
 
 def _views(folder: ScanFolder, chosen: Sequence[Incident], extent: tuple[int, int]) -> list[IncidentView]:
-    priced = [incident for incident in chosen if incident.symbol and incident.worst.code not in RATE_CODES]
+    priced = [incident for incident in chosen if incident.symbol and entry(incident.worst.code).plot != Plot.RATE]
     tables = _excerpts(folder, priced)
     rated = {scopes(incident.worst) for incident in chosen if incident.id not in tables}
     seconds = folder.seconds(sorted(rated))
@@ -169,7 +179,7 @@ def _views(folder: ScanFolder, chosen: Sequence[Incident], extent: tuple[int, in
         if incident.id in tables:
             drawing = ticks_plot.draw(incident, *tables[incident.id])
         else:
-            kind = "latency" if worst.code in rates_plot.LATENCY_CODES else "rate"
+            kind = "latency" if entry(worst.code).plot == Plot.LATENCY else "rate"
             mine = pc.equal(seconds.column("scope"), scopes(worst))
             drawing = rates_plot.draw(incident, seconds.filter(mine), extent)
         ordered = [worst, *(finding for finding in incident.findings if finding is not worst)]
@@ -189,7 +199,7 @@ def _views(folder: ScanFolder, chosen: Sequence[Incident], extent: tuple[int, in
 
 
 def _excerpts(folder: ScanFolder, priced: Sequence[Incident]) -> dict[str, tuple[pa.Table, int]]:
-    """By incident, the ticks for its plot and how far they reach: farther for instruments that say little."""
+    """Return by incident the ticks for its plot and how far they reach: further for illiquid instruments."""
     out: dict[str, tuple[pa.Table, int]] = {}
     for reach in REACHES_NS:
         tables = folder.excerpts([excerpt(incident, reach) for incident in priced])
@@ -203,7 +213,7 @@ def _excerpts(folder: ScanFolder, priced: Sequence[Incident]) -> dict[str, tuple
 
 
 def _one_a_code(findings: Sequence[Finding]) -> tuple[list[Finding], list[Finding]]:
-    """One finding of each code, up to FINDINGS_SHOWN, and the rest."""
+    """Return one finding of each code, up to FINDINGS_SHOWN, and the rest."""
     first: dict[str, Finding] = {}
     for finding in findings:
         if len(first) < FINDINGS_SHOWN:
@@ -213,15 +223,15 @@ def _one_a_code(findings: Sequence[Finding]) -> tuple[list[Finding], list[Findin
 
 
 def _view(finding: Finding, above: Sequence[Finding]) -> FindingView:
-    """A finding; its ticks are left out where one above it is about the same tick."""
+    """Return the view of a finding, without its ticks if one above it shows the same tick."""
     tick = finding.evidence.get("tick")
     repeated = tick is not None and any(other.evidence.get("tick") == tick for other in above)
     parts = sorted(finding.contributions, key=lambda part: (-abs(part.share), part.feature))[:CONTRIBUTIONS_SHOWN]
-    meaning = BY_NAME[finding.code].meaning if finding.code in BY_NAME else finding.code
+    known = entry(finding.code)
     return FindingView(
         finding=finding,
-        meaning=meaning,
-        advice=advice(finding.code),
+        meaning=known.meaning,
+        advice=known.advice,
         facts=facts(finding),
         ticks=None if repeated else tick_table(finding.evidence),
         origin="the same tick" if repeated else origin(finding.evidence),

@@ -11,19 +11,20 @@ import pyarrow.compute as pc
 
 from reports import canvas
 from reports.canvas import Floats, Frame
+from reports.codes import entry
 from reports.ticks_plot import WIDTH, Drawing
+from tickproof.codes.code import Plot
 from tickproof.findings.incident import SEVERITIES, Incident
 from tickproof.ticks.rfc3339 import iso, span
 from tickproof.ticks.schema import UNITS_PER_ONE
 
 SECOND_NS = 1_000_000_000
 MOST_BARS = 180
-LATENCY_CODES = frozenset({"latency_spike", "clock_offset", "clock_drift", "late_tick", "out_of_order", "time_implausible"})
 HEIGHT, LANE = 190.0, 110.0
 
 
 def draw(incident: Incident, seconds: pa.Table, scan: tuple[int, int]) -> Drawing | None:
-    """Ticks a second of an incident's scope, or its latency where that is what it is about; None without rows.
+    """Plot ticks a second of an incident's scope, or its latency if it is about latency; None without rows.
 
     `scan` is when the scan began and ended: before and after, no ticks means nothing.
     """
@@ -35,7 +36,7 @@ def draw(incident: Incident, seconds: pa.Table, scan: tuple[int, int]) -> Drawin
     near = seconds.filter(pa.array((times >= start) & (times <= end)))
     if not len(near):
         return None
-    late = incident.worst.code in LATENCY_CODES and near.column("latency_p99").null_count < len(near)
+    late = entry(incident.worst.code).plot == Plot.LATENCY and near.column("latency_p99").null_count < len(near)
     drawing = _latency(incident, near, start, end) if late else _rate(incident, near, start, end)
     lost = pc.sum(near.column("lost")).as_py() or 0
     notes = (f"{lost:,} messages are missing in the time shown.",) if lost else ()
@@ -43,7 +44,7 @@ def draw(incident: Incident, seconds: pa.Table, scan: tuple[int, int]) -> Drawin
 
 
 def overview(seconds: pa.Table, incidents: Sequence[Incident]) -> Drawing | None:
-    """The whole scan: ticks over time, and below them where incidents of each severity begin; None without statistics."""
+    """Plot the whole scan: ticks over time, and where incidents of each severity begin; None without statistics."""
     if not len(seconds):
         return None
     times = seconds.column("ts").to_numpy()
@@ -64,7 +65,7 @@ def overview(seconds: pa.Table, incidents: Sequence[Incident]) -> Drawing | None
 
 
 def statistics(seconds: pa.Table) -> Drawing | None:
-    """One symbol's seconds on one venue: mid and spread in prices, volatility, and ticks; None without a two-sided quote.
+    """Plot one symbol on one venue: mid, spread, volatility and ticks by second; None without a two-sided quote.
 
     `seconds` are rows of one scope by time. Where seconds are missing nothing came, and the line says what was known.
     """
@@ -127,7 +128,7 @@ def _latency(incident: Incident, seconds: pa.Table, start: int, end: int) -> str
 def _binned(
     times: npt.NDArray[np.int64], counts: npt.NDArray[np.int64], start: int, end: int
 ) -> tuple[npt.NDArray[np.int64], Floats]:
-    """Edges of whole seconds, and counts between them. A row at t holds (t − 1 s, t]."""
+    """Return edges of whole seconds, and counts between them. A row at t holds (t − 1 s, t]."""
     first = start // SECOND_NS
     length = max(-(-end // SECOND_NS) - first, 1)
     width = -(-length // MOST_BARS)
@@ -149,6 +150,6 @@ def _bars(frame: Frame, edges: npt.NDArray[np.int64], rates: Floats) -> str:
 
 
 def caption(incident: Incident) -> str:
-    """When an incident was, and for how long."""
+    """Describe when an incident was, and for how long."""
     length = incident.last_ts - incident.first_ts
     return iso(incident.first_ts, 6) + (f" for {span(length)}" if length else "")

@@ -1,4 +1,4 @@
-"""Which incidents a report shows, and which ticks around each."""
+"""The choice of the incidents that a report shows, and of the ticks around each."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from tickproof.findings.finding import Finding
 from tickproof.findings.incident import Incident, worst_first
 
 AT_FIRST = 4
-"""So many incidents of one code are taken before other codes have had their turn."""
+"""Incidents of one code that are chosen before other codes have had their turn."""
 REACHES_NS = (60_000_000_000, 1_800_000_000_000)
-"""Ticks are read so far on both sides; further where the first reach holds too few of the instrument's own."""
+"""How far ticks are read on both sides; the second where the first holds too few of the instrument's own."""
 FEW_TICKS = 12
 LONGEST_NS = 120_000_000_000
-"""Of a longer incident, a plot of ticks shows the surroundings of its worst finding."""
+"""Of a longer incident, a plot of ticks shows only the surroundings of its worst finding."""
 
 
 def shown(incidents: Sequence[Incident], limit: int) -> list[Incident]:
-    """At most `limit` incidents, worst first; a code that stands in thousands of them leaves room for the others."""
+    """Return at most `limit` incidents, worst first; a code with thousands of them leaves room for others."""
     ordered = worst_first(incidents)
     seen: Counter[str] = Counter()
     turns = []
@@ -31,7 +31,7 @@ def shown(incidents: Sequence[Incident], limit: int) -> list[Incident]:
 
 
 def core(incident: Incident) -> tuple[int, int, bool]:
-    """(first, last, is it the whole incident) of the time that a plot of ticks is about."""
+    """Return (first, last, whole) of the time that a plot of ticks is about; `whole`: it is the entire incident."""
     if incident.last_ts - incident.first_ts <= LONGEST_NS:
         return incident.first_ts, incident.last_ts, True
     worst = incident.worst
@@ -39,11 +39,11 @@ def core(incident: Incident) -> tuple[int, int, bool]:
 
 
 def excerpt(incident: Incident, reach_ns: int) -> Excerpt:
-    """What has to be read for a plot of ticks."""
+    """Return the excerpt to be read for a plot of ticks."""
     first, last, _ = core(incident)
     return Excerpt(incident.symbol or "", first - reach_ns, last + reach_ns)
 
 
 def scopes(finding: Finding) -> str:
-    """The scope of a finding's statistics."""
+    """Return the scope of a finding's statistics."""
     return f"{finding.venue}|{finding.symbol}" if finding.symbol else finding.channel or ""

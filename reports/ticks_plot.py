@@ -1,4 +1,4 @@
-"""The ticks around an incident: quotes, trades, what the other venues said, and which ticks were judged how."""
+"""A plot of the ticks around an incident: quotes, trades, other venues, and the verdict on each tick."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from tickproof.ticks.schema import UNITS_PER_ONE, Kind
 
 PADS_NS = tuple(seconds * 1_000_000_000 for seconds in (1, 2, 5, 10, 30, 60, 300, 1800))
 ENOUGH_TICKS = 80
-"""A plot reaches out until it shows so many ticks of the instrument, or as far as was read."""
+"""A plot is widened until it shows this many ticks of the instrument, or everything that was read."""
 STUB_SHARE = 0.03
 FLATTEST = 15.0
-"""Flagged prices are drawn to scale as long as the usual ones keep this part of the plot's height."""
+"""Flagged prices are drawn to scale as long as the usual prices keep this share of the plot's height."""
 MOST_VENUES = 12
 MOST_MARKS = 150
 WIDTH, HEIGHT = 920.0, 270.0
@@ -36,7 +36,7 @@ _MARKS = {
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A plot and what a person must know to read it."""
+    """A plot and the notes that explain it."""
 
     svg: str
     notes: tuple[str, ...] = ()
@@ -72,24 +72,24 @@ class _Ticks:
         )
 
     def take(self, keep: npt.NDArray[np.bool_]) -> _Ticks:
-        """Some of them."""
+        """Return some of the ticks."""
         return _Ticks(**{column.name: getattr(self, column.name)[keep] for column in fields(self)})
 
     @property
     def middle(self) -> Floats:
-        """The mid of two-sided quotes, the price of trades, NaN otherwise."""
+        """Return the mid of two-sided quotes, the price of trades, NaN otherwise."""
         return np.where(self.kinds == Kind.QUOTE, 0.5 * (self.bid + self.ask), self.price)
 
     @property
     def values(self) -> Floats:
-        """All prices, one after the other."""
+        """Return all prices, one after the other."""
         return np.concatenate([self.bid, self.ask, self.price])
 
 
 def draw(incident: Incident, table: pa.Table, reach_ns: int) -> Drawing | None:
-    """The plot of an incident from the ticks of its symbol, which were read so far on both sides.
+    """Plot an incident from the ticks of its symbol, read so far on both sides.
 
-    None where its venue has no priced tick there.
+    Return None if its venue has no priced tick there.
     """
     ticks = _Ticks.of(table)
     mine = ticks.venues == (incident.venue or "")
@@ -125,7 +125,7 @@ def _price(table: pa.Table, name: str) -> Floats:
 
 
 def _pad(times: npt.NDArray[np.int64], about: tuple[int, int], reach_ns: int) -> int:
-    """How far to show on both sides: as little as shows enough ticks, and at least half the incident."""
+    """Return how far to show on both sides: as little as shows enough ticks, and at least half the incident."""
     first, last = about
     least = (last - first) // 2
     for pad in (pad for pad in PADS_NS if pad <= reach_ns):
@@ -135,14 +135,14 @@ def _pad(times: npt.NDArray[np.int64], about: tuple[int, int], reach_ns: int) ->
 
 
 def _range(own: _Ticks, near: _Ticks, level: float | None) -> tuple[float, float]:
-    """Prices that the plot spans: the usual ones of both, and flagged ones and the level unless they would flatten those."""
+    """Return the price range: the usual prices of both sides, and flagged ones unless they would flatten those."""
     usual = own.take((own.quality != Quality.CORRUPT) & ((own.reasons & _EXPLAINED) == 0))
     values = np.concatenate([usual.values, near.middle])
     values = values[np.isfinite(values)]
     if not len(values):
         values = own.values[np.isfinite(own.values)]
     centre = float(np.median(values))
-    # Stubs are far off and no prices; a few odd prints must not flatten all others.
+    # Stub quotes are far off; a few odd prints must not flatten all others.
     kept = values[np.abs(values - centre) <= max(10.0 * float(np.median(np.abs(values - centre))), STUB_SHARE * abs(centre))]
     low, high = (float(edge) for edge in np.quantile(kept, (0.005, 0.995)))
     size = max(high - low, 1e-4 * abs(centre), 1e-9)
@@ -155,7 +155,7 @@ def _range(own: _Ticks, near: _Ticks, level: float | None) -> tuple[float, float
 
 
 def _usual(frame: Frame, incident: Incident) -> str:
-    """The level that the worst finding was held against, where it is a price within the plot."""
+    """Return the level that the worst finding was compared with, if it is a price within the plot."""
     level = incident.worst.reference
     if incident.worst.unit != "price" or level is None or not frame.low < level < frame.high:
         return ""
@@ -164,7 +164,7 @@ def _usual(frame: Frame, incident: Incident) -> str:
 
 
 def _own(frame: Frame, own: _Ticks) -> list[str]:
-    """Quotes as lines, trades as dots."""
+    """Draw quotes as lines, trades as dots."""
     parts = []
     clean = own.take(own.quality != Quality.CORRUPT)
     for side in ("bid", "ask"):
@@ -177,7 +177,7 @@ def _own(frame: Frame, own: _Ticks) -> list[str]:
 
 
 def _others(frame: Frame, venue: _Ticks) -> str:
-    """Another venue, faintly."""
+    """Draw another venue, faintly."""
     middle = venue.middle
     has = np.isfinite(middle)
     if not has.any():
@@ -189,7 +189,7 @@ def _others(frame: Frame, venue: _Ticks) -> str:
 
 
 def _marks(frame: Frame, own: _Ticks) -> tuple[list[str], int]:
-    """Ticks that are not good, the worst last so that they lie on top, and how many of their prices are beyond the plot."""
+    """Draw ticks that are not good, the worst on top, and count their prices beyond the plot."""
     parts: list[str] = []
     beyond = 0
     labelled: list[tuple[bool, float]] = []

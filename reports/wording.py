@@ -6,35 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reports.codes import entry
 from tickproof.findings.finding import Finding
 from tickproof.ticks.rfc3339 import iso, span
 from tickproof.ticks.schema import UNITS_PER_ONE, Condition, Flag, Kind
 
 _COLUMNS = ("capture time", "venue time", "sequence", "kind", "bid", "bid size", "ask", "ask size", "price", "size", "marks")
 _SCALED = {"bid_px": "bid", "bid_sz": "bid size", "ask_px": "ask", "ask_sz": "ask size", "price": "price", "size": "size"}
-
-EXPECTED = "expected number"
-USUAL_LABELS = ("measured", "limit", "usual")
-LABELS: dict[str, tuple[str, str, str]] = {
-    "price_not_positive": ("price", "", ""),
-    "crossed": ("bid", "ask", ""),
-    "wide_spread": ("times the median", "limit", ""),
-    "size_outlier": ("size", "", ""),
-    "sequence_gap": ("lost", "", "missing at arrival"),
-    "sequence_reset": ("number", "", EXPECTED),
-    "duplicate": ("number or id", "", EXPECTED),
-    "duplicate_changed": ("number or id", "", EXPECTED),
-    "replayed_block": ("numbers back", "", ""),
-    "out_of_order": ("behind", "", ""),
-    "clock_offset": ("behind capture", "limit", "usual lag"),
-    "clock_drift": ("drift", "", ""),
-    "time_implausible": ("ahead of capture", "limit", ""),
-    "latency_spike": ("latency", "limit", "usual 99 %"),
-    "silent": ("silence", "limit", "longest usual pause"),
-    "burst": ("quotes in half a second", "limit", "most so far"),
-    "late_tick": ("behind event time", "limit", ""),
-}
-"""Code -> what `measured`, `threshold` and `reference` are called; an empty one says nothing to a person and is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +46,10 @@ def quantity(value: float | None, unit: str) -> str:
 
 def facts(finding: Finding) -> list[tuple[str, str]]:
     """What was measured against what, and how it was judged; only what says something."""
-    labels = LABELS.get(finding.code, USUAL_LABELS)
     values = (finding.measured, finding.threshold, finding.reference)
     out = [
-        (label, quantity(value, "sequence" if label == EXPECTED else finding.unit))
-        for label, value in zip(labels, values, strict=True)
+        (label, quantity(value, finding.unit))
+        for label, value in zip(entry(finding.code).labels, values, strict=True)
         if label and value is not None
     ]
     if finding.causal != finding.current:

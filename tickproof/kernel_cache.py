@@ -3,7 +3,8 @@
 numba looks at a kernel's own file alone to see whether its machine code is fresh, and our kernels call kernels of other files and
 take their constants. So a folder of the cache is named by a module and by a hash over the sources that it imports, and those that
 they import: a change compiles anew what depends on it and nothing else, nothing stale is ever run, and checkouts with the same
-sources share what they compiled. It stands below `NUMBA_CACHE_DIR` if that is set, else in the user's cache.
+sources share what they compiled. Of the entries in `tickproof.codes` only bits, names and classes count: a better sentence
+compiles nothing. The cache stands below `NUMBA_CACHE_DIR` if that is set, else in the user's cache.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from types import FunctionType
 from numba.core.caching import _CacheLocator
 
 ROOT = Path(__file__).resolve().parents[1]
+_ENTRIES = Path("tickproof/codes")
+_FACT = re.compile(r"^ +(?:bit|name|scope|class_|severity|quality)=.*", re.MULTILINE)
+"""The lines of a code's entry that a kernel's constants may follow from; the others are sentences for people."""
 _IMPORT = re.compile(r"^(?:from ([\w.]+) import (\([^)]*\)|[^\n]*)|import ([^\n]*))", re.MULTILINE)
 
 
@@ -73,8 +77,14 @@ def stamp(path: Path, root: Path = ROOT) -> str:
     """Hash of a module's source and of every source that it imports, however far away."""
     digest = hashlib.blake2b(digest_size=8)
     for source in sorted(sources(path, root)):
-        digest.update(f"{source.relative_to(root)}\0".encode() + _text(source).encode())
+        digest.update(f"{source.relative_to(root)}\0{_relevant(source, root)}".encode())
     return digest.hexdigest()
+
+
+def _relevant(path: Path, root: Path) -> str:
+    """Return what of a source machine code may follow from: all of it, but of the codes' entries only their facts."""
+    facts = _FACT.findall(_text(path)) if path.parent == root / _ENTRIES else []
+    return "\n".join(facts) or _text(path)
 
 
 def sources(path: Path, root: Path = ROOT) -> set[Path]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -19,6 +19,12 @@ PREFIX = "TICKPROOF_"
 """Environment variables: this and a setting's name in capitals."""
 OTHER_VARIABLES = frozenset({"TICKPROOF_CACHE", "TICKPROOF_SETTINGS"})
 """Variables with our prefix that are no settings: the folder of fetched jars, and the settings file."""
+REMOVED = {"encoding": "frames and JSON are recognised payload by payload"}
+"""Settings of earlier versions, and why each is not needed any more. Naming one is an error that says so."""
+NO_MODEL = "none"
+"""The value of `model`, and the model version in results, of a run with rules only."""
+BUILT_IN = "default"
+"""The source of a setting that nothing has set."""
 
 
 class Settings(BaseModel):
@@ -27,36 +33,44 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     brokers: str = Field(
-        default="127.0.0.1:9092", pattern=r"^[^\s:,]+:\d+(,[^\s:,]+:\d+)*$", description="host:port of brokers, by commas"
+        default="127.0.0.1:9092",
+        pattern=r"^[^\s:,]+:\d+(,[^\s:,]+:\d+)*$",
+        description="host:port of the brokers, separated by commas",
     )
     prefix: str = Field(
-        default="", pattern=r"^[a-zA-Z0-9._-]{0,100}$", description="set before every topic's name; sets a run apart"
+        default="", pattern=r"^[a-zA-Z0-9._-]{0,100}$", description="put before every topic's name; keeps runs apart"
     )
     group: str = Field(default="tickproof", min_length=1, description="consumer group of the job")
-    encoding: Literal["auto", "frames", "json"] = Field(
-        default="auto", description="what ticks.raw holds, for whoever reads the settings: each payload is recognised by itself"
-    )
-    parallelism: int = Field(default=1, ge=1, le=128, description="subtasks of a stage; results do not depend on it")
-    shards: int = Field(default=4, ge=1, le=128, description="groups of symbols that are judged together; results depend on it")
+    parallelism: int = Field(default=1, ge=1, le=128, description="subtasks of each stage; results do not depend on it")
+    shards: int = Field(default=4, ge=1, le=128, description="groups of symbols that are scored together; results depend on it")
     out_of_orderness_ms: int = Field(
-        default=1000, ge=0, description="how far a channel's event time may go back; the watermark's delay"
+        default=1000, ge=0, description="how late a tick of a channel may be; also the watermark's delay"
     )
     idle_after_s: int = Field(
         default=30,
         ge=0,
-        description="live, after how long a partition without records no longer holds back the others; 0: never, "
-        "for producers that write heartbeats on every partition",
+        description="seconds without records after which a partition no longer holds back the watermark; 0: never, "
+        "for producers that write heartbeats to every partition",
     )
-    lookahead_ms: int = Field(default=250, ge=0, description="how long a verdict waits for what follows before it is final")
+    lookahead_ms: int = Field(default=250, ge=0, description="event time that a verdict waits for later ticks before it is final")
     threshold: float = Field(
-        default=4.0, ge=0, description="final_score from which a tick is corrupt; 4 is 100 false alarms a million"
+        default=4.0,
+        ge=0,
+        description="lowest final_score of a corrupt tick; if not set, the model's own (4: 100 false alarms per million)",
     )
     checkpoint_interval_ms: int = Field(
-        default=2000, ge=100, description="time between checkpoints; exactly-once output is as late"
+        default=2000, ge=100, description="time between checkpoints, which is how late exactly-once output becomes visible"
     )
-    checkpoint_folder: Path = Field(default=Path(".tickproof/checkpoints"), description="where checkpoints are kept")
-    model: str = Field(default="default", min_length=1, description="alias or folder of the model; none: rules only")
-    reference: Path | None = Field(default=None, description="reference data, JSON or TOML; without it tick sizes are learnt")
+    checkpoint_folder: Path = Field(default=Path(".tickproof/checkpoints"), description="folder of checkpoints and savepoints")
+    model: str = Field(default="default", min_length=1, description="alias or folder of the model; `none` for rules only")
+    reference: Path | None = Field(
+        default=None, description="reference data file, JSON or TOML; without it tick sizes are learnt"
+    )
+
+    @property
+    def is_rules_only(self) -> bool:
+        """Return whether ticks are scored by rules alone, without a model."""
+        return self.model == NO_MODEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +87,10 @@ class Effective:
 
     settings: Settings
     sources: dict[str, str]
+
+    def is_default(self, name: str) -> bool:
+        """Return whether a setting has its built-in value because nothing has set it."""
+        return self.sources[name] == BUILT_IN
 
 
 def resolve(
@@ -97,7 +115,7 @@ def resolve(
         One or more values or names are wrong; the line lists all of them.
     """
     values: dict[str, Any] = {}
-    sources = dict.fromkeys(Settings.model_fields, "default")
+    sources = dict.fromkeys(Settings.model_fields, BUILT_IN)
     for name, value in file.items():
         values[name], sources[name] = value, file_name
     for variable in sorted(environment):
@@ -117,6 +135,8 @@ def resolve(
 def _problem(location: tuple[int | str, ...], kind: str, message: str, found: object, sources: Mapping[str, str]) -> str:
     name = str(location[0]) if location else "settings"
     where = sources.get(name, "settings")
+    if name in REMOVED:
+        return f"{name} ({where}): this setting was removed: {REMOVED[name]}; take it out"
     if kind == "extra_forbidden":
         return f"{name} ({where}): no such setting"
     return f"{name} ({where}): found {found!r}, {message[:1].lower()}{message[1:]}"

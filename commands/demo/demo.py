@@ -1,4 +1,4 @@
-"""`tickproof demo`: a simulated market with faults through a real broker and a real Flink job, and what was found of them."""
+"""`tickproof demo`: a simulated market with faults through a real broker and a real Flink job, and what was found."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from commands.demo.view import Status, View
 from jobs.services import processes
 from models.store import registry
 from tickproof.errors import ServiceError, SettingsError
-from tickproof.settings import Settings
+from tickproof.settings import NO_MODEL, Settings
 
 if TYPE_CHECKING:
     from models.evaluation.results import Evaluation
 
 FOLDER = Path(".tickproof/demo")
-"""Where the report stands if nothing else is kept."""
+"""Where the report is written unless --keep is given."""
 REPORT = "report.html"
 LOGS = "log"
 CHECKPOINT_MS = 500
@@ -33,7 +33,7 @@ CHECKPOINT_MS = 500
 
 
 @click.command()
-@click.option("--seed", type=click.IntRange(min=0), default=7, show_default=True, help="Of the market and of its faults.")
+@click.option("--seed", type=click.IntRange(min=0), default=7, show_default=True, help="Seed of the market and its faults.")
 @click.option(
     "--minutes", type=click.FloatRange(0.2, 60), default=2.0, show_default=True, help="Length of the market that is streamed."
 )
@@ -45,10 +45,10 @@ CHECKPOINT_MS = 500
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 def command(*, seed: int, minutes: float, keep: Path | None, as_json: bool) -> None:
-    """Show everything at once: start a broker and a Flink job, stream a simulated market with labelled faults and a few broken
-    payloads through them, and measure what was found.
+    """Start a broker and a Flink job, stream a simulated market with labelled faults and a few broken payloads through them, and
+    measure what was found.
 
-    The market is none that the model was trained on. Nothing is left running afterwards, after Ctrl-C neither; the report stays.
+    The model was not trained on this market. Nothing is left running afterwards, not even after Ctrl-C; the report stays.
 
     \b
     Examples:
@@ -92,13 +92,13 @@ def command(*, seed: int, minutes: float, keep: Path | None, as_json: bool) -> N
 
 @contextmanager
 def _scratch(logs: Path) -> Iterator[Path]:
-    """A folder that is gone afterwards; what the services said stays in `logs` if they are why it failed."""
+    """Yield a folder that is deleted afterwards; the services' logs stay in `logs` if a service failed."""
     with tempfile.TemporaryDirectory(prefix="tickproof-demo-", ignore_cleanup_errors=True) as name:
         try:
             yield Path(name)
         except ServiceError as error:
             said = str(error)
-            # Not all that ends so: Kafka calls its data logs too.
+            # Not every file with this suffix: Kafka's data files have it too.
             for log in sorted(path for pattern in ("*.log", "*/*.log", "job/log/*.log") for path in Path(name).glob(pattern)):
                 logs.mkdir(parents=True, exist_ok=True)
                 said = said.replace(str(log), str(shutil.copy(log, logs)))
@@ -106,14 +106,14 @@ def _scratch(logs: Path) -> Iterator[Path]:
 
 
 def _settings(reference: Path) -> Settings:
-    """The settings in force, but for a broker and reference data of our own, and without a model where none ships."""
+    """Return the settings in force with a broker and reference data of our own, and without a model where none ships."""
     address = f"127.0.0.1:{processes.free_ports(1)[0]}"
     # Our producer writes heartbeats on every partition: none is ever silent, however long Python workers take to start.
-    ours = {"brokers": address, "encoding": "frames", "checkpoint_interval_ms": CHECKPOINT_MS, "idle_after_s": 0}
+    ours = {"brokers": address, "checkpoint_interval_ms": CHECKPOINT_MS, "idle_after_s": 0}
     effective = configuration.read(ours)
     settings = effective.settings.model_copy(update={"reference": reference})
-    if effective.sources["model"] == "default" and settings.model not in registry.aliases():
-        settings = settings.model_copy(update={"model": registry.NONE})
+    if effective.is_default("model") and settings.model not in registry.aliases():
+        settings = settings.model_copy(update={"model": NO_MODEL})
     return settings
 
 
@@ -133,12 +133,12 @@ def _evaluate(demo: Demo, played: Played) -> Evaluation:
 
 
 def _report(demo: Demo, played: Played, result: Evaluation, keep: Path | None) -> Path:
-    """Write the run as a scan's folder, and the report on it; returns the report's path."""
+    """Write the run as a scan's folder, and the report on it; return the report's path."""
     from jobs.offline import scan_folder
     from jobs.offline.scan import Slice
     from reports import html
     from tickproof.findings.label import to_csv
-    from tickproof.rules import table as rules
+    from tickproof.rules.table import VERSION
 
     follower, settings = played.follower, demo.settings
     folder = keep or demo.folder / "demo"
@@ -151,7 +151,7 @@ def _report(demo: Demo, played: Played, result: Evaluation, keep: Path | None) -
         "files_of_no_known_format": 0,
         "model": settings.model,
         "model_version": follower.model_version,
-        "rules_version": rules.VERSION,
+        "rules_version": VERSION,
         "threshold": settings.threshold,
         "lookahead_ms": settings.lookahead_ms,
         "out_of_orderness_ms": settings.out_of_orderness_ms,
@@ -194,7 +194,7 @@ def _print(summary: dict[str, Any], result: Evaluation) -> None:
     )
     show(result, console)
     macro = result.macro()
-    if summary["model"] == registry.NONE:
+    if summary["model"] == NO_MODEL:
         console.print("\nno model ships with this version: rules only")
     elif macro["recall"] is not None and macro["rules"] is not None:
         false = result.false_alarms

@@ -1,4 +1,4 @@
-"""The demonstration's run: broker, job and market are started together, followed until every tick is scored, and ended."""
+"""The run of the demonstration: broker, job and market start together and end once every tick is scored."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ REFERENCE = "reference.json"
 EPISODES_PER_MINUTE = 2.5
 LOOK_EVERY_S = 0.2
 STALLED_S = 60.0
-"""A job that scores nothing for so long is not waited for."""
+"""A job that scores nothing for this long is given up."""
 START_S = 120.0
-"""How long the first scored tick may take: crowded machines are slow, and a first run compiles."""
+"""How long the first scored tick may take: busy machines are slow, and a first run compiles."""
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What is to be run.
+    """The parameters of the run.
 
     Parameters
     ----------
     seed, minutes
-        Of the market and its faults.
+        Parameters of the market and its faults.
     settings : Settings
         `brokers` says on which port the broker is to listen.
     folder : Path
-        Takes everything.
+        Folder for all output.
     """
 
     seed: int
@@ -60,29 +60,29 @@ class Demo:
 
     @property
     def clean(self) -> Path:
-        """The scan of the same market without faults."""
+        """Return the folder of the scan of the same market without faults."""
         return self.folder / "clean"
 
     @property
     def reference(self) -> Path:
-        """What is known beforehand of the market's channels and instruments."""
+        """Return the file with the reference data of the market."""
         return self.folder / REFERENCE
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A run that is over."""
+    """The result of a run."""
 
     broadcast: Broadcast
     follower: Follower
     audit: Audit
     restarts: int
     seconds: float
-    """From the start until every tick was scored."""
+    """Seconds from the start until every tick was scored."""
 
 
 def play(demo: Demo, view: View) -> Played:
-    """Run it all. When this returns or raises, no process of it is left.
+    """Run the demonstration. When this returns or raises, none of its processes is left.
 
     Raises
     ------
@@ -130,7 +130,7 @@ def play(demo: Demo, view: View) -> Played:
 
 
 class _Pace:
-    """Follows the run, sends the market's end when the job has caught up, and says when it is over."""
+    """Follows the run, sends the market's end when the job has caught up, and says when the run is over."""
 
     def __init__(self, job: EmbeddedJob, broadcast: Broadcast, follower: Follower, view: View) -> None:
         self._job, self._broadcast, self._follower, self._view = job, broadcast, follower, view
@@ -139,13 +139,13 @@ class _Pace:
 
     @property
     def is_over(self) -> bool:
-        """Whether every tick is scored, and every broken payload in the dead letters."""
+        """Return whether every tick is scored, and every broken payload dead-lettered."""
         broadcast, follower = self._broadcast, self._follower
         done = follower.ticks >= broadcast.ticks and follower.dead >= broadcast.broken
         return broadcast.is_complete and done
 
     def step(self) -> None:
-        """Look once, show what is there, and wait a moment."""
+        """Look once, show the status, and wait a moment."""
         begun_s = time.monotonic()
         self._broadcast.check()
         self._job.check()
@@ -170,7 +170,7 @@ class _Pace:
         time.sleep(max(0.0, LOOK_EVERY_S - (time.monotonic() - begun_s)))
 
     def restarts(self) -> int:
-        """How often the job failed and went on."""
+        """Return how often the job failed and was restarted."""
         rest = self._job.rest()
         return rest[0].failures(rest[1]) if rest else 0
 
@@ -203,7 +203,7 @@ def _programme(demo: Demo) -> Programme:
 
 
 def _write_reference(demo: Demo) -> None:
-    """Which symbols will be listed is known when the market has been made once; the job waits for the file."""
+    """Write the reference data, once a first pass over the market has shown which symbols will be listed."""
     from producers.market.reference import reference
     from producers.simulation.day import simulate
 
@@ -240,7 +240,7 @@ def _await(clean: processes.Service | None, demo: Demo, view: View) -> None:
 
 @contextmanager
 def _quiet_end() -> Iterator[ExitStack]:
-    """A stack that is unwound to its end: an impatient second Ctrl-C must not leave half of it behind."""
+    """Ignore further signals while a stack of services is unwound: a second Ctrl-C must not leave half of it running."""
     with ExitStack() as stack:
         try:
             yield stack

@@ -1,4 +1,4 @@
-"""What the demonstration shows while it runs: a live table on a terminal, plain lines elsewhere."""
+"""The status of the demonstration while it runs: a live table on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from rich.table import Table
 from rich.text import Text
 
 LINE_EVERY_S = 3.0
-"""Without a terminal: a line so often, and one at each new stage."""
+"""Seconds between lines where there is no terminal; each new stage has a line as well."""
 CODES_SHOWN = 14
 RATE_OVER_S = 3.0
 
 
 @dataclass(slots=True)
 class Status:
-    """How far the demonstration is.
+    """The status of the demonstration.
 
     Parameters
     ----------
     stage : str
-        What it does now.
+        What the demonstration is doing.
     published, scored : int
         Ticks.
     broken, dead : int
@@ -57,16 +57,16 @@ class Status:
 
     @property
     def elapsed_s(self) -> float:
-        """Since the start."""
+        """Return the seconds since the start."""
         return time.monotonic() - self.begun_s
 
     @property
     def first_committed_s(self) -> float | None:
-        """When the first scored tick was seen committed."""
+        """Return when the first scored tick was seen committed, in s since the start."""
         return None if self._first is None else self._first[0]
 
     def count(self, committed: int, *, has_scored: bool = False) -> None:
-        """Take note of the ticks scored and committed so far, and of a first one that is scored and not committed yet."""
+        """Record the ticks scored and committed so far, and the time of a first one that is scored but not committed yet."""
         now_s = self.elapsed_s
         if self.first_scored_s is None and (committed or has_scored):
             self.first_scored_s = now_s
@@ -77,17 +77,17 @@ class Status:
 
     @property
     def rate(self) -> float:
-        """Ticks scored a second, over the last seconds."""
+        """Return the ticks scored a second, over the last seconds."""
         (first_s, before), (last_s, after) = (self._history or [(0.0, 0)])[0], (self._history or [(0.0, 0)])[-1]
         return (after - before) / (last_s - first_s) if last_s > first_s else 0.0
 
     def caught_up(self) -> None:
-        """Take note that the job has scored all that waited for it."""
+        """Record that the job has scored everything that waited for it."""
         self._caught_up = self._caught_up or (self.elapsed_s, self.scored)
 
     @property
     def speed(self) -> float:
-        """Ticks a second from the first that were seen scored until the job had caught up.
+        """Return ticks a second from the first seen scored until the job had caught up.
 
         On a small machine the simulator takes as much of it as the job: `make bench` measures the job.
         """
@@ -96,19 +96,19 @@ class Status:
         return (self._caught_up[1] - self._first[1]) / (self._caught_up[0] - self._first[0])
 
     def delay_ms(self, share: float) -> float | None:
-        """A quantile of the time from publishing to scored, ms; None while there is none."""
+        """Return a quantile of the time from publishing to scored, in ms; None while there is none."""
         found = np.concatenate([np.zeros(0, np.int64), *self.delays_ns])
         return float(np.quantile(found, share)) / 1e6 if len(found) else None
 
 
 class View:
-    """Shows a status; a context manager.
+    """Displays a status; a context manager.
 
     Parameters
     ----------
     status : Status
     to_stderr : bool
-        Leave standard output to others.
+        Whether to write to standard error.
     """
 
     def __init__(self, status: Status, *, to_stderr: bool) -> None:
@@ -128,7 +128,7 @@ class View:
             self._live.__exit__(kind, error, trace)
 
     def show(self, stage: str | None = None) -> None:
-        """Draw the status anew; `stage` is a new one."""
+        """Draw the status; `stage` is a new stage."""
         if stage is not None:
             self.status.stage = stage
         if self._live:
@@ -141,7 +141,7 @@ class View:
 
 
 def line(status: Status) -> str:
-    """The status in one line."""
+    """Return the status as one line."""
     said = f"{status.elapsed_s:5.1f} s  {status.stage}"
     if status.published:
         said += f": {status.published:,} ticks in, {status.scored:,} scored"
@@ -151,7 +151,7 @@ def line(status: Status) -> str:
 
 
 def table(status: Status) -> Group:
-    """The status as tables."""
+    """Return the status as tables."""
     figures = Table(box=None, show_header=False, pad_edge=False)
     for _ in range(3):
         figures.add_column(style="dim", no_wrap=True)

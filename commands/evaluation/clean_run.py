@@ -1,7 +1,7 @@
-"""The demonstration's market without its faults, judged by the engine without Kafka and Flink: what chance finds.
+"""The demonstration's market without faults, scanned without Kafka and Flink: measures what chance finds.
 
-A process of its own, so that it uses the second core while the job runs:
-`python -m commands.evaluation.clean_run` with one JSON object.
+A child process that `tickproof demo` starts with one JSON object, so that it uses the second core while the job runs. It is no
+command for a person: `simulate --no-faults` and `scan` do the same.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from producers.streams.heartbeats import Heartbeats
 from tickproof.settings import Settings
 
 NICENESS = 5
-"""The job comes first."""
+"""The job has priority."""
 
 
 def main(seed: int, minutes: float, settings: Settings, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""`tickproof evaluate`: how good verdicts and findings are, measured against labels."""
+"""`tickproof evaluate`: the quality of verdicts and findings, measured against labels."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from functools import reduce
 from operator import add
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from commands.evaluation.tables import console, show, show_beside, show_unlabelled
+from commands.evaluation.tables import console, show, show_comparison, show_unlabelled
 from models.evaluation.evaluate import Run, conclude, observe
 from tickproof.errors import InputError, SettingsError
 from tickproof.findings.finding import VERDICTS, Finding, decode
@@ -21,19 +22,33 @@ from tickproof.findings.label import Label, from_csv
 from tickproof.ticks.schema import SCHEMA
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-Stream = tuple[pa.Table, list[Finding], list[Label], tuple[pa.Table, Run] | None]
-"""Scored ticks, findings, labels; and the same stream without faults, where it is given."""
+
+
+class Stream(NamedTuple):
+    """One stream: scored ticks, findings and labels; and scored ticks and run of the same stream without faults, if given."""
+
+    scored: pa.Table
+    findings: list[Finding]
+    labels: list[Label]
+    clean: tuple[pa.Table, Run] | None
 
 
 @click.command()
-@click.option("--scored", required=True, multiple=True, type=FILE, metavar="F", help="Scored ticks (Parquet), as of `scan`.")
 @click.option(
-    "--findings", required=True, multiple=True, type=FILE, metavar="F", help="Findings, JSON lines; all revisions or the last."
+    "--scored", required=True, multiple=True, type=FILE, metavar="F", help="Scored ticks (Parquet), as `scan` writes them."
+)
+@click.option(
+    "--findings",
+    required=True,
+    multiple=True,
+    type=FILE,
+    metavar="F",
+    help="Findings (JSON lines); all revisions or the last of each.",
 )
 @click.option("--labels", multiple=True, type=FILE, metavar="F", help="Labels (CSV), as `simulate` writes them.")
 @click.option("--clean-scored", multiple=True, type=FILE, metavar="F", help="Scored ticks of the same stream without faults.")
 @click.option("--clean-findings", multiple=True, type=FILE, metavar="F", help="Findings of the same stream without faults.")
-@click.option("--baselines", is_flag=True, help="Published cleaners beside; without --labels, what their flags fall on.")
+@click.option("--baselines", is_flag=True, help="Also measure published cleaners; without --labels, what their flags fall on.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     *,
@@ -48,7 +63,7 @@ def command(
     """Measure verdicts and findings against labels: recall by kind with what chance would find, false alarms per million
     ticks, genuine events called corrupt, and what the model adds to the rules.
 
-    Several streams (days, seeds) are measured together: give each option once a stream, in the same order.
+    Several streams (days, seeds) are measured together: give each option once per stream, in the same order.
 
     \b
     Examples:
@@ -68,9 +83,9 @@ def command(
     if not labels:
         _say_unlabelled(streams, as_json)
     elif baselines:
-        _say_beside(streams, as_json)
+        _say_comparison(streams, as_json)
     else:
-        observed = [observe(Run.of(table, found), episodes, clean and clean[1]) for table, found, episodes, clean in streams]
+        observed = [observe(Run.of(one.scored, one.findings), one.labels, one.clean and one.clean[1]) for one in streams]
         result = conclude(observed)
         if as_json:
             click.echo(json.dumps(result.to_dict(), indent=1))
@@ -78,22 +93,24 @@ def command(
             show(result, console())
 
 
-def _say_beside(streams: Iterator[Stream], as_json: bool) -> None:
-    from models.evaluation.against_baselines import TICKPROOF, Beside, observe_all
+def _say_comparison(streams: Iterator[Stream], as_json: bool) -> None:
+    from models.evaluation.against_baselines import TICKPROOF, Comparison, observe_all
 
-    beside = Beside.of([observe_all(table, Run.of(table, found), episodes, clean) for table, found, episodes, clean in streams])
-    result = beside.evaluations[TICKPROOF]
+    comparison = Comparison.of(
+        [observe_all(one.scored, Run.of(one.scored, one.findings), one.labels, one.clean) for one in streams]
+    )
+    result = comparison.evaluations[TICKPROOF]
     if as_json:
-        click.echo(json.dumps({**result.to_dict(), "baselines": beside.to_dict()}, indent=1))
+        click.echo(json.dumps({**result.to_dict(), "baselines": comparison.to_dict()}, indent=1))
     else:
         show(result, console())
-        show_beside(beside, console())
+        show_comparison(comparison, console())
 
 
 def _say_unlabelled(streams: Iterator[Stream], as_json: bool) -> None:
     from models.evaluation.against_baselines import Unlabelled
 
-    found = reduce(add, (Unlabelled.of(table, findings) for table, findings, _, _ in streams))
+    found = reduce(add, (Unlabelled.of(one.scored, one.findings) for one in streams))
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=1))
     else:
@@ -109,7 +126,7 @@ def _check_counts(streams: int, given: dict[str, tuple[Path, ...]], baselines: b
 
 
 def _streams(runs: Sequence[tuple[Path, Path]], labels: Sequence[Path], clean: Sequence[tuple[Path, Path]]) -> Iterator[Stream]:
-    """The streams one by one, so that only one is held at a time."""
+    """Yield the streams one by one, so that only one is held in memory."""
     for place, (scored, findings) in enumerate(runs):
         episodes = from_csv(_text(labels[place]), str(labels[place])) if labels else []
         table, found = _ticks(scored), _findings(findings)
@@ -117,7 +134,7 @@ def _streams(runs: Sequence[tuple[Path, Path]], labels: Sequence[Path], clean: S
         if clean:
             other = _ticks(clean[place][0])
             without = other, Run.of(other, _findings(clean[place][1]))
-        yield table, found, episodes, without
+        yield Stream(table, found, episodes, without)
 
 
 def _ticks(path: Path) -> pa.Table:

@@ -1,4 +1,4 @@
-"""Evaluations as tables: kinds of fault, false alarms, genuine twins, and published cleaners beside."""
+"""Evaluations as tables: kinds of fault, false alarms, genuine twins, and published cleaners."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from models.evaluation.against_baselines import MEANINGS, TICK_KINDS, TICKPROOF, Beside, Unlabelled
+from models.evaluation.against_baselines import MEANINGS, TICK_KINDS, TICKPROOF, Comparison, Unlabelled
 from models.evaluation.results import BUDGETS, Evaluation, per_million
 
 WIDTH = 160
@@ -14,7 +14,7 @@ WIDTH = 160
 
 
 def console() -> Console:
-    """Where tables go: the terminal, or plain text of a fixed width."""
+    """Return a console on the terminal, or one for plain text of a fixed width."""
     terminal = Console()
     return terminal if terminal.is_terminal else Console(width=WIDTH, no_color=True)
 
@@ -52,14 +52,14 @@ def show(result: Evaluation, console: Console) -> None:
         console.print(f"{twin.kind}: {twin.called} of {twin.episodes} called corrupt or anomalous (95 % {interval})")
 
 
-def show_beside(beside: Beside, console: Console) -> None:
-    """Print published cleaners beside tickproof: a table of averages, and one of recall by kind."""
+def show_comparison(comparison: Comparison, console: Console) -> None:
+    """Print published cleaners and tickproof: a table of averages, and one of recall by kind."""
     table = _table(console, "cleaner")
     columns = ("looks", "recall", "false/M", "twins", *(f"at {budget}/M" for budget in BUDGETS), "all kinds")
     for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
-    for name, evaluation in beside.evaluations.items():
-        ticks, (called, twins) = beside.on_ticks(name), beside.twins(name)
+    for name, evaluation in comparison.evaluations.items():
+        ticks, (called, twins) = comparison.on_ticks(name), comparison.twins(name)
         table.add_row(
             name,
             "back" if MEANINGS[name][0] else "ahead too",
@@ -75,9 +75,9 @@ def show_beside(beside: Beside, console: Console) -> None:
     console.print(table)
     for budget in BUDGETS[1:]:
         console.print(f"\nrecall at {budget} false alarms a million")
-        console.print(_by_kind(beside, str(budget), console))
+        console.print(_by_kind(comparison, str(budget), console))
     console.print(
-        "tickproof: final verdicts, after a lookahead of 250 ms; its findings count in its recall and in its false alarms"
+        "tickproof: final verdicts, after a lookahead of 250 ms; findings count towards its recall and its false alarms"
     )
 
 
@@ -90,19 +90,19 @@ def show_unlabelled(found: Unlabelled, console: Console) -> None:
         parts = (flags.corrupt, flags.market_event, flags.explained, flags.suspect, flags.good, flags.wild)
         rate = per_million(flags.flags, found.ticks)
         table.add_row(name, f"{flags.flags:,}", f"{rate:,.1f}", *(f"{count:,}" for count in parts))
-    console.print(f"flags of published cleaners among {found.ticks:,} ticks, by what the ticks are to tickproof")
+    console.print(f"flags of published cleaners among {found.ticks:,} ticks, by tickproof's verdict on them")
     console.print(table)
     console.print("wild minutes: the widest hundredth of each instrument's minutes, whichever of the parts a flag is in")
 
 
-def _by_kind(beside: Beside, budget: str, console: Console) -> Table:
+def _by_kind(comparison: Comparison, budget: str, console: Console) -> Table:
     table = _table(console, "kind")
-    for name in beside.evaluations:
+    for name in comparison.evaluations:
         # One narrow column a cleaner: a word of its name a line.
         table.add_column(name.replace("_", "\n"), justify="right", no_wrap=True)
-    for place, row in enumerate(beside.evaluations[TICKPROOF].kinds):
+    for place, row in enumerate(comparison.evaluations[TICKPROOF].kinds):
         if row.kind in TICK_KINDS:
-            cells = [_share(evaluation.kinds[place].at[budget]) for evaluation in beside.evaluations.values()]
+            cells = [_share(evaluation.kinds[place].at[budget]) for evaluation in comparison.evaluations.values()]
             table.add_row(row.kind, *cells)
     return table
 

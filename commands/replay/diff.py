@@ -1,4 +1,4 @@
-"""`tickproof replay --diff`: what a job finds in a replay, against what a run found in the same recordings."""
+"""`tickproof replay --diff`: the findings of a job on a replay, compared with those of another run on the same recordings."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from tickproof.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the replay goes.
+    """The destination of the replay.
 
     Parameters
     ----------
     topic : str
         The raw topic of a job.
     patience_s : float
-        How long nothing may move while it is scored.
+        Longest time without progress while it is scored.
     is_resumed : bool
-        What is there already is of the same replay.
+        Whether the topic already holds a part of this replay.
     """
 
     topic: str
@@ -43,7 +43,7 @@ class Target:
 
 
 def topic_of_job(brokers: str, named: str) -> str:
-    """The raw topic that is meant: by its own name, or by the prefix of a run, with its dot or without.
+    """Return the raw topic given by its own name, or by the prefix of a run, with its dot or without.
 
     Raises
     ------
@@ -63,22 +63,22 @@ def topic_of_job(brokers: str, named: str) -> str:
 def compared(
     run: str, target: Target, settings: Settings, send: Callable[[], dict[str, Any]]
 ) -> tuple[dict[str, Any], Difference]:
-    """Publish, wait until a job has scored it, and compare what it found with a run's findings.
+    """Publish, wait until a job has scored everything, and compare its findings with a run's.
 
     Parameters
     ----------
     run : str
-        As for `runs.findings_of_run`.
+        See `runs.findings_of_run`.
     target : Target
     settings : Settings
-        Where the broker is; the job's consumer group.
+        Broker and consumer group of the job.
     send : callable
-        Publishes, and gives a summary for JSON.
+        Publishes the replay; returns its summary for JSON.
 
     Returns
     -------
     summary : dict
-        That of `send`, with `run`: the topics of the new run and its ranges of offsets, and `diff`.
+        The summary of `send`, with `run`: the topics of the new run and its ranges of offsets, and `diff`.
     difference : Difference
 
     Raises
@@ -90,7 +90,9 @@ def compared(
     before = findings_of_run(run)
     with ScoredRun(settings.brokers, prefix, settings.group, from_now=not target.is_resumed) as after:
         if after.before and not target.is_resumed:
-            click.echo(f"topic {target.topic} holds {after.before:,} ticks already: a job takes all for one feed", err=True)
+            click.echo(
+                f"topic {target.topic} holds {after.before:,} ticks already: a job treats all of them as one feed", err=True
+            )
         summary = send()
         with _waiting() as look:
             after.wait(target.patience_s, look)
@@ -101,7 +103,7 @@ def compared(
 
 @contextmanager
 def _waiting() -> Iterator[Callable[[int, int], None]]:
-    """How far a job is, after each look: a bar on a terminal, a line now and then elsewhere."""
+    """Return a callback that shows how far a job is: a bar on a terminal, a line now and then elsewhere."""
     last = time.monotonic()
     on_terminal = sys.stderr.isatty()
     columns = BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"), TimeElapsedColumn()

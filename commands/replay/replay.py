@@ -1,4 +1,4 @@
-"""`tickproof replay`: recorded feeds to Kafka, at their own pace or another."""
+"""`tickproof replay`: recorded feeds to Kafka, at recorded speed or another."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import click
 
 from commands.configuration import broker_options, read
 from commands.replay.view import resumed_line, resumed_of, summary_of, text_of, watched
-from producers.publish import committed_progress as progress
+from producers.publish import committed_progress
 from producers.publish.input_identity import digest_of, name_of
 from producers.publish.kafka import LARGE_FRAMES, Publisher
 from producers.publish.pacing import WallClock
@@ -30,12 +30,12 @@ TOPIC = "ticks.raw"
 
 
 class Speed(click.ParamType[float]):
-    """`recorded`, `max`, or how many times as fast as recorded."""
+    """A speed: `recorded`, `max`, or a factor on the recorded one."""
 
     name = "speed"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The factor; infinity for `max`."""
+        """Return the factor; infinity for `max`."""
         words = {"recorded": 1.0, "max": float("inf")}
         try:
             speed = words.get(str(value)) or float(str(value).removeprefix("x"))
@@ -52,7 +52,7 @@ class Moment(click.ParamType[int]):
     name = "time"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Ns since the epoch."""
+        """Return ns since the epoch."""
         text = str(value)
         if text.lstrip("-").isdigit():
             return int(text)
@@ -90,16 +90,16 @@ class Options:
 
     @property
     def event_speed(self) -> float | None:
-        """Event time a unit of wall time; None: as fast as possible."""
+        """Return event time per unit of wall time; None: as fast as possible."""
         return None if math.isinf(self.speed) else self.speed
 
     @property
     def wanted(self) -> list[str] | None:
-        """The symbols."""
+        """Return the wanted symbols."""
         return [name.strip() for name in self.symbols.split(",")] if self.symbols else None
 
     def plan(self, settings: Settings) -> Plan:
-        """What is sent."""
+        """Return what is sent."""
         return Plan(
             rows=self.frame_rows,
             span_ns=self.frame_span_ms * NS_PER_MS if self.frame_span_ms else span_ns(self.event_speed),
@@ -113,28 +113,26 @@ class Options:
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @broker_options
-@click.option("--topic", "--to-topic", "topic", help=f"The topic's full name; by default the prefix and {TOPIC}.")
-@click.option("--speed", type=Speed(), default="recorded", show_default=True, help="recorded, max, or a factor like 10.")
+@click.option("--topic", "--to-topic", "topic", help=f"Full name of the topic; by default the prefix and {TOPIC}.")
+@click.option("--speed", type=Speed(), default="recorded", show_default=True, help="`recorded`, `max`, or a factor such as 10.")
 @click.option(
-    "--encoding", type=click.Choice(["frames", "json"]), default="frames", show_default=True, help="What a record holds."
+    "--encoding", type=click.Choice(["frames", "json"]), default="frames", show_default=True, help="Content of a record."
 )
-@click.option("--from", "start_ns", type=Moment(), help="Ticks captured at or after this time.")
-@click.option("--to", "end_ns", type=Moment(), help="Ticks captured before this time.")
-@click.option("--symbols", help="Only these, by commas.")
+@click.option("--from", "start_ns", type=Moment(), help="Only ticks captured at or after this time.")
+@click.option("--to", "end_ns", type=Moment(), help="Only ticks captured before this time.")
+@click.option("--symbols", help="Only these symbols, separated by commas.")
 @click.option("--shift-to-now", is_flag=True, help="Move all times so that the first tick is captured now.")
-@click.option(
-    "--frame-rows", type=click.IntRange(1, 100_000), default=1_000, show_default=True, help="Ticks in a frame, at most."
-)
-@click.option("--frame-span-ms", type=click.IntRange(1), help="Event time in a frame, at most; by default as the speed needs it.")
+@click.option("--frame-rows", type=click.IntRange(1, 100_000), default=1_000, show_default=True, help="Most ticks in a frame.")
+@click.option("--frame-span-ms", type=click.IntRange(1), help="Longest event time of a frame; by default chosen by the speed.")
 @click.option(
     "--seal/--no-seal", "sealed", default=True, show_default=True, help="End with heartbeats that make all ticks final."
 )
-@click.option("--resume", is_flag=True, help="Send in transactions, and go on where a killed start of the same replay ended.")
-@click.option("--name", help="Of a replay with --resume; by default made of its paths, window and symbols.")
+@click.option("--resume", is_flag=True, help="Send in transactions, and continue where a replay that was killed ended.")
+@click.option("--name", help="Name of a replay with --resume; by default derived from its paths, window and symbols.")
 @click.option(
     "--diff",
     metavar="RUN",
-    help="Wait for a job that reads the topic, and compare its findings with RUN's over the same recordings.",
+    help="Wait for a job that reads the topic, and compare its findings with those of RUN.",
 )
 @click.option(
     "--patience",
@@ -142,23 +140,23 @@ class Options:
     type=click.FloatRange(1),
     default=120.0,
     show_default=True,
-    help="With --diff: give up when a job has scored nothing for so many seconds.",
+    help="With --diff: give up when the job has scored nothing for this many seconds.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> None:
-    """Replay recordings to Kafka: files and folders, merged by capture time.
+    """Publish recordings to Kafka: files and folders, merged by capture time.
 
     Ticks of a channel keep their order. At each second of event time all channels and partitions get a capture heartbeat, and the
-    last ones seal the replay, so that a job judges all of it. Two replays into one topic at once would fight over its channels.
+    last ones seal the replay, so that every tick becomes final. Do not run two replays into one topic at the same time.
 
-    With --resume the topic holds each tick once for readers of committed records, however often the replay is killed and begun
-    again, at any speed: its progress is committed with its ticks, to the topic replay.progress. Ticks become visible half a
-    second later, and what is sent is the same bytes each time.
+    With --resume, readers of committed records see each tick once, however often the replay is killed and started again, at any
+    speed: its progress is committed together with its ticks, to the topic replay.progress. Ticks become visible half a second
+    later, and the same bytes are sent each time.
 
     With --diff, RUN is a folder that `tickproof scan` wrote, or HOST:PORT/PREFIX of a job's topics; --to-topic is the PREFIX, or
-    PREFIXticks.raw, of a job that runs, or will. Its findings are compared with RUN's: same, new, gone, changed. Exit status 1
-    if they differ.
+    PREFIXticks.raw, of a job that runs now or later. Its findings are compared with those of RUN: same, new, gone or changed.
+    Exit status 1 if any differ.
 
     \b
     Examples:
@@ -184,7 +182,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
 
 
 def _compare(chosen: Options, settings: Settings, run: str) -> tuple[dict[str, Any], list[str], bool]:
-    """Publish, and compare what a job finds with a run: the summary, the same for people, and whether nothing differs."""
+    """Publish and compare with a run; return the summary, its text for people, and whether nothing differs."""
     if chosen.shift_to_now or not chosen.sealed:
         raise click.UsageError("--diff compares the same ticks, all of them final: leave --shift-to-now and --no-seal out")
     # What reads a job's topics takes a second to import.
@@ -198,7 +196,7 @@ def _compare(chosen: Options, settings: Settings, run: str) -> tuple[dict[str, A
 
 
 def _send(chosen: Options, settings: Settings) -> dict[str, Any]:
-    """Publish what is asked for; what was done."""
+    """Publish what is asked for; return what was done."""
     plan, tally, begun = chosen.plan(settings), Tally(), time.monotonic()
     window = {"start_ns": chosen.start_ns, "end_ns": chosen.end_ns}
     ticks: Iterable[Ticks] = open_recordings(chosen.paths, symbols=chosen.wanted, tally=tally, **window)
@@ -229,11 +227,11 @@ def _publisher(chosen: Options, settings: Settings) -> Publisher:
     if not chosen.resume:
         return Publisher(settings.brokers, topic, configuration)
     name = chosen.name or name_of(chosen.paths, chosen.start_ns, chosen.end_ns, chosen.wanted)
-    return ResumablePublisher(settings.brokers, topic, settings.prefix + progress.TOPIC, name, configuration)
+    return ResumablePublisher(settings.brokers, topic, settings.prefix + committed_progress.TOPIC, name, configuration)
 
 
-def _decisive(chosen: Options, plan: Plan) -> dict[str, progress.Setting]:
-    """Options, by their names, that decide which frames are sent; the speed is none of them."""
+def _decisive(chosen: Options, plan: Plan) -> dict[str, committed_progress.Setting]:
+    """Return the options, by name, that decide which frames are sent; speed is not among them."""
     return {
         "encoding": chosen.encoding,
         "from": chosen.start_ns,

@@ -1,4 +1,4 @@
-"""Runs by the names that people give them, and how two of them differ: for every command with --diff."""
+"""Runs by the names that people give them, and the differences between two: for every command with --diff."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tickproof.findings.compare_runs import Change, Difference
 from tickproof.findings.finding import Finding
 
 SHOWN = 20
-"""Findings of a kind that are shown on a terminal; JSON has all."""
+"""Most findings of a kind on a terminal; JSON has all."""
 _TOPICS = re.compile(r"(?P<brokers>[^/,]+:\d+(,[^/,]+:\d+)*)/(?P<prefix>[^/]*)")
 
 
 def findings_of_run(run: str) -> list[Finding]:
-    """The findings of a run.
+    """Return the findings of a run.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def findings_of_run(run: str) -> list[Finding]:
 
 
 def difference_text(difference: Difference) -> str:
-    """How two runs differ, for people."""
+    """Describe how two runs differ, for people."""
     counts = {"new": difference.new, "gone": difference.gone, "changed": difference.changed}
     sizes = ", ".join([f"{difference.same:,} same", *(f"{len(found):,} {word}" for word, found in counts.items())])
     lines = [f"findings: {sizes}"]

@@ -1,4 +1,4 @@
-"""What a replay shows: how far it is while it runs, on standard error, and what it did."""
+"""The progress of a replay on standard error, and the summary of what it did."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from producers.recordings.registry import Tally
 from tickproof.ticks.schema import NS_PER_MS, NS_PER_SECOND
 
 PLAIN_EVERY_S = 5.0
-"""Between two lines of progress where there is no terminal."""
+"""Seconds between lines of progress where there is no terminal."""
 SHOWN_EVERY_S = 0.2
 
 
 @contextmanager
 def watched(publisher: Publisher, reach: Reach) -> Iterator[Callable[[Frame, int], None]]:
-    """Progress after each frame: a bar on a terminal, a line now and then elsewhere; all on standard error.
+    """Return a progress callback: a bar on a terminal, a line now and then elsewhere; all on standard error.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def _line(event_ns: int, ticks: int, seconds: float, late_ns: int) -> str:
 
 
 def summary_of(published: Published, schedule: Schedule, tally: Tally, seconds: float) -> dict[str, Any]:
-    """What a replay did, for JSON."""
+    """Return what a replay did, for JSON."""
     return {
         **asdict(published),
         "seconds": round(seconds, 3),
@@ -80,7 +80,7 @@ def summary_of(published: Published, schedule: Schedule, tally: Tally, seconds: 
 
 
 def resumed_of(name: str, start: Committed) -> dict[str, Any]:
-    """What earlier starts of a resumable replay had done, for JSON."""
+    """Return what earlier starts of a resumable replay had done, for JSON."""
     return {
         "name": name,
         "frames": start.frames,
@@ -92,7 +92,7 @@ def resumed_of(name: str, start: Committed) -> dict[str, Any]:
 
 
 def text_of(summary: dict[str, Any], where: str) -> str:
-    """The same for people."""
+    """Return what a replay did, for people."""
     lines = [
         f"{summary['ticks']:,} ticks and {summary['heartbeats']:,} heartbeats in {summary['messages']:,} records, "
         f"{summary['bytes']:,} bytes, confirmed by {where} "
@@ -115,7 +115,7 @@ def text_of(summary: dict[str, Any], where: str) -> str:
 
 
 def resumed_line(resumed: dict[str, Any]) -> str:
-    """How far earlier starts had come."""
+    """Describe how far earlier starts had come."""
     if not resumed["messages"]:
         return "begun"
     done = "had sent everything" if resumed["was_complete"] else "had come so far"

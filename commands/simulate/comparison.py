@@ -1,4 +1,4 @@
-"""A simulated day next to a recorded one, as a page: what `tickproof simulate --compare` writes."""
+"""A simulated day compared with a recorded one, as a page: the output of `tickproof simulate --compare`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from producers.market.hours import HOUR_NS, Session
 from producers.market.parameters import Market
-from producers.realism import stylised_facts as stylised
+from producers.realism import stylised_facts
 from producers.realism.observed_ticks import Observation, observe
 from producers.realism.stylised_facts import STYLISED, autocorrelation
 from producers.recordings.registry import open_recordings
@@ -27,10 +27,10 @@ WINDOWS_S = np.array([1, 2, 5, 10, 20, 50, 100, 200])
 
 
 def page(market: Market, seen: Observation, paths: Sequence[Path]) -> str:
-    """The page on a simulated stream and some recordings.
+    """Return the page on a simulated stream and some recordings.
 
     Each is cut to its first regular session by the calendar of the market's profile. The charts show one name of each: of the
-    recording the one that says most, of the simulation the one that is most like it in activity and spread.
+    recording the most active one, of the simulation the one closest to it in activity and spread.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def page(market: Market, seen: Observation, paths: Sequence[Path]) -> str:
     files = " ".join(f"--compare {path.name}" for path in paths)
     command = f"tickproof simulate --seed {market.seed} --profile {market.profile} --start {iso(market.start_ns, 0)}"
     command += f" --minutes {market.minutes:g} --symbols {market.symbols} --no-faults {files} --out FOLDER"
-    told = [stylised.measure(one) for one in (simulated, recorded)]
+    measured = [stylised_facts.measure(one) for one in (simulated, recorded)]
     return render(
         Comparison(
             _title("Simulated", simulated, int(name)),
@@ -53,7 +53,7 @@ def page(market: Market, seen: Observation, paths: Sequence[Path]) -> str:
             command,
             _charts(both),
             [
-                FactRow(fact.name, fact.formula, fact.source, fact.low, fact.high, *(_known(one[fact.name]) for one in told))
+                FactRow(fact.name, fact.formula, fact.source, fact.low, fact.high, *(_known(one[fact.name]) for one in measured))
                 for fact in STYLISED.values()
             ],
         )
@@ -71,7 +71,7 @@ def _session_of(seen: Observation, market: Market, what: str) -> Observation:
 
 
 def _unlike(one: Observation, a: int, other: Observation, b: int) -> float:
-    """How far two names are apart, in logarithms of activity and of the spread in basis points."""
+    """Return the distance of two names in logarithms of activity and of the spread in basis points."""
     values = [
         (seen.counts[seen.symbol[k]].mean(), np.nanmean(seen.spreads[k]) * seen.ticks[k] / np.nanmean(seen.mids[k]))
         for seen, k in ((one, a), (other, b))
@@ -152,7 +152,7 @@ def _charts(both: Sequence[tuple[Observation, int, str]]) -> list[Chart]:
 
 
 def _minutes(seen: Observation, series: int) -> Floats:
-    found: Floats = stylised.returns(seen, np.array([series]), stylised.MINUTE_S)[0]
+    found: Floats = stylised_facts.returns(seen, np.array([series]), stylised_facts.MINUTE_S)[0]
     known: Floats = found[np.isfinite(found)]
     return known
 

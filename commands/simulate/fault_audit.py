@@ -14,34 +14,34 @@ from producers.simulation.day import simulate
 from tickproof.ticks.schema import concat
 
 ENOUGH = 600
-"""Corrupted ticks of a kind that are looked for; below five hundred an AUC says little."""
+"""Wanted corrupted ticks of a kind; below five hundred an AUC says little."""
 LEAST_STREAMS, MOST_STREAMS = 4, 24
 BOUND = 0.55
 """An AUC whose 95 % interval lies above this is a leak."""
 FEW_TICKS = 5
 """Entries that change fewer ticks an episode get more episodes."""
 EPISODES = {True: 40, False: 10}
-"""Episodes of an entry in a stream, at least, by whether it changes few ticks."""
+"""Least episodes of an entry in a stream, by whether it changes few ticks."""
 ROOM = 700
-"""Episodes of few ticks that a stream has room for."""
+"""Most episodes of few ticks in a stream."""
 
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """What the audit says of a kind; `is_format`: no bound holds for it, because it is about format itself."""
+    """The audit's result for one kind; `is_format`: no bound applies, because the kind is about format itself."""
 
     kind: str
     leak: Leak
     is_format: bool
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return plain values, for JSON."""
         auc, low = (None if value is None else round(value, 4) for value in (self.leak.auc, self.leak.auc_low))
         return {"auc": auc, "auc_low": low, "format_kind": self.is_format, "positives": self.leak.positives}
 
 
 def table(found: list[Audited]) -> str:
-    """The kinds as lines of text."""
+    """Return the kinds as lines of text."""
     lines = [f"{'kind':20} {'ticks':>7} {'AUC':>7} {'low':>7}"]
     for one in found:
         numbers = " ".join(f"{value:7.3f}" if value is not None else "      -" for value in (one.leak.auc, one.leak.auc_low))
@@ -51,16 +51,16 @@ def table(found: list[Audited]) -> str:
     return "\n".join(lines)
 
 
-def audit_faults(market: Market, faults: Faults, told: Callable[[str], None]) -> list[Audited]:
-    """Simulate with faults, gather corrupted ticks and clean ones beside them, and let a classifier try to tell them apart.
+def audit_faults(market: Market, faults: Faults, report: Callable[[str], None]) -> list[Audited]:
+    """Simulate with faults, pair corrupted ticks with clean ones, and let a classifier try to tell them apart.
 
     Parameters
     ----------
     market : Market
-        Later streams have the seeds after its own, and are like it otherwise.
+        The first market; later streams have the following seeds and are otherwise alike.
     faults : Faults
-        Which, and how strong; their number does not matter.
-    told : callable
+        Which faults, and how strong; their number is ignored.
+    report : callable
         Takes a line of progress.
     """
     entries = [fault for fault in faults.entries if not fault.is_genuine]
@@ -72,7 +72,9 @@ def audit_faults(market: Market, faults: Faults, told: Callable[[str], None]) ->
         if not lacking:
             break
         kinds = sorted({fault.kind for fault in lacking})
-        told(f"stream {number + 1}: {len(kinds)} kinds lack corrupted ticks ({', '.join(kinds[:5])}{', …' if kinds[5:] else ''})")
+        report(
+            f"stream {number + 1}: {len(kinds)} kinds lack corrupted ticks ({', '.join(kinds[:5])}{', …' if kinds[5:] else ''})"
+        )
         for names, per_kind in _batches(lacking):
             wanted = replace(
                 faults, seed=faults.seed + number, names=names, per_kind=per_kind, per_million=0, prevalence=0, marked=True
@@ -82,22 +84,22 @@ def audit_faults(market: Market, faults: Faults, told: Callable[[str], None]) ->
     found = []
     for kind, parts in sorted(gathered.items()):
         if not parts:
-            # Its time never comes in this market, as the night does not where nothing shuts.
-            told(f"no {kind} in these streams")
+            # It never applies in this market, such as a fault at night in a market that never closes.
+            report(f"no {kind} in these streams")
             continue
-        told(f"auditing {kind}")
+        report(f"auditing {kind}")
         leak = audit(apart(parts), _about(entries)[kind])
         found.append(Audited(kind, leak, kind in FORMAT_KINDS))
     return found
 
 
 def _lacks(parts: list[Sample]) -> bool:
-    """Whether there are too few corrupted ticks of a kind, or all are of a few streams."""
+    """Return whether there are too few corrupted ticks of a kind, or all are from a few streams."""
     return len(parts) < LEAST_STREAMS or sum(int(part.positive.sum()) for part in parts) < ENOUGH
 
 
 def _batches(entries: list[Fault]) -> Iterator[tuple[tuple[str, ...], int]]:
-    """Names of entries that share a stream, and episodes of each: those of few ticks apart from those of many."""
+    """Return names of entries that share a stream, and the episodes of each: few-tick entries apart from many-tick ones."""
     for few, per_kind in EPISODES.items():
         names = tuple(fault.name for fault in entries if (fault.ticks < FEW_TICKS) == few)
         if names:
@@ -111,7 +113,7 @@ def _gather(market: Market, faults: Faults) -> dict[str, Sample]:
 
 
 def _about(entries: Sequence[Fault]) -> dict[str, frozenset[str]]:
-    """Kind -> what any of its entries is about."""
+    """Return for each kind what any of its entries is about."""
     return {
         fault.kind: frozenset(aspect for other in entries if other.kind == fault.kind for aspect in other.about)
         for fault in entries

@@ -1,4 +1,4 @@
-"""A simulated stream straight to Kafka, its labels in a folder beside it: `tickproof simulate --brokers`."""
+"""`tickproof simulate --brokers`: a simulated stream straight to Kafka, with its labels in a folder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tickproof.ticks.schema import NS_PER_MS, NS_PER_SECOND, Ticks
 
 TOPIC = "ticks.raw"
 FRAME_SPAN_NS = NS_PER_SECOND // 2
-"""Event time of a frame at most, and so of what a broken frame concerns. Half of it costs 100 ns a tick, twice saves 50."""
+"""Longest event time of a frame, and so of what one broken frame affects. Half of it costs 100 ns a tick, twice saves 50."""
 
 
 def publish(
@@ -35,9 +35,9 @@ def publish(
     Parameters
     ----------
     batches : iterator of Ticks
-        Of the simulation, perhaps watched.
+        Batches of the simulation.
     out : Path or None
-        The folder that takes labels.csv; None: nowhere.
+        Folder for labels.csv; None: labels are not written.
 
     Returns
     -------
@@ -73,7 +73,7 @@ def publish(
 
 
 def write_labels(out: Path, text: str) -> None:
-    """Write labels.csv; it gets its name when it is whole."""
+    """Write labels.csv, which gets its name once it is complete."""
     part = out / ".labels.csv.part"
     try:
         out.mkdir(parents=True, exist_ok=True)

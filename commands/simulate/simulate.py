@@ -1,4 +1,4 @@
-"""`tickproof simulate`: a simulated market with labelled faults, written to Parquet with its labels beside it."""
+"""`tickproof simulate`: a simulated market with labelled faults, written to Parquet together with its labels."""
 
 from __future__ import annotations
 
@@ -35,44 +35,52 @@ from tickproof.ticks.arrow import to_arrow
 from tickproof.ticks.schema import NAMES, Kind, Ticks, concat
 
 THICK_MINUTES = 60.0
-"""Streams up to this long are full of genuine events, unless said otherwise; longer ones are like usual days."""
+"""Streams up to this long are full of genuine events unless --events says otherwise; longer ones are like usual days."""
 ROW_GROUP = 100_000
-"""Least rows of a row group, but for the last one."""
+"""Least rows of a row group, except the last."""
 
 
 @click.command()
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="The same seed gives the same bytes.")
 @click.option("--minutes", type=float, default=2.0, show_default=True, help="Length of the stream.")
-@click.option("--profile", type=click.Choice(list(PROFILES)), default=DEFAULT, show_default=True, help="What kind of market.")
-@click.option("--start", "start_ns", type=Moment(), default=None, help="Beginning, in UTC.  [default: 2024-03-05T15:00:00]")
+@click.option("--profile", type=click.Choice(list(PROFILES)), default=DEFAULT, show_default=True, help="Kind of market.")
+@click.option(
+    "--start", "start_ns", type=Moment(), default=None, help="Start of the stream, UTC.  [default: 2024-03-05T15:00:00]"
+)
 @click.option(
     "--events",
     type=click.Choice(["thick", "usual"]),
-    help="Genuine events: some of most kinds in two minutes, or in a day.  [default: thick up to an hour]",
+    help="Genuine events: some of most kinds in two minutes (thick), or in a day (usual).  [default: thick up to an hour]",
 )
-@click.option("--symbols", type=click.IntRange(min=1), default=48, show_default=True, help="How many symbols, on four venues.")
+@click.option("--symbols", type=click.IntRange(min=1), default=48, show_default=True, help="Number of symbols, on four venues.")
 @click.option(
-    "--aggregated-venues", type=click.IntRange(0, 4), default=0, show_default=True, help="How many of them cross by habit."
+    "--aggregated-venues",
+    type=click.IntRange(0, 4),
+    default=0,
+    show_default=True,
+    help="Number of venues that show crossed books by habit.",
 )
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder to write to; made if needed.")
-@click.option("--faults-per-kind", type=click.IntRange(min=0), default=5, show_default=True, help="Episodes of each fault.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder to write to; created if needed.")
 @click.option(
-    "--prevalence", type=click.FloatRange(1e-6, 1e-2), help="Share of the ticks that faults concern, instead of episodes a kind."
+    "--faults-per-kind", type=click.IntRange(min=0), default=5, show_default=True, help="Episodes of each kind of fault."
 )
 @click.option(
-    "--audit", "is_audit", is_flag=True, help="Can a classifier tell faults by the format of their ticks? Takes minutes."
+    "--prevalence", type=click.FloatRange(1e-6, 1e-2), help="Share of ticks that faults affect, instead of --faults-per-kind."
+)
+@click.option(
+    "--audit", "is_audit", is_flag=True, help="Test whether a classifier recognises faults by format alone. Takes minutes."
 )
 @broker_options
-@click.option("--no-faults", is_flag=True, help="The same market without faults.")
+@click.option("--no-faults", is_flag=True, help="Leave the faults out; the market stays the same.")
 @click.option(
-    "--family", type=click.Choice(["train", "evaluate"]), help="Draw the market's parameters from this range, by the seed."
+    "--family", type=click.Choice(["train", "evaluate"]), help="Range from which the seed draws the market's parameters."
 )
 @click.option(
     "--compare",
     "recordings",
     multiple=True,
     type=click.Path(exists=True, path_type=Path),
-    help="Also write comparison.html: the first regular session next to that of this recording. May be given several times.",
+    help="Also write comparison.html: the first regular session next to this recording's. May be repeated.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def command(
@@ -95,11 +103,11 @@ def command(
     recordings: tuple[Path, ...],
     as_json: bool,
 ) -> None:
-    """Simulate a market: ticks.parquet, labels.csv and reference.json in a folder.
+    """Simulate a market and write ticks.parquet, labels.csv and reference.json to a folder.
 
-    Quotes and trades of many symbols on four venues, with news, halts and odd prints that are genuine, and with labelled faults
-    of each kind. A stream may begin at any time and cross any number of sessions; nothing is said while a market is closed. What
-    is known of its channels and instruments is in reference.json. All of it follows from the seed.
+    The stream holds quotes and trades of many symbols on four venues, genuine news, halts and unusual prints, and labelled faults
+    of each kind. It may start at any time and span several sessions; a closed market sends nothing. reference.json holds
+    what is known of channels and instruments. The seed decides everything.
 
     \b
     Examples:
@@ -114,7 +122,7 @@ def command(
       tickproof simulate --audit --json
     """
     if out is None and not is_audit:
-        raise click.UsageError("--out is missing: a folder for the labels, and for the ticks if they go to no broker")
+        raise click.UsageError("--out is missing: a folder for the labels, and for the ticks unless they go to a broker")
     amount = {"per_kind": faults_per_kind} if prevalence is None else {"per_kind": 0, "prevalence": prevalence}
     is_usual = events == "usual" or (events is None and minutes > THICK_MINUTES)
     given: dict[str, Any] = {
@@ -192,7 +200,7 @@ def _published(summary: dict[str, Any], seconds: float, simulation: Simulation, 
 
 
 def _write(batches: Iterator[Ticks], simulation: Simulation, out: Path, market: Market) -> Counter[int]:
-    """Write ticks, labels and reference data; count ticks by kind. Files get their names when they are whole."""
+    """Write ticks, labels and reference data; count ticks by kind. Files get their names once they are complete."""
     kinds: Counter[int] = Counter()
     parts = {name: out / f".{name}.part" for name in ("ticks.parquet", "labels.csv", "reference.json")}
     try:
@@ -219,7 +227,7 @@ def _write(batches: Iterator[Ticks], simulation: Simulation, out: Path, market: 
 
 
 def _groups(batches: Iterator[Ticks]) -> Iterator[Ticks]:
-    """Batches put together until they are worth a row group."""
+    """Yield batches joined into row groups of a worthwhile size."""
     waiting: list[Ticks] = []
     for batch in batches:
         waiting.append(batch)
@@ -231,7 +239,7 @@ def _groups(batches: Iterator[Ticks]) -> Iterator[Ticks]:
 
 
 def _watched(simulation: Simulation, market: Market, observer: Observer | None) -> Iterator[Ticks]:
-    """The batches, which an observer may see, with a progress bar on standard error where that is a terminal."""
+    """Yield the batches, with a progress bar on standard error if that is a terminal."""
     for batch in _shown(simulation, market):
         if observer is not None:
             observer.step(batch)

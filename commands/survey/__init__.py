@@ -1,4 +1,4 @@
-"""All recordings below a folder, scanned, as one page with a person's readings beside the figures.
+"""All recordings below a folder, scanned, as one page with a person's readings next to the figures.
 
 Decides which recordings are joined to one scan, which minutes count as the wildest, and what the page says of each.
 

@@ -1,4 +1,4 @@
-"""The page about recordings: what was found on each, and how a person reads what was not expected."""
+"""The page about recordings: what was found on each, and a person's reading of what was not expected."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ UNREAD = "**not read yet**"
 
 @dataclass(frozen=True, slots=True)
 class Unexpected:
-    """What one code says of one recording, and should not on a clean feed: ticks called corrupt, anomalies of the feed.
+    """Findings of one code on one recording that a clean feed would not have: corrupt ticks and feed anomalies.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Unexpected:
 
 @dataclass(frozen=True, slots=True)
 class Surveyed:
-    """One recording, scanned; `error` says why it was not."""
+    """The result for one recording; `error` says why it was not scanned."""
 
     name: str
     files: int
@@ -59,7 +59,7 @@ class Surveyed:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a person reads what a code says of a recording; written for so many findings and corrupt ticks."""
+    """A person's reading of the findings of one code on a recording; valid for exactly these counts."""
 
     recording: str
     code: str
@@ -80,13 +80,12 @@ class Notes:
 
     @classmethod
     def read(cls, path: Path) -> Notes:
-        """From a TOML file: tables `together` (name -> patterns), `left_out` (pattern -> why) and `events` (minute -> what
-        happened), and an array `reading`.
+        """Read notes from TOML: `together`, `left_out`, `events` and an array `reading`; an absent file has none.
 
         Raises
         ------
         SettingsError
-            The file is no such TOML.
+            The file is not TOML of this form.
         """
         if not path.exists():
             return cls()
@@ -98,12 +97,10 @@ class Notes:
             readings = tuple(Reading(**one) for one in content.get("reading", []))
             return cls(content.get("together", {}), content.get("left_out", {}), readings, content.get("events", {}))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError) as error:
-            raise SettingsError(
-                f"{path}: not notes on recordings ({error}); see `python -m commands.survey.survey --help`"
-            ) from error
+            raise SettingsError(f"{path}: not notes on recordings ({error}); see `tickproof survey --help`") from error
 
     def grouped(self, files: Iterable[Path], root: Path) -> dict[str, list[Path]]:
-        """The files by recording: as `together` says, else by folder; names are paths below the root."""
+        """Return the files by recording: as `together` says, else by folder; names are paths below the root."""
         out: dict[str, list[Path]] = {}
         for file in files:
             path = file.relative_to(root).as_posix()
@@ -115,7 +112,7 @@ class Notes:
 
 
 def survey(name: str, files: int, scored: pa.Table, findings: Sequence[Finding], undecoded: dict[str, int]) -> Surveyed:
-    """What the scan of one recording says.
+    """Summarise the scan of one recording.
 
     Parameters
     ----------
@@ -145,7 +142,7 @@ def survey(name: str, files: int, scored: pa.Table, findings: Sequence[Finding],
 
 
 def _unexpected(findings: Sequence[Finding], corrupt: Any) -> tuple[Unexpected, ...]:
-    """By code: findings that a clean feed would not have, and corrupt ticks; `corrupt` are the reasons of these."""
+    """Return by code the unexpected findings and the corrupt ticks, whose reasons are `corrupt`."""
     out = []
     for code in CODES:
         severities = [
@@ -162,24 +159,24 @@ def _unexpected(findings: Sequence[Finding], corrupt: Any) -> tuple[Unexpected, 
 
 
 def page(recordings: Sequence[Surveyed], notes: Notes, command: str, version: str) -> str:
-    """The page as Markdown.
+    """Return the page as Markdown.
 
     Parameters
     ----------
     command : str
-        What makes the page.
+        The command that makes the page.
     version : str
-        Of model and rules.
+        Versions of model and rules.
     """
     readings = {(one.recording, one.code): one for one in notes.readings}
     lines = [
         "# Recordings",
         "",
-        f"Made by `{command}` with {version}; do not edit by hand. Readings stand in a file beside it.",
+        f"Made by `{command}` with {version}; do not edit by hand. Readings are in the TOML file of the same name.",
         "",
     ]
     lines += _overview(recordings)
-    lines += ["", "## What was not expected, and how it reads", ""]
+    lines += ["", "## Unexpected findings, and how they read", ""]
     lines += ["| recording | code | severity | findings | corrupt ticks | reading |", "|---|---|---|--:|--:|---|"]
     used = set()
     for one in recordings:
@@ -193,14 +190,14 @@ def page(recordings: Sequence[Surveyed], notes: Notes, command: str, version: st
     if stale:
         lines += ["", "Read before and not found any more: " + ", ".join(f"{name} `{code}`" for name, code in stale) + "."]
     lines += ["", "## The wildest minutes", "", *table([(one.name, one.wildest) for one in recordings], notes.events)]
-    lines += ["", "## Published cleaners beside", "", *_beside(recordings)]
+    lines += ["", "## Published cleaners compared", "", *_cleaners(recordings)]
     if notes.left_out:
         lines += ["", "Left out: " + "; ".join(f"`{pattern}`, {why}" for pattern, why in sorted(notes.left_out.items())) + "."]
     return "\n".join(lines) + "\n"
 
 
 def unread(recordings: Sequence[Surveyed], notes: Notes) -> int:
-    """How many of the unexpected have no reading that was written for what is found now."""
+    """Count the unexpected findings without a reading for their present counts."""
     readings = {(one.recording, one.code): one for one in notes.readings}
     pairs = [(readings.get((one.name, found.code)), found) for one in recordings for found in one.unexpected]
     return sum(not _fits(reading, found) for reading, found in pairs)
@@ -224,7 +221,7 @@ def _overview(recordings: Sequence[Surveyed]) -> list[str]:
     return lines
 
 
-def _beside(recordings: Sequence[Surveyed]) -> list[str]:
+def _cleaners(recordings: Sequence[Surveyed]) -> list[str]:
     known = [(one.name, one.cleaners) for one in recordings if one.cleaners]
     if not known:
         return ["No recording was scanned."]

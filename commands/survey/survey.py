@@ -1,6 +1,6 @@
-"""All recordings below a folder, scanned, as one page: `python -m commands.survey.survey FOLDER --out docs/recordings.md`.
+"""`tickproof survey`: all recordings below a folder, scanned, as one page.
 
-Beside the page stands a TOML file of the same name with what people say: which files belong together (`[together]`, a name and
+A TOML file of the same name as the page holds what people say: which files belong together (`[together]`, a name and
 patterns of paths below FOLDER; else a folder's files are one recording), which are left out and why (`[left_out]`), what happened
 in a minute (`[events]`), and how each unexpected code reads (`[[reading]]`: `recording, code, findings, ticks, text`). A reading
 whose counts are no longer those found is shown as not read yet.
@@ -20,17 +20,17 @@ import pyarrow.parquet as pq
 from commands import configuration
 from commands.scan import settings_of
 from commands.survey.page import Notes, Surveyed, page, survey, unread
-from jobs.offline import scan as engine
 from jobs.offline import scan_folder
+from jobs.offline.scan import run
 from jobs.pipeline.engine import EngineSettings
 from producers.recordings.registry import Tally, find, known, merged, open_recordings
 from producers.streams.heartbeats import Heartbeats
 from tickproof.errors import SettingsError, TickproofError
 from tickproof.findings.finding import decode
-from tickproof.rules import table as rules
+from tickproof.rules.table import VERSION
 
 
-@click.command()
+@click.command(name="survey")
 @click.argument("folder", metavar="FOLDER", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="F", help="The page (Markdown).")
 @click.option("--model", metavar="ALIAS|PATH|none", help="Model; by default the setting `model`.")
@@ -39,8 +39,8 @@ def command(folder: Path, out: Path, model: str | None, scans: Path | None) -> N
     """Scan all recordings below FOLDER and write the page about them.
 
     \b
-    Example:
-      python -m commands.survey.survey recordings --out recordings.md --scans scans
+    Examples:
+      tickproof survey recordings --out recordings.md --scans scans
     """
     notes = Notes.read(out.with_suffix(".toml"))
     settings, name = settings_of(configuration.read({"model": model}))
@@ -51,22 +51,24 @@ def command(folder: Path, out: Path, model: str | None, scans: Path | None) -> N
             click.echo(f"scanning {recording}: {len(files)} files", err=True)
             surveyed.append(_scan(recording, files, settings, kept / recording))
     detector = settings.shard.detector
-    version = f"model {name} ({detector.version if detector else '–'}) and rules {rules.VERSION}"
-    text = page(surveyed, notes, f"python -m commands.survey.survey {folder.as_posix()} --out {out.as_posix()}", version)
+    version = f"model {name} ({detector.version if detector else '–'}) and rules {VERSION}"
+    text = page(surveyed, notes, f"tickproof survey {folder.as_posix()} --out {out.as_posix()}", version)
     try:
         out.write_text(text, encoding="utf-8")
     except OSError as error:
         raise SettingsError(f"survey: cannot write {out} ({error.strerror}); choose another --out or make room") from error
     ticks = sum(one.ticks for one in surveyed)
-    click.echo(f"{out}: {len(surveyed)} recordings, {ticks:,} ticks, {unread(surveyed, notes)} unexpected not read yet")
+    click.echo(
+        f"{out}: {len(surveyed)} recordings, {ticks:,} ticks, {unread(surveyed, notes)} unexpected findings without a reading"
+    )
 
 
 def _scan(name: str, files: list[Path], settings: EngineSettings, folder: Path) -> Surveyed:
-    """Scan the files of one recording into a folder; what cannot be read is said, and no reason to stop."""
+    """Scan the files of one recording into a folder; an unreadable file is reported and does not stop the survey."""
     tally = Tally()
     try:
         settings = replace(settings, reference=merged(settings.reference, known(files)))
-        scan_folder.write(engine.run(open_recordings(files, tally=tally), settings, Heartbeats(1)), folder)
+        scan_folder.write(run(open_recordings(files, tally=tally), settings, Heartbeats(1)), folder)
         findings = [decode(line) for line in (folder / "findings.jsonl").read_bytes().splitlines()]
         return survey(name, len(files), pq.read_table(folder / "scored.parquet"), findings, dict(sorted(tally.undecoded.items())))
     except SettingsError:
@@ -77,25 +79,9 @@ def _scan(name: str, files: list[Path], settings: EngineSettings, folder: Path) 
 
 @contextmanager
 def _folder(scans: Path | None) -> Iterator[Path]:
-    """Where scans go: a folder that is kept, or one that is not."""
+    """Yield the folder for scans: one that is kept, or a temporary one."""
     if scans is not None:
         yield scans
         return
     with tempfile.TemporaryDirectory(prefix="tickproof-survey-") as name:
         yield Path(name)
-
-
-def main() -> None:
-    """Run the command; an expected error is one line and its exit status."""
-    try:
-        command.main(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        raise SystemExit(error.exit_code) from None
-    except TickproofError as error:
-        click.echo(f"tickproof: {error}", err=True)
-        raise SystemExit(error.exit_status) from None
-
-
-if __name__ == "__main__":
-    main()

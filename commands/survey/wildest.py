@@ -1,4 +1,4 @@
-"""The minutes in which an instrument of a recording moved most, and what was said of them: news must not be called corrupt."""
+"""The minutes in which an instrument moved most, with the verdicts on them: news must not be called corrupt."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tickproof.ticks.schema import Kind
 
 MOST = 3
 NEEDED = 20_000
-"""Quotes of an instrument that make its usual minute known."""
+"""Least quotes of an instrument from which its usual minute is known."""
 LEAST = 20
-"""Quotes of a minute that make its range one."""
+"""Least quotes of a minute from which its range is measured."""
 ENDS = (0.01, 0.99)
-"""A range is that between these quantiles: a stub is no move."""
+"""The quantiles between which a range is measured: a stub quote is not a move."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Minute:
 
 
 def wildest(scored: pa.Table, findings: Sequence[Finding]) -> tuple[Minute, ...]:
-    """The widest minutes of a recording, at most `MOST`; none where no instrument has `NEEDED` two-sided quotes."""
+    """Return the widest minutes of a recording, at most `MOST`; none without an instrument with `NEEDED` two-sided quotes."""
     names = ["ts_recv", "venue", "symbol", "kind", "bid_px", "ask_px", "final_quality"]
     ticks = scored.select(names).to_pandas()
     ticks["minute"] = ticks["ts_recv"] // (60 * 10**9)
@@ -82,7 +82,7 @@ def _is_about(finding: Finding, venue: str, symbol: str, minute: int) -> bool:
 
 
 def table(recordings: Iterable[tuple[str, Sequence[Minute]]], events: dict[str, str]) -> list[str]:
-    """The minutes as lines of Markdown; `events` say what happened, by minute."""
+    """Return the minutes as lines of Markdown; `events` says what happened, by minute."""
     lines = [
         "| recording | instrument | minute, UTC | range, bp | times the usual | ticks | corrupt | critical | what it was |",
         "|---|---|---|--:|--:|--:|--:|--:|---|",

@@ -1,4 +1,4 @@
-"""What a check says: a row with a state, what was found, and what to do next."""
+"""The result of a check: a row with a state, what was found, and what to do next."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The answer of one check.
+    """The result of one check.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is checked.
+    """The object of the checks.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ Check = Callable[[Subject], Row]
 
 
 def run(name: str, check: Check, subject: Subject) -> Row:
-    """The row of a check; an expected error that it raises is its failure."""
+    """Run a check; an expected error that it raises is its failure."""
     try:
         return check(subject)
     except TickproofError as error:

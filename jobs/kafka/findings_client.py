@@ -1,4 +1,4 @@
-"""Reading `feed.findings` as it grows: committed records only, no consumer group, nothing is written back to the broker."""
+"""Reading of `feed.findings` as it grows: committed records only, no consumer group, no writes to the broker."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ TOPIC = "feed.findings"
 ANSWER_S = 10.0
 GONE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION, KafkaError._UNKNOWN_TOPIC)
 AWAY = (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN)
-"""A broker that starts again is waited for."""
+"""Errors of a broker that is restarting, which is waited for."""
 
 
 class Unreadable(NamedTuple):
-    """A record that is no finding."""
+    """A record that is not a finding."""
 
     partition: int
     offset: int
@@ -33,7 +33,7 @@ class FindingsClient:
     Parameters
     ----------
     brokers, prefix : str
-        Where, and what stands before the topic's name.
+        Brokers, and the prefix of the topic's name.
     start : {"beginning", "now"}
         From the first record that is there, or only what comes after this call.
 
@@ -81,16 +81,16 @@ class FindingsClient:
 
     @property
     def is_caught_up(self) -> bool:
-        """Whether everything that was there has been read once."""
+        """Return whether everything that was there at the start has been read."""
         return not self._behind
 
     def poll(self, timeout_s: float = 0.2) -> list[Finding | Unreadable]:
-        """What has come, waiting for the first record at most so long. Tombstones of compaction are passed over.
+        """Return new records, waiting for the first at most `timeout_s`. Tombstones of compaction are skipped.
 
         Raises
         ------
         ServiceError
-            The topic was deleted, or the client cannot go on. A broker that is away is waited for.
+            The topic was deleted, or the client cannot go on. A broker that is restarting is waited for.
         """
         out: list[Finding | Unreadable] = []
         for record in self._consumer.consume(num_messages=500, timeout=timeout_s):
@@ -109,13 +109,13 @@ class FindingsClient:
         return out
 
     def close(self) -> None:
-        """Leave the broker."""
+        """Close the connection."""
         self._consumer.close()
 
     def _fail(self, error: KafkaError, partition: int | None) -> None:
         if error.code() == KafkaError._PARTITION_EOF:
             self._behind.discard(-1 if partition is None else partition)
         elif error.code() in GONE:
-            raise ServiceError(f"the findings' topic at {self._brokers} is gone ({error.str()}); make the topics again")
+            raise ServiceError(f"the findings' topic at {self._brokers} was deleted ({error.str()}); create the topics again")
         elif not (error.retriable() or error.code() in AWAY):
             raise ServiceError(f"reading findings at {self._brokers} failed ({error.str()}); see the broker's log")

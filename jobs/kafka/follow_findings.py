@@ -1,4 +1,4 @@
-"""What a run's topics hold so far, followed while the job writes, and kept for what is made of it at the end."""
+"""Following of a run's output topics while the job writes; all records are kept for use at the end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCORED, DEAD, FINDINGS, STATISTICS = "ticks.scored", "ticks.dead-letters", "feed
 
 
 class Follower:
-    """Follows a run's outputs from their beginning; keeps all of them, so it is for runs that fit into memory. A context manager.
+    """Follows a run's outputs from their beginning. Keeps all of them, so the run must fit in memory. A context manager.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Follower:
     Raises
     ------
     ServiceError
-        No broker answers, a topic is not there, or (later) the broker falls silent.
+        No broker answers, a topic is not there, or (later) the broker stops answering.
     """
 
     def __init__(self, brokers: str, prefix: str = "") -> None:
@@ -44,15 +44,15 @@ class Follower:
         self.dead = 0
         """Dead letters."""
         self.dead_by_reason: Counter[str] = Counter()
-        """Of them, how many have which reason, in short."""
+        """Dead letters by short reason."""
         self.ticks = 0
         """Ticks scored and committed."""
         self.has_scored = False
-        """Whether anything says that a tick was scored: statistics of a symbol count verdicts, and wait for no commit."""
+        """Whether any tick is known to be scored: statistics of a symbol count verdicts, and need no commit."""
         self.model_version = ""
-        """The model that the last of them were scored by."""
+        """The model that scored the latest of them."""
         self.overtaken = 0
-        """Of them, those that came behind the watermark."""
+        """Scored ticks that came behind the watermark."""
 
     def __enter__(self) -> Self:
         return self
@@ -61,7 +61,7 @@ class Follower:
         self._reader.close()
 
     def look(self) -> list[Ticks]:
-        """Read what is new; the ticks scored since the last look."""
+        """Read what is new; return the ticks scored since the last call."""
         new: list[Ticks] = []
         for batch in self._reader.read():
             for message in batch:
@@ -70,18 +70,18 @@ class Follower:
 
     @property
     def by_code(self) -> Counter[str]:
-        """Findings by code, each counted once."""
+        """Return the number of findings by code, each finding counted once."""
         return Counter(self._codes.values())
 
     def scored(self) -> tuple[Ticks, Array]:
-        """All scored ticks and their verdicts, by capture time."""
+        """Return all scored ticks and their verdicts, by capture time."""
         ticks = concat([part for part, _ in self._scored])
         verdicts = np.concatenate([np.zeros(0, VERDICT), *(part for _, part in self._scored)])
         order = np.argsort(ticks.rows["ts_recv"], kind="stable")
         return ticks.take(order), verdicts[order]
 
     def statistics(self) -> list[Row]:
-        """All rows of statistics, by time and scope."""
+        """Return all rows of statistics, by time and scope."""
         return [self._statistics[key] for key in sorted(self._statistics, key=lambda key: (key[1], key[0]))]
 
     def _take(self, message: Message, new: list[Ticks]) -> None:

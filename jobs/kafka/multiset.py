@@ -1,4 +1,4 @@
-"""Multisets of ticks, told apart by content: hashes of ticks, their sums by channel, and the difference of two."""
+"""Multisets of ticks, compared by content: hashes of ticks, their sums by channel, and the difference of two."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ODD, _MIX = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
 
 
 class Sums:
-    """What a multiset of hashes is told by: by channel, their number, sum and a second sum, all modulo 2^64."""
+    """A fingerprint of a multiset of hashes: by channel, their number, sum and a second sum, all modulo 2^64."""
 
     def __init__(self) -> None:
         self.of: dict[str, tuple[int, int, int]] = {}
@@ -42,7 +42,7 @@ class Sums:
 def difference(
     expected: Sequence[Hashes], found: Sequence[Hashes]
 ) -> tuple[tuple[Hashes, npt.NDArray[Any]], tuple[Hashes, npt.NDArray[Any]]]:
-    """What multiset `found` lacks of `expected`, and what it has besides: hashes with how often, each."""
+    """Return the hashes that `found` lacks of `expected`, and those it has in excess, each with its count."""
     whole, other = (np.concatenate([np.zeros(0, np.uint64), *parts]) for parts in (expected, found))
     values, which = np.unique(np.concatenate([whole, other]), return_inverse=True)
     balance = np.bincount(which[: len(whole)], minlength=len(values)) - np.bincount(which[len(whole) :], minlength=len(values))
@@ -50,7 +50,7 @@ def difference(
 
 
 def content_hashes(ticks: Ticks) -> Hashes:
-    """A 64-bit hash of each tick, shape (n,): of all canonical columns, and of nothing else."""
+    """Return a 64-bit hash of each tick over all canonical columns, shape (n,)."""
     hashes = np.full(len(ticks), _ODD, np.uint64)
     names = np.array([*map(_name_hash, ticks.names), 0], np.uint64)
     for column in (*_COLUMNS, *NAMES):
@@ -63,7 +63,7 @@ def content_hashes(ticks: Ticks) -> Hashes:
 
 
 def by_channel(ticks: Ticks) -> list[tuple[str, Hashes]]:
-    """The hashes of each channel's ticks, in arrival order."""
+    """Return the hashes of each channel's ticks, in arrival order."""
     if not len(ticks):
         return []
     hashes, channels = content_hashes(ticks), ticks.rows["channel"]

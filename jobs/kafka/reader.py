@@ -1,4 +1,4 @@
-"""Reading whole topics, committed records only: a client of its own, because the job's own source is Flink's."""
+"""Reading of whole topics, committed records only. A client of its own, because the job's source is Flink's."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOT_YET = (
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
 )
-"""What is said of a topic that was made a moment ago."""
+"""Errors of a topic that was created a moment ago."""
 CONFIGURATION: dict[str, str | int | bool] = {
     "enable.auto.commit": False,
     "auto.offset.reset": "earliest",
@@ -38,7 +38,7 @@ CONFIGURATION: dict[str, str | int | bool] = {
 }
 
 _LOG = logging.getLogger(__name__)
-# What librdkafka says of its connections stays unsaid: errors come as exceptions.
+# Connection messages of librdkafka are not logged: errors come as exceptions.
 _LOG.addHandler(logging.NullHandler())
 
 
@@ -55,14 +55,14 @@ class Reader:
     Raises
     ------
     ServiceError
-        No broker answers, a topic is not there, or (later) the broker falls silent.
+        No broker answers, a topic is not there, or (later) the broker stops answering.
     """
 
     def __init__(self, brokers: str, topics: Sequence[str]) -> None:
         # Asked first, because librdkafka waits for the whole time-out even if the connection is refused.
         if not any(map(listening, brokers.split(","))):
             raise ServiceError(f"no broker answers at {brokers}; start one, or give another with --brokers")
-        # A group is asked for and not used: nothing is committed.
+        # The library requires a group; nothing is committed under it.
         self._consumer = Consumer({**CONFIGURATION, "bootstrap.servers": brokers, "group.id": "tickproof-reading"}, logger=_LOG)
         self._brokers = brokers
         self._next: dict[tuple[str, int], int] = {}
@@ -87,27 +87,27 @@ class Reader:
         self.close()
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         self._consumer.close()
 
     @property
     def next_offsets(self) -> dict[tuple[str, int], int]:
-        """(topic, partition) -> the offset to be read next."""
+        """Return the next offset of each (topic, partition)."""
         return dict(self._next)
 
     def read(self, topics: Sequence[str] | None = None) -> Iterator[list[Message]]:
-        """All records of `topics` (by default of all) that came since the last call and are committed, in batches.
+        """Yield all committed records of `topics` (default: all) that are new since the last call, in batches.
 
         Order holds within a partition.
         """
         wanted = [where for where in self._next if topics is None or where[0] in topics]
-        # Assigned anew, because the end of a partition is told only once after that.
+        # Assigned again, because the end of a partition is reported only once after an assignment.
         self._consumer.assign([TopicPartition(*where, self._next[where]) for where in wanted])
         open_ends = set(wanted)
         while open_ends:
             first = self._consumer.poll(TIMEOUT_S)
             if first is None:
-                raise ServiceError(f"the broker at {self._brokers} fell silent for {TIMEOUT_S:.0f} s; see its log")
+                raise ServiceError(f"the broker at {self._brokers} has not answered for {TIMEOUT_S:.0f} s; see its log")
             batch = []
             # Asked for many at once, the client would wait until there are so many.
             for message in (first, *self._consumer.consume(BATCH, 0.0)):
@@ -125,7 +125,7 @@ class Reader:
         self._consumer.unassign()
 
     def _first_offset(self, where: TopicPartition) -> int:
-        """The first offset of a partition; of a topic that was made a moment ago the client may not know all partitions yet."""
+        """Return the first offset of a partition, which the client may not know yet for a topic created a moment ago."""
         deadline = time.monotonic() + TIMEOUT_S
         while True:
             try:
@@ -138,7 +138,7 @@ class Reader:
                 return int(low)
 
     def committed(self, group: str, topic: str) -> int:
-        """How many records of `topic` a consumer group has read, by the offsets that it committed; 0 where it has none."""
+        """Return how many records of `topic` a consumer group has committed; 0 if none."""
         partitions = [where for where in self._next if where[0] == topic]
         client = Consumer({**CONFIGURATION, "bootstrap.servers": self._brokers, "group.id": group}, logger=_LOG)
         try:
@@ -151,6 +151,6 @@ class Reader:
 
 
 def headers_of(message: Message) -> dict[str, bytes]:
-    """The headers of a record by name, as Flink's connector gives them: null ones absent, of a repeated one the last."""
+    """Return the headers of a record by name, as Flink's connector gives them: null ones absent, the last of a repeated one."""
     headers: list[tuple[str, bytes | None]] = list(message.headers() or [])  # type: ignore[arg-type]  # its stubs say str | bytes
     return {name: value for name, value in headers if value is not None}

@@ -1,4 +1,4 @@
-"""A job's run by its topics alone: whether all that was published is scored, and what was found."""
+"""A job's run, observed through its topics alone: whether everything published is scored, and what was found."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from tickproof.findings.finding import Finding, decode
 FINDINGS = "feed.findings"
 LOOK_EVERY_S = 0.5
 QUIET_S = 15.0
-"""A job whose consumer group nobody knows commits no offsets that could be read: it is done when it says nothing for so long."""
+"""A job with an unknown consumer group shows no committed offsets: it counts as done after this time without output."""
 
 
 def findings_of(brokers: str, prefix: str) -> list[Finding]:
-    """All revisions of findings that a run has published, in their order.
+    """Return all revisions of findings that a run has published, in their order.
 
     Raises
     ------
     ServiceError
         No broker answers, or the topic is not there.
     InputError
-        A record is no finding.
+        A record is not a finding.
     """
     with Reader(brokers, [prefix + FINDINGS]) as reader:
         return _read(reader)
 
 
 class ScoredRun:
-    """A run that something is published to: what it finds. A context manager.
+    """A run that is being published to: its findings, and whether its input is scored. A context manager.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class ScoredRun:
     group : str
         The job's consumer group.
     from_now : bool
-        What has been found so far is left out.
+        Whether earlier findings are left out.
 
     Raises
     ------
@@ -65,7 +65,7 @@ class ScoredRun:
                 _read(self._reader)
             self._open = stack.pop_all()
         self.before = self._auditor.decoded
-        """Ticks that were published before: a job sees them and what follows as one feed."""
+        """Ticks that were published before: a job takes them and what follows as one feed."""
 
     def __enter__(self) -> Self:
         return self
@@ -74,27 +74,27 @@ class ScoredRun:
         self._open.close()
 
     def findings(self) -> list[Finding]:
-        """Revisions that came since the last call."""
+        """Return the revisions published since the last call."""
         return _read(self._reader)
 
     def input(self) -> list[PartitionRange]:
-        """The offsets of what was read of the raw topic."""
+        """Return the range of offsets read of the raw topic."""
         return self._auditor.result().partitions
 
     def wait(self, patience_s: float, progress: Callable[[int, int], None] = lambda decoded, settled: None) -> None:
-        """Come back when a job has scored or set aside every tick that is published, and has read the seal behind them.
+        """Wait until a job has scored or dead-lettered every published tick, and has read the seal behind them.
 
         Parameters
         ----------
         patience_s : float
-            How long nothing may move.
+            Longest time without progress.
         progress : callable, optional
-            Told `(decoded, scored or dead-lettered)` ticks after each look.
+            Called with `(decoded, scored or dead-lettered)` ticks after each look.
 
         Raises
         ------
         ServiceError
-            Nothing moved for so long.
+            There was no progress for that time.
         """
         moved_s, seen = monotonic(), (-1, -1)
         while True:
@@ -130,5 +130,7 @@ def _read(reader: Reader) -> list[Finding]:
                 found.append(decode(value))
             except msgspec.MsgspecError as error:
                 where = f"topic {message.topic()}, partition {message.partition()}, offset {message.offset()}"
-                raise InputError(f"{where}: found a record that is no finding ({error}); see what else writes there") from error
+                raise InputError(
+                    f"{where}: found a record that is not a finding ({error}); see what else writes there"
+                ) from error
     return found

@@ -1,4 +1,4 @@
-"""The topics: one table of names and configurations; creating them, and checking those that are there against the table."""
+"""The table of topics with their configurations; creating them, and checking existing ones against the table."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tickproof.errors import ServiceError, SettingsError
 MIB = 1024 * 1024
 RAW_MESSAGE_BYTES = 8 * MIB
 DEAD_LETTER_MESSAGE_BYTES = 16 * MIB
-"""Dead letters hold a raw message of the largest size and what the job has to say about it."""
+"""A dead letter holds a raw message of the largest size and the job's headers."""
 FOREVER = "9223372036854775807"
 COMPACTED = {"cleanup.policy": "compact"}
 REQUEST_S = 15.0
@@ -33,17 +33,17 @@ class Topic:
     name : str
         Without a run's prefix.
     key : str
-        What its records are keyed by.
+        Key of its records.
     meaning : str
-        What its records are.
+        Content of its records.
     partitions : int
-        Made by default; more are right, fewer are reported.
+        Number created by default; more are allowed, fewer are reported.
     retention_bytes : int
-        Bound of a partition; time is none, because replayed history keeps its old timestamps.
+        Size limit of a partition; there is no time limit, because replayed history keeps its old timestamps.
     message_bytes : int
         The largest message.
     others : dict
-        Configuration besides.
+        Further configuration.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Topic:
     others: dict[str, str] = field(default_factory=dict)
 
     def configuration(self) -> dict[str, str]:
-        """What the broker is asked for."""
+        """Return the configuration that the broker is asked for."""
         return {
             "cleanup.policy": "delete",
             "retention.ms": "-1",
@@ -80,8 +80,6 @@ TOPICS: tuple[Topic, ...] = (
         others={**COMPACTED, "retention.bytes": "-1"},
     ),
     Topic("feed.statistics", "scope", "a row a second and scope", 1),
-    Topic("feed.labels", "finding id", "a reviewer's verdict, append only", 1, others={"retention.bytes": "-1"}),
-    Topic("models.announce", "alias", "which model is in force from which event time", 1, others={"retention.bytes": "-1"}),
     Topic(
         "replay.progress",
         "topic and replay",
@@ -90,13 +88,13 @@ TOPICS: tuple[Topic, ...] = (
         others={**COMPACTED, "retention.bytes": "-1"},
     ),
 )
-"""All topics, none of which is ever made automatically. Order within ticks.dead-letters, feed.* and models.announce is total."""
+"""All topics; none is created automatically. Order within ticks.dead-letters and feed.* is total: they have one partition."""
 BY_NAME = {topic.name: topic for topic in TOPICS}
 
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """One way in which a topic is not as the table says."""
+    """One difference between a topic and the table."""
 
     topic: str
     setting: str
@@ -110,7 +108,7 @@ class Deviation:
 
 
 def named(prefix: str, names: Iterable[str] | None = None) -> list[tuple[str, Topic]]:
-    """Full name and definition of the topics, or of some of them by their name without prefix.
+    """Return full name and definition of the topics, or of some of them by their name without prefix.
 
     Raises
     ------
@@ -125,7 +123,7 @@ def named(prefix: str, names: Iterable[str] | None = None) -> list[tuple[str, To
 
 
 def create(brokers: str, prefix: str = "", partitions: int | None = None, names: Iterable[str] | None = None) -> list[str]:
-    """Make the topics that are not there yet; returns the full names of those made.
+    """Create the topics that do not exist; return the full names of those created.
 
     `partitions` replaces the default of the topics that have more than one.
 
@@ -147,7 +145,7 @@ def create(brokers: str, prefix: str = "", partitions: int | None = None, names:
 
 
 def delete(brokers: str, prefix: str = "", names: Iterable[str] | None = None) -> list[str]:
-    """Delete the topics that are there, with all their records; returns their full names."""
+    """Delete the topics that exist, with all their records; return their full names."""
     admin = client(brokers)
     there = _reach(admin, brokers)
     doomed = [name for name, _ in named(prefix, names) if name in there]
@@ -158,13 +156,13 @@ def delete(brokers: str, prefix: str = "", names: Iterable[str] | None = None) -
 
 
 def partitions(brokers: str, prefix: str = "", names: Iterable[str] | None = None) -> dict[str, int]:
-    """Partitions of those topics that are there, by full name."""
+    """Return the number of partitions of the topics that exist, by full name."""
     there = _reach(client(brokers), brokers)
     return {name: there[name] for name, _ in named(prefix, names) if name in there}
 
 
 def check(brokers: str, prefix: str = "", names: Iterable[str] | None = None) -> list[Deviation]:
-    """All deviations of the topics from the table; more partitions than the table's are none.
+    """Return all deviations of the topics from the table; more partitions than the table's are allowed.
 
     Raises
     ------
@@ -179,7 +177,7 @@ def check(brokers: str, prefix: str = "", names: Iterable[str] | None = None) ->
 
 
 def deviations(name: str, topic: Topic, count: int | None, found: dict[str, str]) -> list[Deviation]:
-    """How a topic with `count` partitions (None: it is not there) and the configuration `found` differs from the table."""
+    """Return how a topic with `count` partitions (None: missing) and the configuration `found` differs from the table."""
     if count is None:
         return [Deviation(name, "topic", "missing", "there")]
     wrong = [
@@ -193,7 +191,7 @@ def deviations(name: str, topic: Topic, count: int | None, found: dict[str, str]
 
 
 def _await(admin: AdminClient, names: Sequence[str], there: bool) -> None:
-    """Wait until the broker's metadata says what its controller has already done: all partitions led, or the topics gone."""
+    """Wait until the broker's metadata shows what its controller has done: all partitions are led, or the topics are gone."""
     deadline = time.monotonic() + REQUEST_S
     while True:
         known = _metadata(admin)
@@ -215,7 +213,7 @@ def _configurations(admin: AdminClient, names: Sequence[str]) -> dict[str, dict[
 
 
 def _settled(asked: dict[str, Future[Any]], done: str, tolerated: int | None = None) -> Iterator[tuple[str, Any]]:
-    """The answers about each topic, without those refused for the `tolerated` reason."""
+    """Yield the answer about each topic, except those refused for the `tolerated` reason."""
     for name, future in asked.items():
         try:
             yield name, future.result()
@@ -226,7 +224,7 @@ def _settled(asked: dict[str, Future[Any]], done: str, tolerated: int | None = N
 
 
 def _reach(admin: AdminClient, brokers: str) -> dict[str, int]:
-    """Partitions by topic, after making sure that the broker answers."""
+    """Return the number of partitions by topic, after checking that the broker answers."""
     # Asked first, because librdkafka waits for the whole time-out even if the connection is refused.
     if not any(map(listening, brokers.split(","))):
         raise ServiceError(f"no broker answers at {brokers}; start one, or give another with --brokers")

@@ -1,7 +1,7 @@
 """Compiled kernels, got ready before the first tick asks for them: loaded from their cache, or compiled where it is empty.
 
-Compiling takes ten seconds and more, once for each version of the sources; `python -m jobs.offline.compile_all` does it for who
-comes later.
+Compiling takes one or two minutes, once for each version of the kernels' sources. `make setup` starts this module as a process of
+its own; a person calls `tickproof doctor --compile`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from jobs.offline.scan import engine_settings
 from jobs.pipeline import outputs
 from jobs.pipeline.engine import Engine
 from tickproof.features.table import NAMES
+from tickproof.settings import NO_MODEL
 from tickproof.ticks.schema import NS_PER_MS, ROW, UNITS_PER_ONE, Kind, Present, Ticks
 from tickproof.wire import decode_frame, decode_json, encode_frame, encode_json
 
@@ -74,8 +75,13 @@ def warm_producers() -> None:
     Books().step(np.zeros(1, DECODED[ORDERS]), np.zeros(1, np.int32))
 
 
-if __name__ == "__main__":
-    from models.store.registry import DEFAULT, NONE, aliases
+def compile_all() -> None:
+    """Compile all kernels of the job and the producers that are not in the cache yet."""
+    from models.store.registry import DEFAULT, aliases
 
-    warm(DEFAULT if DEFAULT in aliases() else NONE)
+    warm(DEFAULT if DEFAULT in aliases() else NO_MODEL)
     warm_producers()
+
+
+if __name__ == "__main__":
+    compile_all()

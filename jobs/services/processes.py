@@ -1,7 +1,7 @@
-"""Processes that we start and surely end: each in its own process group, which dies with us however we die.
+"""Child processes that always end: each in its own process group, which ends with this process however that ends.
 
-A service that is *tied* has a guard beside it: a tiny Python process that holds the read end of a pipe. When this process goes
-away, by `kill -9` too, the pipe closes and the guard kills the service's whole group. (PR_SET_PDEATHSIG would not do: it fires
+A *tied* service has a guard: a tiny Python process that holds the read end of a pipe. When this process ends,
+even by `kill -9`, the pipe closes and the guard kills the service's whole group. (PR_SET_PDEATHSIG would not do: it fires
 when the *thread* that started the child ends, and does not reach grandchildren such as Flink's Python workers.)
 """
 
@@ -71,7 +71,7 @@ class Service:
         tied: bool = True,
         inherited: Sequence[int] = (),
     ) -> Service:
-        """Start `command` with its output appended to `log`; a `tied` one ends with this process, another outlives it.
+        """Start `command` with output appended to `log`; a `tied` one ends with this process, another outlives it.
 
         File descriptors in `inherited`, such as a lock, stay open in it as long as it runs.
 
@@ -105,15 +105,15 @@ class Service:
 
     @property
     def pid(self) -> int:
-        """The process, and its group."""
+        """Return the id of the process and of its group."""
         return self._process.pid
 
     def running(self) -> bool:
-        """Whether it has not ended."""
+        """Return whether the process is running."""
         return self._process.poll() is None
 
     def said(self) -> str:
-        """What this start has written so far."""
+        """Return what this start has written so far."""
         with self.log.open("rb") as log:
             log.seek(self._log_start)
             return log.read().decode("utf-8", "replace")
@@ -145,13 +145,13 @@ class Service:
 
 
 def signal_group(group: int, number: int) -> None:
-    """Send a signal to a process group; one that is gone is no error."""
+    """Send a signal to a process group; a group that has ended is ignored."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(group, number)
 
 
 def started_at(pid: int) -> float | None:
-    """When a process started, in seconds since the epoch, so that a reused pid is not taken for it; None if it has ended."""
+    """Return when a process started, in s since the epoch, to recognise a reused pid; None if it has ended."""
     try:
         process = psutil.Process(pid)
         return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
@@ -160,7 +160,7 @@ def started_at(pid: int) -> float | None:
 
 
 def stop_group(pid: int, start_s: float, grace_s: float = GRACE_S) -> bool:
-    """End the group of a process that another run of ours started; False if that process had ended already."""
+    """End the group of a process that another run of ours started; return False if it had ended already."""
     if started_at(pid) != start_s:
         return False
     signal_group(pid, signal.SIGTERM)
@@ -174,7 +174,7 @@ def stop_group(pid: int, start_s: float, grace_s: float = GRACE_S) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of the loopback interface that nobody listens on, all different."""
+    """Return different free ports of the loopback interface."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [int(one.getsockname()[1]) for one in sockets]
     for one in sockets:
@@ -183,7 +183,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def check_port(port: int, what: str, option: str) -> None:
-    """Raise ServiceError if somebody listens on a loopback port that `what` needs; `option` is how to choose another."""
+    """Raise ServiceError if a loopback port that `what` needs is in use; `option` is how to choose another."""
     try:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError as error:
@@ -193,7 +193,7 @@ def check_port(port: int, what: str, option: str) -> None:
 
 
 def listening(address: str) -> bool:
-    """Whether somebody accepts connections at `host:port`."""
+    """Return whether `host:port` accepts connections."""
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout=1).close()
@@ -206,7 +206,7 @@ _CAUSE = re.compile(r"(?:Caused by: |ERROR |FATAL |Exception in thread|Error: |[
 
 
 def last_cause(said: str) -> str:
-    """The line of a Java log that tells best why it ended: the last cause, else the last line."""
+    """Return the line of a Java log that best explains its end: the last cause, else the last line."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     causes = [line for line in lines if _CAUSE.search(line) and not line.startswith("at ")]
     return (causes or lines or ["it left an empty log"])[-1][:300]

@@ -1,4 +1,4 @@
-"""Published cleaners of market data as baselines: what they call an outlier, beside what tickproof calls corrupt.
+"""Published cleaners of market data as baselines: what they call an outlier, to compare with what tickproof calls corrupt.
 
 Each is a pure function of the columns of one symbol at one venue. It gives a ratio for each row: the measured deviation as a
 multiple of the published bound. So a row is flagged above 1, and one filter can be compared at any rate of false alarms. A row
@@ -22,11 +22,11 @@ from models.baselines.columns import Columns, Floats, Mask, instruments, is_wild
 from tickproof.ticks.schema import Ticks
 
 HIGHEST = 1e30
-"""Ratios end here: a float32 holds it, and a division by a scale of 0 gives it."""
+"""Upper limit of ratios: a float32 holds it, and a division by a scale of 0 gives it."""
 
 
 class Baseline(NamedTuple):
-    """One published cleaner: its name, whether it looks back only, what it does with which source, and the ratio of its bound."""
+    """One published cleaner: its name, whether it looks back only, its source and method, and the ratio to its bound."""
 
     name: str
     causal: bool
@@ -52,7 +52,7 @@ BASELINES: tuple[Baseline, ...] = (
 
 
 def ratios(ticks: Ticks, baselines: tuple[Baseline, ...] = BASELINES) -> dict[str, npt.NDArray[np.float32]]:
-    """What each baseline says of each tick, shape (n,): flagged above 1, 0 where it says nothing.
+    """Return each baseline's ratio of each tick, shape (n,): flagged above 1, 0 where the filter does not apply.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def ratios(ticks: Ticks, baselines: tuple[Baseline, ...] = BASELINES) -> dict[st
 
 
 def in_wild_minutes(ticks: Ticks) -> Mask:
-    """Which ticks are in the widest hundredth of their instrument's minutes, shape (n,); see `columns.is_wild`."""
+    """Return which ticks are in the widest hundredth of their instrument's minutes, shape (n,); see `columns.is_wild`."""
     out = np.zeros(len(ticks), bool)
     for indices, columns in instruments(ticks):
         out[indices] = is_wild(columns)

@@ -18,10 +18,10 @@ WINDOW_NS = 300 * NS_PER_SECOND
 
 
 def mean_before(values: Floats, time: Integers, day: Integers, window_ns: int = WINDOW_NS) -> Floats:
-    """The mean of the earlier values of the same day with a time in (t − window, t], shape (n,).
+    """Return the mean of the day's earlier values with a time in (t − window, t], shape (n,).
 
-    Where there are none, the mean that was last in force that day; NaN before the first. Itself it never counts, and what arrived
-    later does not either. Times that go back do not narrow the window: it goes by the latest time so far.
+    Where there are none, the day's last mean; NaN before the first. The value itself and later arrivals are excluded.
+    Out-of-order times do not narrow the window, which ends at the latest time so far.
     """
     if not len(values):
         return np.zeros(0)
@@ -37,7 +37,7 @@ def mean_before(values: Floats, time: Integers, day: Integers, window_ns: int = 
 
 
 def limit_share(reference: Floats, tier: int = 1) -> Floats:
-    """The half-width of the limit bands, as a share of the reference price in dollars.
+    """Return the half-width of the limit bands, as a share of the reference price in dollars.
 
     Above 3: 5 % in tier 1 (large indices, exchange-traded products), 10 % in tier 2; from 0.75 to 3: 20 %; below: 0.15 dollars
     or 75 %, whichever is less.
@@ -47,12 +47,12 @@ def limit_share(reference: Floats, tier: int = 1) -> Floats:
 
 
 def erroneous_share(reference: Floats) -> Floats:
-    """How far from the reference a trade is clearly erroneous: 10 % up to 25 dollars, 5 % up to 50, 3 % above."""
+    """Return the distance of a clearly erroneous trade: 10 % up to 25 dollars, 5 % up to 50, 3 % above."""
     return np.select([reference <= 25.0, reference <= 50.0], [0.10, 0.05], 0.03)
 
 
 def limit(columns: Columns) -> Floats:
-    """Distance from the five-minute mean as a multiple of the band, tier 1."""
+    """Return the distance from the five-minute mean as a multiple of the band, tier 1."""
 
     def ratio(part: Columns, values: Floats) -> Floats:
         reference = mean_before(values, part.time, part.day)
@@ -62,7 +62,7 @@ def limit(columns: Columns) -> Floats:
 
 
 def erroneous(columns: Columns) -> Floats:
-    """Distance from the price before, of the same day, as a multiple of the threshold."""
+    """Return the distance from the day's previous price as a multiple of the threshold."""
 
     def ratio(part: Columns, values: Floats) -> Floats:
         reference = np.concatenate([[np.nan], values[:-1]])[: len(values)]
@@ -73,6 +73,6 @@ def erroneous(columns: Columns) -> Floats:
 
 
 def _off(values: Floats, reference: Floats, share: Floats) -> Floats:
-    """|p − reference| / (share × reference); 0 where the reference is missing or not positive."""
+    """Return |p − reference| / (share × reference); 0 where the reference is missing or not positive."""
     judged = reference > 0.0
     return quotient(np.where(judged, np.abs(values - reference), 0.0), np.where(judged, share * reference, 1.0))

@@ -1,7 +1,7 @@
 """The cleaning rules of Barndorff-Nielsen, Hansen, Lunde and Shephard that judge single rows.
 
 O. E. Barndorff-Nielsen, P. R. Hansen, A. Lunde, N. Shephard, "Realized kernels in practice: trades and quotes", Econometrics
-Journal 12 (2009), C1–C32, section 3. Those that select or merge rows of a TAQ file (P1, P3, Q1, T1 to T3) are in `taq`.
+Journal 12 (2009), C1–C32, section 3. Those that select or merge rows of a TAQ file (P1, P3, Q1, T1 to T3) are only in the tests.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from models.baselines.columns import Columns, Floats, Integers, Mask, last_valid
 from models.baselines.neighbours import neighbours
 
 SPREADS = 50.0
-"""Q3: a spread of more than so many times the day's median."""
+"""Q3: the bound on a spread, as a multiple of the day's median."""
 AROUND = 50
 DEVIATIONS = 10.0
-"""Q4: more than so many mean absolute deviations off the median of 50 around."""
+"""Q4: the bound in mean absolute deviations from the median of 50 neighbours."""
 
 
 def is_not_positive(*prices: Floats) -> Mask:
-    """P2: a bid, ask or price of zero; below zero too, where the rule as written is silent. NaN is missing and not zero."""
+    """Apply P2: a bid, ask or price of zero or below (the rule as written says zero). NaN is missing, not zero."""
     return np.asarray(np.logical_or.reduce([side <= 0.0 for side in prices]))
 
 
 def is_crossed(bid: Floats, ask: Floats) -> Mask:
-    """Q2: a negative spread."""
+    """Apply Q2: a negative spread."""
     crossed: Mask = bid > ask
     return crossed
 
 
 def spread_ratio(spread: Floats, day: Integers) -> Floats:
-    """Q3: the spread as a multiple of 50 times the day's median spread; 0 where that is not positive, or the spread NaN."""
+    """Apply Q3: the spread as a multiple of 50 times the day's median; 0 where that is not positive, or the spread NaN."""
     out = np.zeros(len(spread))
     for one in np.unique(day):
         rows = np.flatnonzero((day == one) & np.isfinite(spread))
@@ -42,7 +42,7 @@ def spread_ratio(spread: Floats, day: Integers) -> Floats:
 
 
 def deviation_ratio(mid: Floats, day: Integers, *, causal: bool = False) -> Floats:
-    """Q4: a middle's distance from the median of its 50 neighbours, as a multiple of 10 times their mean distance from it.
+    """Apply Q4: the distance of a mid from the median of 50 neighbours, over 10 times their mean distance from it.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def deviation_ratio(mid: Floats, day: Integers, *, causal: bool = False) -> Floa
 
 
 def outside_ratio(price: Floats, bid: Floats, ask: Floats) -> Floats:
-    """T4: a price's distance from the middle of the prevailing quote, as a multiple of one and a half spreads.
+    """Apply T4: the distance of a price from the mid of the prevailing quote, over one and a half spreads.
 
     Above 1 it is above the ask plus the spread, or below the bid less the spread. 0 where one is NaN or the quote is crossed.
     """
@@ -76,37 +76,37 @@ def outside_ratio(price: Floats, bid: Floats, ask: Floats) -> Floats:
 
 
 def zero(columns: Columns) -> Floats:
-    """P2."""
+    """Apply P2."""
     return _yes(is_not_positive(columns.bid, columns.ask, columns.price))
 
 
 def crossed(columns: Columns) -> Floats:
-    """Q2, on messages that carry both sides: sides that come one by one cross for an instant whenever a price moves."""
+    """Apply Q2 to messages that carry both sides: sides sent one by one cross for an instant whenever a price moves."""
     return _yes(is_crossed(columns.bid, columns.ask))
 
 
 def wide(columns: Columns) -> Floats:
-    """Q3."""
+    """Apply Q3."""
     return spread_ratio(columns.spread, columns.day)
 
 
 def off_median(columns: Columns) -> Floats:
-    """Q4 as published."""
+    """Apply Q4 as published."""
     return _off_median(columns, False)
 
 
 def off_median_causal(columns: Columns) -> Floats:
-    """Q4 against the 50 before."""
+    """Apply Q4 to the 50 neighbours before."""
     return _off_median(columns, True)
 
 
 def abnormal(columns: Columns) -> Floats:
-    """T2: trades whose sale condition makes them no current price, whatever their price."""
+    """Apply T2: trades whose sale condition makes them no current price, whatever their price."""
     return _yes(np.isfinite(columns.price) & ~columns.regular)
 
 
 def outside_quotes(columns: Columns) -> Floats:
-    """T4, against the last quote of the day that P2 and Q2 leave.
+    """Apply T4 with the day's last quote that P2 and Q2 leave.
 
     Sides that come one by one are merged, and for an instant too narrow or locked whenever a price moves: on such a feed many
     trades are outside.
@@ -120,7 +120,7 @@ def outside_quotes(columns: Columns) -> Floats:
 
 
 def whole(columns: Columns) -> Floats:
-    """P2, Q2, Q3, Q4 and T4; what T2 leaves out is not flagged."""
+    """Apply P2, Q2, Q3, Q4 and T4; trades that T2 leaves out are not flagged."""
     parts = [rule(columns) for rule in (zero, crossed, wide, off_median, outside_quotes)]
     return np.asarray(np.maximum.reduce(parts))
 
@@ -133,5 +133,5 @@ def _off_median(columns: Columns, causal: bool) -> Floats:
 
 
 def _yes(mask: Mask) -> Floats:
-    """A rule without a measure: far above 1, or 0."""
+    """Return the ratio of a rule without a measure: far above 1, or 0."""
     return np.where(mask, np.inf, 0.0)

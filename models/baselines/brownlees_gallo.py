@@ -3,7 +3,7 @@
 C. T. Brownlees, G. M. Gallo, "Financial econometric analysis at ultra-high frequency: Data handling concerns", Computational
 Statistics & Data Analysis 51 (2006), 2232–2245: an observation is kept where |p − p̄| < 3 s + γ, with the δ-trimmed mean p̄ and
 standard deviation s of its k neighbours on the same day, and a granularity γ that is a multiple of the price step: the next step
-of a price that stood still is no outlier.
+of an unchanged price is not an outlier.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from models.baselines.neighbours import neighbours
 
 NEIGHBOURS = 60
 TRIMMED = 0.1
-"""δ: this share of the neighbours is left out at each end."""
+"""δ: the share of neighbours left out at each end."""
 STEPS = 2
 """γ in price steps."""
 
@@ -23,7 +23,7 @@ STEPS = 2
 def ratio(
     values: Floats, day: Integers, granularity: float, *, count: int = NEIGHBOURS, trimmed: float = TRIMMED, causal: bool = False
 ) -> Floats:
-    """|p − p̄| as a multiple of 3 s + γ: an outlier is above 1.
+    """Return |p − p̄| as a multiple of 3 s + γ: an outlier is above 1.
 
     Parameters
     ----------
@@ -53,21 +53,21 @@ def ratio(
 
 
 def quotient(deviation: Floats, bound: Floats | float) -> Floats:
-    """deviation / bound, where 0 / 0 is 0 and x / 0 is infinite."""
+    """Return deviation / bound, where 0 / 0 is 0 and x / 0 is infinite."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(deviation == 0.0, 0.0, deviation / bound)
 
 
 def two_sided(columns: Columns) -> Floats:
-    """As published."""
+    """Apply the filter as published."""
     return each_series(columns, lambda part, values: ratio(values, part.day, STEPS * part.step))
 
 
 def unread(columns: Columns) -> Floats:
-    """As published, without reading sale conditions: what those conditions are worth."""
+    """Apply the filter as published, ignoring sale conditions: shows what those conditions are worth."""
     return each_series(columns, lambda part, values: ratio(values, part.day, STEPS * part.step), regular=False)
 
 
 def causal(columns: Columns) -> Floats:
-    """Against the 60 before."""
+    """Apply the filter to the 60 neighbours before."""
     return each_series(columns, lambda part, values: ratio(values, part.day, STEPS * part.step, causal=True))

@@ -1,4 +1,4 @@
-"""Ticks as the columns that published cleaners know: one symbol at one venue, both sides of the quote, regular trades."""
+"""Ticks as the columns that published cleaners use: one symbol at one venue, both sides of the quote, regular trades."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Mask = npt.NDArray[np.bool_]
 DAY_NS = 86_400 * NS_PER_SECOND
 MINUTE_NS = 60 * NS_PER_SECOND
 REGULAR = int(Condition.ODD_LOT | Condition.INTERMARKET_SWEEP)
-"""Conditions of trades that are current prices all the same; a trade with any other is left out by every published cleaner (T2 of
-Barndorff-Nielsen et al.) before it looks at prices."""
+"""Conditions of trades that are current prices; published cleaners leave out trades with any other (T2 of Barndorff-Nielsen et
+al.) before they look at prices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +52,29 @@ class Columns:
 
     @property
     def day(self) -> Integers:
-        """Days since the epoch."""
+        """Return days since the epoch."""
         return self.time // DAY_NS
 
     @property
     def mid(self) -> Floats:
-        """The middle of the two sides."""
+        """Return the mid of the two sides."""
         return (self.best_bid + self.best_ask) / 2
 
     @property
     def spread(self) -> Floats:
-        """Ask less bid."""
+        """Return ask less bid."""
         return self.best_ask - self.best_bid
 
     @property
     def current(self) -> Floats:
-        """The prices of regular trades."""
+        """Return the prices of regular trades."""
         return np.where(self.regular, self.price, np.nan)
 
 
 def instruments(ticks: Ticks) -> Iterator[tuple[Integers, Columns]]:
-    """The quotes and trades of each (venue, symbol) of a stream in arrival order, with their indices in it.
+    """Yield the quotes and trades of each (venue, symbol) of a stream, with their indices in it.
 
-    Cancels, corrections (T1) and what is no quote or trade are left out.
+    Cancels, corrections (T1) and ticks that are neither quotes nor trades are left out.
     """
     rows = ticks.rows
     chosen = np.flatnonzero((rows["symbol"] >= 0) & (rows["kind"] <= Kind.TRADE))
@@ -87,7 +87,7 @@ def instruments(ticks: Ticks) -> Iterator[tuple[Integers, Columns]]:
 
 
 def each_series(columns: Columns, ratio: Callable[[Columns, Floats], Floats], *, regular: bool = True) -> Floats:
-    """A ratio of trades' prices among trades, and of quotes' middles among quotes.
+    """Apply a ratio to trade prices among trades, and to mids among quotes.
 
     Parameters
     ----------
@@ -109,13 +109,13 @@ def each_series(columns: Columns, ratio: Callable[[Columns, Floats], Floats], *,
 
 
 def taken(columns: Columns, place: Array) -> Columns:
-    """Some of the rows."""
+    """Return some of the rows."""
     names = ("time", "bid", "ask", "best_bid", "best_ask", "price", "regular")
     return replace(columns, **{name: getattr(columns, name)[place] for name in names})
 
 
 def last_valid(valid: Mask) -> Integers:
-    """For each row the index of the last row up to it that is valid; -1 before the first."""
+    """Return for each row the index of the last valid row up to it; −1 before the first."""
     return np.maximum.accumulate(np.where(valid, np.arange(len(valid)), -1)) if len(valid) else np.zeros(0, np.int64)
 
 
@@ -136,7 +136,7 @@ def _columns(rows: Array) -> Columns:
 
 
 def is_wild(columns: Columns, share: float = 0.01) -> Mask:
-    """Rows in the minutes in which prices ranged widest, relative to their median: this share of all minutes, at least one.
+    """Return the rows in the minutes with the widest price range relative to the median: `share` of them, at least one.
 
     The range is that from the first to the last decile of a minute's prices, so that single bad prices do not make a minute wild.
     """
@@ -153,7 +153,7 @@ def is_wild(columns: Columns, share: float = 0.01) -> Mask:
 
 
 def price_step(*series: Array) -> float:
-    """The change between neighbouring prices that is seen most often, in units of 1; 0 where nothing changes.
+    """Return the most frequent change between neighbouring prices, in units of 1; 0 if nothing changes.
 
     Parameters
     ----------

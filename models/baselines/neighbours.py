@@ -1,4 +1,4 @@
-"""The observations around each one, or before it, of the same day: what published filters compare with."""
+"""Neighbours of each observation on the same day, around it or before it: what published filters compare with."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from numpy.lib.stride_tricks import sliding_window_view
 from models.baselines.columns import Floats, Integers
 
 ROWS = 16_384
-"""So many windows are copied and sorted at once: a block of 60 neighbours takes 8 MB."""
+"""Windows that are copied and sorted at once: a block of 60 neighbours takes 8 MB."""
 
 
 def neighbours(values: Floats, day: Integers, count: int, *, causal: bool) -> Iterator[tuple[slice, Floats]]:
-    """The neighbours of each observation, without itself, in ascending order.
+    """Yield the neighbours of each observation, itself excluded, in ascending order.
 
     Two-sided, an observation has half of its neighbours before and half after it; the first ones of a day have the first `count`
     others of that day, the last ones the last. Causal, it has the `count` before it. A day that has no `count` others gives

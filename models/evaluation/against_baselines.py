@@ -1,4 +1,4 @@
-"""Published cleaners beside tickproof on the same scored streams: against labels, or by what their flags fall on.
+"""Published cleaners compared with tickproof on the same scored streams: against labels, or by what their flags fall on.
 
 Baselines judge ticks and make no findings, so episodes of channels are out of their reach; they are compared on the kinds of
 fault that are in single ticks (`TICK_KINDS`) as well as on all. A baseline's ratio serves as its score: its recall at a rate of
@@ -37,7 +37,7 @@ MEANINGS = {TICKPROOF: (False, "rules, model and findings; final verdicts, after
 def observe_all(
     scored: pa.Table, run: Run, labels: Sequence[Label], clean: tuple[pa.Table, Run] | None = None
 ) -> dict[str, Observed]:
-    """What tickproof and each baseline show on one stream.
+    """Return what tickproof and each baseline show on one stream.
 
     Parameters
     ----------
@@ -56,27 +56,27 @@ def observe_all(
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class Comparison:
     """Cleaners against the same labels, tickproof first."""
 
     evaluations: dict[str, Evaluation]
 
     @classmethod
-    def of(cls, streams: Sequence[dict[str, Observed]]) -> Beside:
-        """From what `observe_all` gives for each stream."""
+    def of(cls, streams: Sequence[dict[str, Observed]]) -> Comparison:
+        """Combine what `observe_all` gives for each stream."""
         return cls({name: conclude([stream[name] for stream in streams]) for name in streams[0]})
 
     def on_ticks(self, name: str) -> dict[str, float | None]:
-        """A cleaner's macro averages over the kinds in TICK_KINDS."""
+        """Return a cleaner's macro averages over the kinds in TICK_KINDS."""
         return self.evaluations[name].macro(TICK_KINDS)
 
     def twins(self, name: str) -> tuple[int, int]:
-        """How many genuine episodes a cleaner calls corrupt, of how many."""
+        """Return how many genuine episodes a cleaner calls corrupt, and of how many."""
         genuine = self.evaluations[name].genuine
         return sum(one.called for one in genuine), sum(one.episodes for one in genuine)
 
     def to_dict(self) -> dict[str, Any]:
-        """By cleaner, for JSON: its evaluation without what only tickproof's scores promise, and its averages on tick kinds."""
+        """Return each cleaner's evaluation, without what only tickproof's scores promise, and its averages on tick kinds."""
         out = {}
         for name, evaluation in self.evaluations.items():
             causal, meaning = MEANINGS[name]
@@ -88,7 +88,7 @@ class Beside:
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """What the ticks that one cleaner flags are to tickproof; the parts up to `good` add up to `flags`.
+    """How tickproof judges the ticks that one cleaner flags; the parts up to `good` add up to `flags`.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ class Flags:
     market_event : int
         Not corrupt; `final_quality` 3, or of the scope and time of a finding of that class.
     explained : int
-        Neither; a print that its sale condition explains.
+        Neither of these; a print that its sale condition explains.
     suspect, good : int
         The rest, by `final_quality`.
     wild : int
@@ -119,14 +119,14 @@ class Flags:
 
 @dataclass(frozen=True, slots=True)
 class Unlabelled:
-    """Cleaners on recordings without labels, tickproof first; `ticks` are those of kinds 0 to 3."""
+    """Cleaners on recordings without labels, tickproof first; `ticks` counts kinds 0 to 3."""
 
     ticks: int
     cleaners: dict[str, Flags]
 
     @classmethod
     def of(cls, scored: pa.Table, findings: Iterable[Finding]) -> Unlabelled:
-        """From one scored stream and its findings."""
+        """Return the flags on one scored stream with its findings."""
         ticks = ticks_of(scored)
         quality = scored.column("final_quality").to_numpy()
         reasons = scored.column("final_reasons").to_numpy()
@@ -143,7 +143,7 @@ class Unlabelled:
         return Unlabelled(self.ticks + other.ticks, both)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
+        """Return plain values, for JSON."""
         cleaners = {
             name: dict(zip(("causal", "meaning"), MEANINGS[name], strict=True))
             | asdict(flags)
@@ -154,7 +154,7 @@ class Unlabelled:
 
 
 def _events(findings: Iterable[Finding]) -> list[Label]:
-    """The scopes and times of findings of class `market_event`, as labels without effect."""
+    """Return scopes and times of findings of class `market_event`, as labels without effect."""
     last = {finding.id: finding for finding in sorted(findings, key=lambda finding: finding.revision)}
     out = []
     for finding in last.values():
@@ -167,11 +167,11 @@ def _events(findings: Iterable[Finding]) -> list[Label]:
 
 
 def _flags(flagged: Mask, parts: Sequence[Mask], wild: Mask) -> Flags:
-    """Each flagged tick in the first part that has it, or in the last, `good`; and how many of all are in wild minutes."""
+    """Count each flagged tick in the first part that contains it, or as `good`; and those in wild minutes."""
     place = np.select([part[flagged] for part in parts], list(range(len(parts))), len(parts))
     counts = Counter(place.tolist())
     corrupt, market_event, explained, suspect, good = (counts[index] for index in range(len(parts) + 1))
     return Flags(int(flagged.sum()), corrupt, market_event, explained, suspect, good, int((flagged & wild).sum()))
 
 
-__all__ = ["MEANINGS", "TICKPROOF", "TICK_KINDS", "Beside", "Flags", "Unlabelled", "observe_all"]
+__all__ = ["MEANINGS", "TICKPROOF", "TICK_KINDS", "Comparison", "Flags", "Unlabelled", "observe_all"]

@@ -1,4 +1,4 @@
-"""The findings of a run as columns: feed anomalies, against the scopes and windows of labels."""
+"""The feed anomalies of a run as columns, matched against the scopes and windows of labels."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ RIGHT: dict[str, frozenset[str]] = {
     "genuine_latency_burst": frozenset({"latency_spike"}),
     "genuine_sequence_reset": frozenset({"sequence_reset"}),
 }
-"""Findings that are true of a genuine episode: messages did queue, the counter did start again."""
+"""Findings that are true of a genuine episode: messages did queue, the counter did restart."""
 
 
 def settled(findings: Iterable[Finding]) -> list[Finding]:
-    """One finding an id: its last revision, with `detected_at` of the earliest revision that had the same class."""
+    """Return one finding an id: its last revision, with `detected_at` of the earliest revision of the same class."""
     revisions: dict[str, list[Finding]] = {}
     for finding in findings:
         revisions.setdefault(finding.id, []).append(finding)
@@ -46,7 +46,7 @@ class Alerts:
         Severity warning or more: what can be a false alarm.
     code, channel, venue, symbol : str arrays
     feed : str array
-        Of what names no channel; otherwise the channel tells.
+        Of findings that name no channel; otherwise it follows from the channel.
     feeds : dict
         Feed by channel, as the run's findings name them.
     """
@@ -64,7 +64,7 @@ class Alerts:
 
     @classmethod
     def of(cls, findings: Iterable[Finding]) -> Alerts:
-        """The feed anomalies among findings, of which all revisions or only the last may be there."""
+        """Return the feed anomalies among findings, given with all revisions or only the last."""
         last = settled(findings)
         rows = [finding for finding in last if finding.class_ == Class.FEED_ANOMALY]
         texts = [np.array([getattr(row, name) or "" for row in rows], np.str_) for name in ("code", "channel", "venue", "symbol")]
@@ -82,7 +82,7 @@ class Alerts:
         )
 
     def of_scope(self, label: Label) -> Mask:
-        """Which have exactly a label's scope; a channel or venue that one of the two leaves open matches any."""
+        """Return which alerts have exactly a label's scope; a channel or venue that either leaves open matches any."""
         symbol: Mask = self.symbol == label.symbol
         return symbol & self._around(label)
 
@@ -92,11 +92,11 @@ class Alerts:
         return is_feed & _matches(self.channel, label.channel) & _matches(self.venue, label.venue)
 
     def detected_in(self, first: int, last: int) -> Mask:
-        """Which were detected in [first, last]."""
+        """Return which alerts were detected in [first, last]."""
         return (self.detected_at >= first) & (self.detected_at <= last)
 
     def touching(self, label: Label) -> Mask:
-        """Which touch an episode: of its scope, or of a symbol inside a channel's episode; detected or begun in its effect.
+        """Return which touch an episode: of its scope, or of a symbol in a channel's episode; detected or begun in its effect.
 
         A finding that was open before the onset does not touch it, for it was raised without it.
         """
@@ -105,7 +105,7 @@ class Alerts:
         return scope & (self.detected_in(first, last) | ((self.first_ts >= first) & (self.first_ts <= last)))
 
     def right(self, label: Label) -> Mask:
-        """Which say what is true of a genuine label."""
+        """Return which alerts say what is true of a genuine label."""
         return np.isin(self.code, list(RIGHT.get(label.kind, ())))
 
 

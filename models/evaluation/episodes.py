@@ -1,4 +1,4 @@
-"""Where and when episodes are in a stream: labels against ticks, by scope and `ts_recv`. Windows include both ends."""
+"""Episodes in a stream: labels matched with ticks by scope and `ts_recv`. Windows include both ends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tickproof.findings.label import Label
 from tickproof.ticks.schema import NS_PER_SECOND, Ticks
 
 GRACE_NS = NS_PER_SECOND
-"""How long after an episode's end it may still be found, and after its effect's end a tick may still be called wrong."""
+"""How long after its end an episode may still be found, and after its effect's end a tick may still be called wrong."""
 
 Mask = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
@@ -38,7 +38,7 @@ class Timeline:
 
     @classmethod
     def of(cls, keys: Integers, times: Integers) -> Timeline:
-        """The timeline of ticks with these keys; those with a negative key are left out."""
+        """Return the timeline of ticks with these keys; negative keys are left out."""
         order = np.lexsort((times, keys))
         order = order[np.searchsorted(keys[order], 0) :]
         found, starts = np.unique(keys[order], return_index=True)
@@ -46,7 +46,7 @@ class Timeline:
         return cls(order, times[order], dict(zip(found.tolist(), ranges, strict=False)))
 
     def window(self, key: int, first: int, last: int) -> tuple[int, int]:
-        """The half-open range of `order` with this key and a time in [first, last]."""
+        """Return the half-open range of `order` with this key and a time in [first, last]."""
         start, end = self.groups.get(key, (0, 0))
         times = self.times[start:end]
         return start + int(np.searchsorted(times, first)), start + int(np.searchsorted(times, last, side="right"))
@@ -54,7 +54,7 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """A stream's ticks by channel and by (venue, symbol), and what the names of labels mean there."""
+    """A stream's ticks by channel and by (venue, symbol), and the codes of the names that labels use."""
 
     count: int
     channels: Timeline
@@ -64,7 +64,7 @@ class Places:
 
     @classmethod
     def of(cls, ticks: Ticks) -> Places:
-        """The places of some ticks; a tick without a symbol is in its channel only."""
+        """Index some ticks; a tick without a symbol is in its channel only."""
         rows, names = ticks.rows, ticks.names
         channel, venue, symbol = (rows[column].astype(np.int64) for column in ("channel", "venue", "symbol"))
         times = rows["ts_recv"].astype(np.int64)
@@ -81,7 +81,7 @@ class Places:
         return cls(len(rows), *timelines, channel_codes, instrument_codes)
 
     def ranges(self, label: Label, first: int, last: int) -> Iterator[tuple[Timeline, int, int]]:
-        """The ticks of a label's scope in [first, last], as ranges of timelines.
+        """Return the ticks of a label's scope in [first, last], as ranges of timelines.
 
         Symbol scope: its symbol at its venue, or at all venues where the label names none. Channel scope: its channel, or all
         channels of its venue, or all.
@@ -104,11 +104,11 @@ class Places:
                 yield timeline, start, end
 
     def indices(self, label: Label, first: int, last: int) -> Integers:
-        """The indices of the ticks of a label's scope in [first, last]; by time within each venue or channel."""
+        """Return the indices of the ticks of a label's scope in [first, last]; by time within each venue or channel."""
         return np.concatenate([np.zeros(0, np.int64), *(t.order[start:end] for t, start, end in self.ranges(label, first, last))])
 
     def covered(self, labels: Iterable[Label], grace_ns: int = GRACE_NS) -> Mask:
-        """Which ticks lie in the scope and [onset, effect_end + grace] of any of the labels, shape (count,)."""
+        """Return which ticks lie in the scope and [onset, effect_end + grace] of any of the labels, shape (count,)."""
         out = np.zeros(self.count, bool)
         for label in labels:
             for timeline, start, end in self.ranges(label, label.onset, label.effect_end + grace_ns):
@@ -117,7 +117,7 @@ class Places:
 
 
 def row_kinds(ticks: Ticks, labels: Sequence[Label], learnt: Container[str]) -> tuple[npt.NDArray[np.str_], Mask]:
-    """What each tick is, to learn from.
+    """Return the kind of each tick for training.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""How good verdicts and findings are, measured against labels as DESIGN §6 says: episodes found, false alarms, genuine twins.
+"""Evaluation of verdicts and findings against labels as DESIGN §6 defines it: recall, false alarms, genuine twins.
 
-Each stream is observed by itself (`observation`), and any number of them are concluded on together: episodes, false alarms and
-denominators are pooled, thresholds hold for all, and intervals go by days of streams.
+Each stream is observed by itself (`observed_stream`), and any number of them are pooled: episodes, false alarms and
+denominators are added up, thresholds hold for all, and intervals go by days of streams.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def evaluate(run: Run, labels: Sequence[Label], clean: Run | None = None) -> Eva
 
 
 def conclude(streams: Sequence[Observed]) -> Evaluation:
-    """What some streams show together; a day of a stream is a cluster of its intervals.
+    """Pool what some streams show; a day of a stream is a cluster of the intervals.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def _false_alarms(streams: Sequence[Observed], clusters: list[tuple[int, int]]) 
 
 
 def _threshold(scores: Floats, allowed: int) -> float | None:
-    """The lowest score that at most `allowed` false alarms exceed; None when all that score above 0 fit in."""
+    """Return the lowest score that at most `allowed` false alarms exceed; None if all that score above 0 are allowed."""
     positive = scores[scores > 0]
     if len(positive) <= allowed:
         return None
@@ -128,7 +128,7 @@ def _twins(streams: Sequence[Observed]) -> list[Genuine]:
 
 
 def _clusters(rows: Iterable[tuple[Hashable, bool]]) -> Clusters:
-    """Cluster -> (how many are true, how many there are)."""
+    """Return for each cluster how many are true, and how many there are."""
     out: Clusters = {}
     for cluster, is_true in rows:
         found, total = out.get(cluster, (0, 0))

@@ -16,12 +16,12 @@ from scipy.special import gammaincinv, stdtrit
 Z = 1.959963984540054
 """The normal quantile of 97.5 %."""
 Count = tuple[int, int]
-"""How many of how many."""
+"""(true, total)."""
 Interval = tuple[float, float]
 
 
 def wilson(found: float, total: float) -> Interval:
-    """The 95 % interval of a share (Wilson, "Probable inference", 1927): (0, 1) when there was nothing to find."""
+    """Return the 95 % interval of a share (Wilson, "Probable inference", 1927); (0, 1) if there was nothing to find."""
     if total == 0:
         return 0.0, 1.0
     share = found / total
@@ -31,7 +31,7 @@ def wilson(found: float, total: float) -> Interval:
 
 
 def garwood(events: float, exposure: float) -> Interval:
-    """The 95 % interval of a rate of rare events (Garwood, "Fiducial limits for the Poisson distribution", 1936)."""
+    """Return the 95 % interval of a rate of rare events (Garwood, "Fiducial limits for the Poisson distribution", 1936)."""
     if exposure == 0:
         return 0.0, math.inf
     low = float(gammaincinv(events, 0.025)) if events else 0.0
@@ -39,7 +39,7 @@ def garwood(events: float, exposure: float) -> Interval:
 
 
 def of_share(clusters: Sequence[Count]) -> Interval:
-    """The interval of a share: Wilson's, of as many as the clusters are worth.
+    """Return the interval of a share: Wilson's, for the effective number of observations.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def of_share(clusters: Sequence[Count]) -> Interval:
 
 
 def of_rate(clusters: Sequence[Count]) -> Interval:
-    """The interval of a rate: Garwood's, of as many as the clusters are worth.
+    """Return the interval of a rate: Garwood's, for the effective number of observations.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def of_rate(clusters: Sequence[Count]) -> Interval:
 
 
 def of_mean(kinds: Sequence[Mapping[Hashable, Count]]) -> Interval:
-    """The interval of a mean of kinds' shares.
+    """Return the interval of a mean of kinds' shares.
 
     As if kinds were independent, each with two found and two missed added (Agresti and Coull, 1998), so that kinds of which all
     were found do not claim certainty. With several clusters, by leaving each out in turn (the jackknife; Tukey, 1958), with the
@@ -96,7 +96,7 @@ def of_mean(kinds: Sequence[Mapping[Hashable, Count]]) -> Interval:
 
 
 def _mean(kinds: Sequence[Mapping[Hashable, Count]], without: Hashable) -> float:
-    """The mean over kinds of the share found, one cluster left out; a kind that is then empty counts not."""
+    """Return the mean over kinds of the share found without one cluster; a kind that is then empty is left out."""
     shares = []
     for kind in kinds:
         found, total = _sums([count for cluster, count in kind.items() if cluster != without])
@@ -106,12 +106,12 @@ def _mean(kinds: Sequence[Mapping[Hashable, Count]], without: Hashable) -> float
 
 
 def _worth(clusters: Sequence[Count], share: float, variance: float) -> float:
-    """What one of the clusters' counts is worth, at most 1: the variance by chance as a part of that between clusters.
+    """Return the effective share of the counts, at most 1: the variance by chance over that between clusters.
 
     Parameters
     ----------
     variance : float
-        Of the sum, if there were no clusters.
+        Variance of the sum, if there were no clusters.
     """
     count = len(clusters)
     if count < 2:

@@ -1,8 +1,8 @@
-"""What one scored stream shows against its labels, before anything is counted together.
+"""Observations of one scored stream against its labels, before streams are pooled.
 
 Choices where DESIGN §6 leaves room: a finding touches an episode as `Alerts.touching` says; a channel's finding does not touch
 the episode of one symbol; a genuine episode's window is [onset, effect_end + 1 s], and its ticks within a fault's window do not
-speak about it; findings that are right about a genuine episode (`alerts.RIGHT`) are no false alarms.
+count; findings that are right about a genuine episode (`alerts.RIGHT`) are not false alarms.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ class Observed:
     Attributes
     ----------
     searches : list of (kind, day, Search)
-        An entry a fault; days are those of onsets.
+        One entry for each fault; days are those of onsets.
     chance : list of (kind, Search)
         Windows without a fault.
     genuine : list of (kind, day, bool)
-        An entry a genuine episode: whether it was called corrupt or anomalous.
+        One entry for each genuine episode: whether it was called corrupt or anomalous.
     false : dict of day to (int, int)
         False alarms, and ticks of kinds 0 to 3.
     by_rule, by_model, findings : int
-        The same false alarms, by who made them.
+        The same false alarms: ticks by rules, ticks by the model, findings.
     calm, volatile : (int, int)
         False ticks and ticks of kinds 0 to 3, outside and inside of genuine episodes.
     false_scores : float32 array
-        Of all that would be a false alarm at a low enough threshold.
+        Scores of everything that would be a false alarm at a low enough threshold.
     clean_scores : float32 array
-        Of ticks outside faults that no rule called corrupt.
+        Scores of ticks outside faults that no rule called corrupt.
     has_clean : bool
-        Whether chance is that of a clean run.
+        Whether chance was measured on a clean run.
     """
 
     searches: list[tuple[str, int, Search]]
@@ -65,7 +65,7 @@ class Observed:
 
 
 def observe(run: Run, labels: Sequence[Label], clean: Run | None = None) -> Observed:
-    """What a run shows against its labels.
+    """Measure one run against its labels.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def observe(run: Run, labels: Sequence[Label], clean: Run | None = None) -> Obse
 
 
 def _any(run: Run, labels: Sequence[Label], choose: Callable[[Alerts, Label], Mask]) -> Mask:
-    """Which alerts are chosen for any of the labels."""
+    """Return which alerts are chosen for any of the labels."""
     out = np.zeros(len(run.alerts.score), bool)
     for label in labels:
         out |= choose(run.alerts, label)
@@ -121,6 +121,6 @@ def _genuine(run: Run, genuine: Sequence[Label], covered: Mask, groundless: Mask
 
 
 def _days(times: Integers) -> dict[int, int]:
-    """How many of the times lie in each day of UTC."""
+    """Count the times in each day of UTC."""
     days, counts = np.unique(times // DAY_NS, return_counts=True)
     return dict(zip(days.tolist(), counts.tolist(), strict=True))

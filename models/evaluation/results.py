@@ -1,4 +1,4 @@
-"""What an evaluation says, as records that a program or a table can show."""
+"""The results of an evaluation as records for programs and tables."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Recall:
 
     @property
     def share(self) -> float:
-        """Recall as deployed."""
+        """Return the recall as deployed."""
         return self.found / self.episodes
 
 
@@ -80,12 +80,12 @@ class FalseAlarms:
 
     @property
     def count(self) -> int:
-        """All of them."""
+        """Return the number of false alarms."""
         return self.ticks_by_rules + self.ticks_by_model + self.findings
 
     @property
     def per_million(self) -> float:
-        """All of them, a million ticks."""
+        """Return the false alarms a million ticks."""
         return per_million(self.count, self.denominator)
 
 
@@ -130,7 +130,7 @@ class Evaluation:
     macro_interval: tuple[float, float]
 
     def macro(self, among: Container[str] | None = None) -> dict[str, float | None]:
-        """Means over kinds: `recall`, `chance`, `rules`, `model`, and `at_10`, `at_100`, `at_1000`; None without kinds.
+        """Return means over kinds: `recall`, `chance`, `rules`, `model`, `at_10`, `at_100`, `at_1000`; None without kinds.
 
         Parameters
         ----------
@@ -148,7 +148,7 @@ class Evaluation:
         return {name: sum(values) / len(values) if values else None for name, values in columns.items()}
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as plain values, for JSON."""
+        """Return everything as plain values, for JSON."""
         out = asdict(self)
         for row, record in zip(out["kinds"], self.kinds, strict=True):
             row["recall"] = record.share
@@ -157,5 +157,5 @@ class Evaluation:
 
 
 def per_million(count: int, total: int) -> float:
-    """A rate; 0 of nothing is 0."""
+    """Return the false alarms a million ticks."""
     return count * 1e6 / total if total else 0.0

@@ -1,4 +1,4 @@
-"""A scored stream and its findings, ready to be asked about; and what was found in one window of it."""
+"""A scored stream with its findings, and the search for one episode in it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tickproof.ticks.arrow import from_arrow
 from tickproof.ticks.schema import SCHEMA, Kind, Ticks
 
 SHIFTS = 7
-"""Without a clean run, windows are shifted by so many eighths of the stream's length."""
+"""Eighths of the stream's length by which windows are shifted where there is no clean run."""
 NOTHING = -np.inf
 
 
@@ -33,8 +33,8 @@ class Run:
     counted : bool array
         Ticks of kinds 0 to 3.
     wrong, by_rule : bool arrays
-        `final_quality` 2; and with the score that a rule sets. Bits of `final_reasons` do not tell, for a verdict that the model
-        gave alone is named by a code as well.
+        `final_quality` 2; and with the score that a rule sets. Bits of `final_reasons` do not show this: a verdict that the
+        model gave alone is named by a code as well.
     score : float32 array
         `final_score`.
     """
@@ -49,7 +49,7 @@ class Run:
 
     @classmethod
     def of(cls, scored: pa.Table, findings: Iterable[Finding]) -> Run:
-        """A run from scored ticks, canonical and verdict columns, and findings: all revisions, or only the last.
+        """Build a run from scored ticks (canonical and verdict columns) and findings, with all revisions or only the last.
 
         Raises
         ------
@@ -71,13 +71,13 @@ class Run:
         return cls(Places.of(ticks), Alerts.of(findings), times, counted, wrong, by_rule, final["final_score"])
 
     def flagged_by(self, ratio: npt.NDArray[np.float32]) -> Run:
-        """The same stream as a baseline judges it: by ticks alone, wrong where its ratio is above 1, and the ratio as score."""
+        """Return the stream as a baseline judges it: ticks only, wrong where its ratio is above 1, the ratio as score."""
         wrong = ratio > 1.0
         return replace(self, alerts=Alerts.of([]), wrong=wrong, by_rule=wrong, score=ratio)
 
 
 def ticks_of(scored: pa.Table) -> Ticks:
-    """The ticks of a scored table.
+    """Return the ticks of a scored table.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def ticks_of(scored: pa.Table) -> Ticks:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What one episode's window holds: who found it, how long after the onset (ns; None if never), and the highest score."""
+    """The result for one window: who found it, how long after the onset (ns; None: never), and the highest score."""
 
     rules: bool
     model: bool
@@ -101,16 +101,16 @@ class Search:
 
     @property
     def found(self) -> bool:
-        """As deployed."""
+        """Return whether it was found as deployed."""
         return self.rules or self.model
 
     def exceeds(self, threshold: float | None) -> bool:
-        """Whether it is found at a threshold on scores; None lets all that score above 0 be found."""
+        """Return whether it is found at a threshold on scores; None: every score above 0 counts."""
         return self.best > (threshold or 0.0)
 
 
 def search(run: Run, label: Label) -> Search:
-    """Look for an episode in [onset, end + 1 s], as deployed and by score."""
+    """Search for an episode in [onset, end + 1 s], as deployed and by score."""
     last = label.end + GRACE_NS
     alerts = run.alerts.of_scope(label) & run.alerts.detected_in(label.onset, last)
     times = run.alerts.detected_at[alerts].tolist()
@@ -126,7 +126,7 @@ def search(run: Run, label: Label) -> Search:
 
 
 def chance(run: Run, faults: Sequence[Label], clean: Run | None) -> list[tuple[str, Search]]:
-    """What windows without a fault hold, with the kind of the fault that each stands for.
+    """Search windows without a fault, each with the kind of the fault that it stands for.
 
     They are the faults' own windows on a clean run of the same stream; without one, shifted in time.
     """
@@ -149,14 +149,14 @@ def chance(run: Run, faults: Sequence[Label], clean: Run | None) -> list[tuple[s
 
 
 def _shifted(label: Label, first: int, last: int, shift: int) -> Label:
-    """The label moved by some eighths of the stream, from its end on to its beginning."""
+    """Return the label shifted by some eighths of the stream, wrapping from its end to its beginning."""
     span = max(last - first, 1)
     onset = first + (label.onset - first + span * shift // (SHIFTS + 1)) % span
     return replace(label, onset=onset, end=label.end - label.onset + onset, effect_end=label.effect_end - label.onset + onset)
 
 
 def _meet(one: Label, other: Label) -> bool:
-    """Whether the scopes of two labels have ticks in common, as far as their names tell."""
+    """Return whether the scopes of two labels have ticks in common, as far as their names show."""
     pairs = [(one.venue, other.venue), (one.channel, other.channel)]
     if one.scope == other.scope == "symbol":
         pairs = [(one.venue, other.venue), (one.symbol, other.symbol)]

@@ -1,4 +1,4 @@
-"""A model as a folder: trees, probes, a manifest and a card. No pickle; what is loaded is checked before it is trusted.
+"""A model as a folder: trees, probes, a manifest and a card. No pickle; everything is checked before it is used.
 
 `model.skops` is scikit-learn's estimator in the skops format, `probes.npy` the rows (last column: their margins) on which the
 compiled trees are compared with scikit-learn's at each load, `manifest.json` says what belongs together, `README.md` is the card.
@@ -35,7 +35,7 @@ KINDS = ("quotes", "trades")
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a model folder holds, and how it came about.
+    """The contents and origin of a model folder.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     parameters, metrics : dict
     seed : int
     command : str
-        Reproduces it.
+        The command that reproduces it.
     data : str
         What it was trained on.
     """
@@ -79,7 +79,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def save(folder: Path, fitted: Fitted, provenance: Provenance) -> Manifest:
-    """Write a model folder, made if need be; files of an earlier model in it are replaced.
+    """Write a model folder, created if necessary; files of an earlier model in it are replaced.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def save(folder: Path, fitted: Fitted, provenance: Provenance) -> Manifest:
 
 
 def load(folder: Path, feature_names: tuple[str, ...]) -> Detector:
-    """The model in a folder, checked: hashes, features, types, and its margins on the stored probes.
+    """Load a model from a folder and check hashes, features, types, and its margins on the stored probes.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def load(folder: Path, feature_names: tuple[str, ...]) -> Detector:
         tables = (manifest.calibration[kind] for kind in KINDS)
         calibration = ByKind(*(Calibration(tuple(table["margins"]), tuple(table["scores"])) for table in tables))
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{folder}: not a whole model ({error}); train it again") from error
+        raise ModelError(f"{folder}: not a complete model ({error}); train it again") from error
     own = manifest.feature_names
     if forest.n_features != len(own) or table.dtype != np.float64 or table.shape[1:] != (len(own) + 1,):
         found = f"trees over {forest.n_features} features and probes {table.shape}"
@@ -154,7 +154,7 @@ def load(folder: Path, feature_names: tuple[str, ...]) -> Detector:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a model folder; raises ModelError."""
+    """Return the manifest of a model folder; raises ModelError."""
     path = folder / MANIFEST
     try:
         manifest = msgspec.json.decode(_read(path), type=Manifest)
@@ -182,7 +182,7 @@ def _check_features(folder: Path, manifest: Manifest, feature_names: tuple[str, 
 
 
 def _version(manifest: Manifest) -> str:
-    """The first 12 hex digits of a hash over what decides a score."""
+    """Return the first 12 hex digits of a hash over everything that decides a score."""
     decisive = (manifest.files, manifest.feature_names, manifest.threshold, manifest.rules_version, manifest.calibration)
     return hashlib.sha256(msgspec.json.encode(decisive, order="deterministic")).hexdigest()[:12]
 

@@ -1,4 +1,4 @@
-"""A model card: what a model is, what it was trained on, how to reproduce it, where it fails."""
+"""Model cards: what a model is, what it was trained on, how to reproduce it, where it fails."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def render(manifest: Manifest) -> str:
-    """The card as Markdown, made from the manifest alone."""
+    """Return the card as Markdown, made from the manifest alone."""
     parameters = ", ".join(f"{name} {value}" for name, value in manifest.parameters.items() if value not in ((), []))
     training: dict[str, Any] = manifest.metrics.get("training", {})
     lines = [
@@ -22,7 +22,7 @@ def render(manifest: Manifest) -> str:
         f"- Trained on: {manifest.data}",
         f"- Parameters: {parameters}; seed {manifest.seed}",
         f"- Libraries: {', '.join(f'{name} {version}' for name, version in manifest.libraries.items())}",
-        f"- Rules that it was trained beside: {manifest.rules_version}",
+        f"- Version of the rules at training: {manifest.rules_version}",
         "",
         "## Reproduce",
         "",

@@ -1,4 +1,4 @@
-"""scikit-learn estimators as bytes in the skops format: no pickle, a closed list of types, and the same bytes every time.
+"""scikit-learn estimators in the skops format: no pickle, a closed list of types, reproducible bytes.
 
 skops names its members after memory addresses and stamps them with the time. `dump` renumbers them, so that a file's hash says
 whether the model is the same.
@@ -35,16 +35,16 @@ ALLOWED = frozenset(
         "sklearn.preprocessing._label.LabelEncoder",
     }
 )
-"""Every type that a file may name; shorter than what skops trusts by itself."""
+"""Every type that a file may name; fewer than skops trusts by default."""
 TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
-"""What skops does not trust by itself, and we do."""
+"""Types that skops does not trust by default and we do."""
 LARGEST = 64 << 20
-"""Bytes that an archive may hold, unpacked."""
+"""Most bytes of an archive, decompressed."""
 SCHEMA = "schema.json"
 
 
 def dump(estimator: Any) -> bytes:
-    """The estimator in the skops format; the same estimator gives the same bytes.
+    """Return the estimator in the skops format; the same estimator gives the same bytes.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def dump(estimator: Any) -> bytes:
 
 
 def load_estimator(content: bytes, source: str) -> Any:
-    """The estimator in skops bytes.
+    """Return the estimator in skops bytes.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def _check_types(schema: Any, source: str) -> None:
 
 
 def _renumbered(value: Any, numbers: dict[str, str]) -> Any:
-    """The schema with addresses replaced by numbers in order of appearance; notes them in `numbers`."""
+    """Return the schema with addresses replaced by numbers in order of appearance, recorded in `numbers`."""
     if isinstance(value, list):
         return [_renumbered(item, numbers) for item in value]
     if not isinstance(value, dict):

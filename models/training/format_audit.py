@@ -1,7 +1,7 @@
-"""Do simulated faults leak? A classifier that sees only the format of ticks must not tell corrupted ticks from clean ones.
+"""Audit of leaks: a classifier that sees only the format of ticks must not tell simulated faults from clean ticks.
 
-Each corrupted tick is held against a clean one of the same series, kind and conditions, shortly before its episode: what the tick
-is and where it stands cannot tell the two apart, and only how it was made is left. Judged by the area under the ROC curve of
+Each corrupted tick is paired with a clean one of the same series, kind and conditions, shortly before its episode: what the tick
+is and where it stands is the same for both, and only how it was made differs. Measured by the area under the ROC curve of
 predictions for streams that the classifier has not seen.
 """
 
@@ -24,13 +24,13 @@ from tickproof.ticks.schema import Array, Kind, Present, Ticks
 
 FOLDS = 5
 MOST_OF_EPISODE = 40
-"""Ticks of one episode that are looked at: the more there are, the less each one adds."""
+"""Most ticks used of one episode: each further one adds less."""
 NEIGHBOURS = 10
-"""Where an episode has only taken ticks away: so many before and after are looked at."""
+"""How many ticks before and after are used where an episode has only removed ticks."""
 TOGETHER = {"spread": ("bid_px", "ask_px"), "latency": ("ts_event", "ts_recv")}
-"""Group of features -> two columns whose last digits together say how far they are apart: a spread or a delay, and no format."""
+"""Group of features -> two columns whose last digits together reveal their distance: a spread or a delay, which is not format."""
 Z = 1.959964
-"""Of a two-sided interval of 95 %."""
+"""The normal quantile of a two-sided interval of 95 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,9 @@ class Sample:
     features : float64 array, shape (n, len(FORMAT_FEATURES))
     positive : bool array, shape (n,)
     groups : int64 array, shape (n,)
-        Rows of one group are no independent ones: a symbol of a stream, or a channel's episode.
+        Rows of one group are not independent: a symbol of a stream, or a channel's episode.
     streams : int64 array, shape (n,)
-        Rows of one stream stand on one side of a split: symbols have their levels, and venues share them.
+        Rows of one stream are on one side of a split: symbols have their levels, and venues share them.
     """
 
     features: Floats
@@ -55,7 +55,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """What the classifier made of a kind: corrupted ticks, their groups, the AUC and the lower end of its 95 % interval.
+    """The result for one kind: corrupted ticks, their groups, the AUC and the lower end of its 95 % interval.
 
     None: too few ticks to say.
     """
@@ -69,7 +69,7 @@ class Leak:
 def samples(
     ticks: Ticks, labels: Sequence[Label], episodes: Sequence[str], about: Mapping[str, frozenset[str]]
 ) -> dict[str, Sample]:
-    """Corrupted and clean ticks of a stream, by kind.
+    """Return corrupted and clean ticks of a stream, by kind.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def samples(
         Ids of labels, by number less one.
     about : mapping of str to set of str
         Kind -> groups of features that it is about. "presence": values that one tick of a pair lacks, or that are not positive,
-        are withheld from both. Of what stands in TOGETHER one is looked at.
+        are withheld from both. Of each pair in TOGETHER only one is used.
     """
     stream = _Stream.of(ticks, labels)
     by_id = {label.fault_id: label for label in labels}
@@ -101,18 +101,18 @@ def samples(
 
 
 def _group(label: Label, number: int, names: tuple[str, ...]) -> int:
-    """The group of an episode: its symbol's, else its own."""
+    """Return the group of an episode: its symbol's, or else its own."""
     return names.index(label.symbol) if label.symbol else len(names) + number
 
 
 def joined(parts: Sequence[Sample]) -> Sample:
-    """The rows of all parts, groups as they are."""
+    """Return the rows of all parts, with their groups unchanged."""
     columns = ([getattr(part, name) for part in parts] for name in ("features", "positive", "groups", "streams"))
     return Sample(*(np.concatenate(column) for column in columns))
 
 
 def apart(parts: Sequence[Sample]) -> Sample:
-    """The rows of samples of one stream each, whose groups are different ones even where their numbers are equal."""
+    """Return the rows of samples of one stream each, with groups made distinct."""
     step = 1 + max(int(part.groups.max(initial=0)) for part in parts)
     return joined(
         [
@@ -123,7 +123,7 @@ def apart(parts: Sequence[Sample]) -> Sample:
 
 
 def audit(sample: Sample, withheld: frozenset[str], seed: int = 0) -> Leak:
-    """Train on the format of some streams and tell the others' corrupted ticks from their clean ones.
+    """Train on the format of some streams and predict which ticks of the others are corrupted.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def audit(sample: Sample, withheld: frozenset[str], seed: int = 0) -> Leak:
 
 
 def clustered_auc(scores: Floats, positive: npt.NDArray[np.bool_], groups: Integers) -> tuple[float, float]:
-    """The area under the ROC curve and its standard error, where rows of a group are no independent ones.
+    """Return the area under the ROC curve and its standard error for clustered rows.
 
     N. A. Obuchowski: "Nonparametric analysis of clustered ROC curve data", Biometrics 53 (1997) 567-578. With a group a row this
     is DeLong, DeLong and Clarke-Pearson (1988). Undefined with fewer than two groups that have positives, or negatives.
@@ -178,7 +178,7 @@ def clustered_auc(scores: Floats, positive: npt.NDArray[np.bool_], groups: Integ
 
 @dataclass(frozen=True, slots=True)
 class _Stream:
-    """A stream with what is needed to find clean counterparts of its ticks and to describe both."""
+    """One stream, indexed to find clean counterparts of its ticks and to describe both."""
 
     ticks: Ticks
     places: Places
@@ -196,7 +196,7 @@ class _Stream:
         clean = np.flatnonzero(~places.covered(labels) & (rows["row"] == 0))
         listed = np.zeros(len(ticks.names) + 1, bool)
         listed[rows["symbol"][clean]] = True
-        # A symbol that has no clean tick is held against others of its channel.
+        # A symbol without a clean tick is paired with others of its channel.
         place = np.where(listed[rows["symbol"]], rows["symbol"], -2).astype(np.int64) + 2
         _, conditions = np.unique(rows["conditions"], return_inverse=True)
         key = ((place * len(ticks.names) + rows["channel"]) * len(Kind) + rows["kind"]) * (conditions.max() + 1) + conditions
@@ -208,7 +208,7 @@ class _Stream:
         return cls(ticks, places, key, by_key, known, _steps(rows))
 
     def around(self, label: Label) -> Integers:
-        """Ticks of a label's scope in its window, and a few on both sides, that no episode has changed."""
+        """Return ticks of a label's scope in its window, and a few on both sides, that no episode has changed."""
         found: list[Integers] = []
         for timeline, start, end in self.places.ranges(label, label.onset - 10**9, label.end + 10**9):
             times = timeline.times[start:end]
@@ -219,20 +219,20 @@ class _Stream:
         return untouched
 
     def chosen(self, rows: Integers, number: int) -> Integers:
-        """At most MOST_OF_EPISODE of an episode's ticks, in order."""
+        """Return at most MOST_OF_EPISODE of an episode's ticks, in order."""
         if len(rows) <= MOST_OF_EPISODE:
             return np.sort(rows)
         return np.sort(np.random.default_rng(number).choice(rows, MOST_OF_EPISODE, replace=False))
 
     def matched(self, rows: Integers) -> tuple[Integers, Integers]:
-        """Those of an episode's ticks that have a clean counterpart, and that: the nearest before and after it, each once."""
+        """Pair an episode's ticks with the nearest clean counterparts before and after it, each used once."""
         count = len(self.ticks)
         found, counterparts = [], []
         for key in np.unique(self.key[rows]).tolist():
             mine = rows[self.key[rows] == key]
             first, end = np.searchsorted(self.clean, [key * count, (key + 1) * count])
             middle = int(np.searchsorted(self.clean, key * count + int(rows[0])))
-            # In turns from both sides, so that time, which moves everything slowly, tells nothing.
+            # Alternating between both sides, so that slow changes over time give nothing away.
             sides = np.arange(middle - 1, first - 1, -1), np.arange(middle, end)
             turn = np.concatenate([2 * np.arange(len(sides[0])), 2 * np.arange(len(sides[1])) + 1])
             near = np.concatenate(sides)[np.argsort(turn, kind="stable")][: len(mine)]
@@ -241,7 +241,7 @@ class _Stream:
         return np.concatenate(found or [rows]), np.concatenate(counterparts or [rows])
 
     def sample(self, pairs: Sequence[tuple[Integers, Integers, int]], about: frozenset[str]) -> Sample:
-        """The features of pairs of ticks, corrupted ones first."""
+        """Return the features of pairs of ticks, corrupted ones first."""
         corrupted, clean = (np.concatenate([pair[side] for pair in pairs]) for side in (0, 1))
         groups = np.repeat([group for _, _, group in pairs], [len(rows) for rows, _, _ in pairs])
         features = [self._describe(rows) for rows in (corrupted, clean)]
@@ -271,7 +271,7 @@ class _Stream:
 
 
 def _steps(rows: Array) -> tuple[Integers, Integers, npt.NDArray[np.bool_]]:
-    """By row, the step of sequence numbers from the channel's row before and to the one after, and ties of capture time."""
+    """Return by row the sequence steps from the channel's row before and to the row after, and ties of capture time."""
     order = np.argsort(rows["channel"], kind="stable")
     sequence, times = rows["sequence"][order].astype(np.int64), rows["ts_recv"][order]
     same = np.diff(rows["channel"][order], prepend=-1) == 0

@@ -1,6 +1,7 @@
-"""What a tick's format shows and its content does not: decimals, residues of grid and lot, digits, parities, residues of times.
+"""Features of a tick's format alone: decimals, residues of grid and lot, digits, parities, residues of times.
 
-No feature says how large a price, a size, a spread or a delay is; a model that tells faults by these knows how they were made.
+No feature says how large a price, a size, a spread or a delay is; a model that recognises faults by these has learnt how they
+were made.
 """
 
 from __future__ import annotations
@@ -53,13 +54,13 @@ class FormatFeature:
 
 
 def _value(rows: Array, name: str) -> tuple[Integers, npt.NDArray[np.bool_]]:
-    """Absolute values of a column, and where there are any: null and 0 have no digits."""
+    """Return absolute values of a column, and where there are any: null and 0 have no digits."""
     values = np.abs(rows[name].astype(np.int64))
     return values, ((rows["present"] & Present[name.upper()]) != 0) & (values > 0)
 
 
 def zeros_at_the_end(values: Integers) -> Floats:
-    """How many decimal zeros each number ends in; 0 has none."""
+    """Return how many decimal zeros each number ends in; 0 has none."""
     zeros: Floats = ((values[:, None] % _POWERS) == 0).sum(axis=1).astype(np.float64)
     return np.where(values == 0, 0.0, zeros)
 
@@ -141,7 +142,7 @@ def _latency(known: Rows) -> Integers:
 
 
 FORMAT_FEATURES: tuple[FormatFeature, ...] = tuple(_features())
-"""All of them, in order; groups are those of `producers.faults.editing.fault.Aspect`."""
+"""All format features, in order; groups are those of `producers.faults.editing.fault.Aspect`."""
 VALUES = {
     name: [place for place, one in enumerate(FORMAT_FEATURES) if one.name.startswith(name)]
     for name in (*PRICES, *SIZES, "ts_event", "ts_recv")
@@ -150,12 +151,12 @@ VALUES = {
 
 
 def describe(known: Rows) -> Floats:
-    """The features of some rows, shape (n, len(FORMAT_FEATURES))."""
+    """Return the features of some rows, shape (n, len(FORMAT_FEATURES))."""
     return np.column_stack([feature.of(known) for feature in FORMAT_FEATURES])
 
 
 def grids(rows: Array, codes: int) -> tuple[Integers, Integers]:
-    """The tick and lot of each symbol code: the greatest common divisors of its prices, and of its quoted sizes.
+    """Return the tick and lot of each symbol code: greatest common divisors of its prices, and of its quoted sizes.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Labelled features to a calibrated model: the same data, parameters and seed give the same trees."""
+"""Training: labelled features to a calibrated model. The same data, parameters and seed give the same trees."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ trained on these too, the model gave no fault a score of 4."""
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Rows to learn from.
+    """The rows to learn from.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class Dataset:
 
 
 def concat(parts: Sequence[Dataset]) -> Dataset:
-    """The rows of all parts, which must have the same features."""
+    """Return the rows of all parts, which must have the same features."""
     if len({part.feature_names for part in parts}) != 1:
         raise ModelError("dataset: the parts have different features or there are none; compute all with one version")
     joined = {
@@ -87,7 +87,7 @@ def concat(parts: Sequence[Dataset]) -> Dataset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """What decides a model besides its data.
+    """The parameters that decide a model besides its data.
 
     Attributes
     ----------
@@ -115,7 +115,7 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """What training gives, and storing takes.
+    """The result of training, ready to be stored.
 
     Attributes
     ----------
@@ -125,7 +125,7 @@ class Fitted:
     calibration : ByKind
     feature_names : tuple of str
     probes, margins : float64 arrays, shapes (m, n_features) and (m,)
-        Rows that every loader scores, and what must come out.
+        Rows that every loader scores, and the margins that must result.
     parameters : Parameters
     seed : int
     metrics : dict
@@ -144,7 +144,7 @@ class Fitted:
 
 
 def balanced_weights(kinds: npt.NDArray[np.str_], clean: npt.NDArray[np.bool_]) -> Floats:
-    """Weights with which every kind counts alike, clean rows as much as all kinds together, and others 0; their mean is 1.
+    """Return weights with mean 1 that count every kind alike, clean rows as much as all kinds, and others 0.
 
     A kind with ten rows then counts as much as one with ten thousand, which gave 9 points of macro recall.
     """
@@ -155,7 +155,7 @@ def balanced_weights(kinds: npt.NDArray[np.str_], clean: npt.NDArray[np.bool_]) 
 
 
 def train(dataset: Dataset, parameters: Parameters, seed: int) -> Fitted:
-    """Fit trees to the rows that are not held out, calibrate them on the clean ones that are.
+    """Fit trees to the rows that are not held out, and calibrate them on the clean ones that are.
 
     Runs on one thread, so that sums have one order whatever the machine.
 
@@ -203,7 +203,7 @@ def train(dataset: Dataset, parameters: Parameters, seed: int) -> Fitted:
 
 
 def recalibrate(fitted: Fitted, dataset: Dataset, features: Floats, lowered: npt.NDArray[np.bool_]) -> Fitted:
-    """The same trees with scores calibrated on other clean rows, as deployment judges them.
+    """Calibrate the scores of the same trees on other clean rows, as deployment scores them.
 
     Parameters
     ----------
@@ -228,7 +228,7 @@ def recalibrate(fitted: Fitted, dataset: Dataset, features: Floats, lowered: npt
 
 
 def _metrics(dataset: Dataset, scores: npt.NDArray[np.float32], threshold: float) -> dict[str, Any]:
-    """Counts of rows, and what the held-out ones score; rows, not episodes: `evaluate` measures those."""
+    """Return counts of rows and the scores of held-out ones; rows, not episodes, which `evaluate` measures."""
     reached = scores >= threshold
     clean = dataset.clean & dataset.held_out
     kinds = {}

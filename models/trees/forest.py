@@ -166,7 +166,7 @@ def _tree(source: npt.NDArray[np.void], n_features: int, number: int) -> npt.NDA
     forward = (left[inner] > here[inner]).all() and (right[inner] > here[inner]).all()
     known = ((source["feature_idx"][inner] >= 0) & (source["feature_idx"][inner] < n_features)).all()
     if not (forward and known and np.array_equal(children, np.arange(1, count))):
-        raise ModelError(f"model: tree {number} has nodes that form no tree over {n_features} features; train it again")
+        raise ModelError(f"model: tree {number} has nodes that do not form a tree over {n_features} features; train it again")
     if source["is_categorical"].any():
         raise ModelError(f"model: tree {number} has a categorical split, expected numbers only")
     if np.isnan(source["num_threshold"][inner]).any():

@@ -1,4 +1,4 @@
-"""Genuine twins: what looks like a fault and is true. Their labels begin with `genuine_`; nothing in them may be called corrupt.
+"""Genuine twins: events that look like a fault and are true. Their labels begin with `genuine_`; none may be called corrupt.
 
 Those that a stream can be given afterwards. News, flash crashes with their volume, halts, splits and auctions are the market's
 own. Each returns what it did, or None when the window does not suit it; nothing is changed then.
@@ -21,40 +21,40 @@ from tickproof.ticks.schema import NS_PER_MS, NS_PER_SECOND, UNITS_PER_ONE, Cond
 
 EXPLAINING = (Condition.AVERAGE_PRICE, Condition.DERIVATIVELY_PRICED, Condition.SOLD_LATE, Condition.PRIOR_REFERENCE_PRICE)
 Shape = Callable[[Array], Array]
-"""Part of an episode that has passed, 0 to 1 -> part of the move that is there."""
+"""Elapsed share of an episode, 0 to 1 -> share of the move that is in effect."""
 
 
 def genuine_excursion(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """All venues go away by a fraction of the price within a tenth of the window, and come back: the twin of a spike."""
+    """Move all venues by a fraction of the price within a tenth of the window, and back: the twin of a spike."""
     return _shared(block, target, size, rng, lambda passed: np.interp(passed, [0, 0.1, 0.3, 1], [0, 1, 1, 0]))
 
 
 def genuine_jump(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """All venues jump by a fraction of the price, stay, and come back slowly: the twin of a bad run and of a wrong digit."""
+    """Move all venues by a fraction of the price, hold, and return slowly: the twin of a bad run and a wrong digit."""
     return _shared(block, target, size, rng, lambda passed: np.interp(passed, [0, 0.01, 0.5, 1], [0, 1, 1, 0]))
 
 
 def genuine_trend(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """Prices of all venues slide, and slide back: the twin of drift."""
+    """Let the prices of all venues slide, and slide back: the twin of drift."""
     return _shared(block, target, size, rng, lambda passed: np.interp(passed, [0, 0.6, 1], [0, 1, 0]))
 
 
 def _shared(block: Block, target: Target, size: float, rng: Random, shape: Shape) -> Span | None:
-    """Move the prices of a symbol on all its venues along a shape of capture time, each venue with a lag of its own.
+    """Move the prices of a symbol on all its venues along a function of capture time, each venue with its own lag.
 
-    Every venue is quoted anew ten times in the first tenth of the time, and trades follow on the first: a move that nobody
-    quotes is none.
+    Every venue is requoted ten times in the first tenth of the time, and trades follow on the first: a move without
+    quotes would not look genuine.
     """
     sign = 1.0 if rng.random() < 0.5 else -1.0
     where = priced(block, target.where)
-    # A move that only those venues make whose channel is not under a fault is none that all venues share.
+    # If some venues' channels are under a fault, the move would not be shared by all venues.
     if not len(where) or not is_visible(block, target, where, size) or not block.is_free(target.where).all():
         return None
     length = target.stop - target.start
     lags = {int(block.universe.series["venue_code"][one]): int(rng.uniform(0.2, 6.0) * NS_PER_MS) for one in target.series}
 
     def fractions(rows: Array) -> Array:
-        # Not the venues' own times, which a clock's fault may have moved: a move that only some venues make is no twin.
+        # Not the venues' own times, which a clock's fault may have moved: a move of some venues only is not a twin.
         own = np.array([lags[code] for code in rows["venue"].tolist()], np.int64)
         return sign * size * shape(np.clip((rows["ts_recv"] - own - target.start) / length, 0.0, 1.0))
 
@@ -71,7 +71,7 @@ def _shared(block: Block, target: Target, size: float, rng: Random, shape: Shape
 
 
 def _follow(block: Block, target: Target, series: int, fractions: Callable[[Array], Array], rng: Random) -> list[Span]:
-    """Insert quotes of a venue, and trades at them, soon after the beginning of a move."""
+    """Insert quotes of a venue, and trades at them, soon after a move begins."""
     quotes = block.quotes(block.of_series((series,), target.start - 10 * NS_PER_SECOND, target.stop))
     reach = max((target.stop - target.start) // 10, 20 * NS_PER_MS)
     times = np.sort(target.start + rng.integers(reach // 20, reach, 10))
@@ -91,14 +91,14 @@ def _follow(block: Block, target: Target, series: int, fractions: Callable[[Arra
     copies["size"][trades] = np.where(side, quoted["ask_sz"], quoted["bid_sz"])
     for name in ("bid_px", "bid_sz", "ask_px", "ask_sz"):
         copies[name][trades] = 0
-    aside = Block(copies, block.universe)
-    slide(aside, np.arange(len(copies)), fractions(copies), block.tick(target), 0.0)
+    moved = Block(copies, block.universe)
+    slide(moved, np.arange(len(copies)), fractions(copies), block.tick(target), 0.0)
     insert_at_their_times(block, int(block.universe.series["channel"][series]), copies)
     return [Span(int(times[0]), int(times[-1]), 0.0)]
 
 
 def genuine_pinned(block: Block, target: Target, _size: float, _rng: Random) -> Span | None:
-    """A symbol's price stands still on all venues while messages flow, and goes on: the twin of a frozen price."""
+    """Hold a symbol's price on all venues while messages continue: the twin of a frozen price."""
     parts = []
     for series in target.series:
         where = block.of_series((series,), target.start, target.stop)
@@ -108,17 +108,17 @@ def genuine_pinned(block: Block, target: Target, _size: float, _rng: Random) -> 
         parts.append((int(quotes[0]), where[where > quotes[0]]))
     if sum(len(where) for _, where in parts) < 2 * LEAST_QUOTES:
         return None
-    for still, where in parts:
-        hold(block, where, int(block.rows["bid_px"][still]), int(block.rows["ask_px"][still]))
+    for held, where in parts:
+        hold(block, where, int(block.rows["bid_px"][held]), int(block.rows["ask_px"][held]))
         block.touch(where)
     times = block.rows["ts_recv"]
-    onset = min(int(times[still]) for still, _ in parts)
+    onset = min(int(times[held]) for held, _ in parts)
     end = max(int(times[where[-1]]) for _, where in parts if len(where))
     return Span(onset, end, (end - onset) / NS_PER_SECOND)
 
 
 def genuine_one_sided(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
-    """Two to eight quotes in a row have no bid, or no ask: the twin of a missing field."""
+    """Remove the bid, or the ask, of two to eight quotes in a row: the twin of a missing field."""
     quotes = block.quotes(target.where)
     length = int(rng.integers(2, 9))
     if len(quotes) < length:
@@ -135,7 +135,7 @@ def genuine_one_sided(block: Block, target: Target, _size: float, rng: Random) -
 
 
 def genuine_average_price(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
-    """A trade at an average price, with its condition, between two steps: the twin of a price off the grid."""
+    """Print a trade at an average price between two steps, with its condition: the twin of a price off the grid."""
     trades = block.trades(target.where)
     part = block.tick(target) // FINEST
     if not len(trades) or not part:
@@ -147,7 +147,7 @@ def genuine_average_price(block: Block, target: Target, _size: float, rng: Rando
 
 
 def genuine_late_print(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """A trade away from the quotes by a fraction of the price, with a condition that explains it: the twin of one without."""
+    """Print a trade a fraction of the price away from the quotes, with its condition: the twin of `outside_quotes`."""
     trades = block.trades(target.where)
     if not len(trades):
         return None
@@ -162,7 +162,7 @@ def genuine_late_print(block: Block, target: Target, size: float, rng: Random) -
 
 
 def genuine_block_trade(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """A trade of `size` times its size at its price: the twin of an absurd size."""
+    """Multiply a trade's size by `size` at its price: the twin of an absurd size."""
     trades = block.trades(target.where)
     trades = trades[(block.rows["conditions"][trades] & Condition.ODD_LOT) == 0]
     if not len(trades):
@@ -173,7 +173,7 @@ def genuine_block_trade(block: Block, target: Target, size: float, rng: Random) 
 
 
 def genuine_fills(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """An order is filled in pieces: the same trade again in the same instant, each with its own number: the twin of a copy."""
+    """Fill an order in pieces, the same trade repeated in one instant with new ids: the twin of a duplicate."""
     trades = block.trades(target.where)
     if not len(trades):
         return None
@@ -186,12 +186,12 @@ def genuine_fills(block: Block, target: Target, size: float, rng: Random) -> Spa
 
 
 def genuine_correction(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
-    """The venue corrects a trade: another message, with the trade's id and another price: the twin of a changed copy."""
+    """Correct a trade in another message with its id and another price: the twin of a changed duplicate."""
     return _amend(block, target, rng, Kind.TRADE_CORRECTION)
 
 
 def genuine_cancel(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
-    """The venue busts a trade that went far away from the market, and says so."""
+    """Print a trade far from the market and cancel it, as a venue busts a clearly erroneous trade."""
     return _amend(block, target, rng, Kind.TRADE_CANCEL)
 
 

@@ -1,4 +1,4 @@
-"""Where faults go: windows that keep clear of each other and of genuine events, and a label for each episode.
+"""Placement and injection of faults: windows that keep clear of each other and of genuine events, and a label for each episode.
 
 Channel windows are taken first; symbols keep clear of their channel's. An episode lies wholly within one block, unless it lasts:
 then it is carried on in each block with the same random numbers, so that it is one function of absolute time.
@@ -27,13 +27,13 @@ from tickproof.ticks.schema import NS_PER_SECOND
 
 RENAME = "genuine_rename"
 NEW_NAMES = ("unknown_symbol", "genuine_listing", RENAME)
-"""Entries that bring a name that nobody has had yet."""
+"""Entries that introduce a name no symbol has used yet."""
 RESETS = ("sequence_reset", "genuine_sequence_reset")
 
 
 @dataclass(slots=True)
 class Injection:
-    """Puts faults into one block after another.
+    """Injects faults into one block after another.
 
     `labels` are those of the blocks so far, in no order; `placed` counts episodes by entry; `episodes` are the ids of labels by
     the number of their episode, less one.
@@ -43,28 +43,28 @@ class Injection:
     universe: Universe
     faults: Faults
     names: tuple[str, ...] = field(init=False)
-    """The universe's, and behind them those that nobody has before a fault gives them away."""
+    """The universe's names, then the spare ones that faults may give to symbols."""
     labels: list[Label] = field(init=False, default_factory=list)
     placed: Counter[str] = field(init=False, default_factory=Counter)
     episodes: list[str] = field(init=False, default_factory=list)
     changed: int = field(init=False, default=0)
-    """Ticks that faults have changed, taken away or added."""
+    """Ticks that faults have changed, removed or added."""
     _ticks: int = field(init=False, default=0)
     _room: Room = field(init=False)
     _places: Places = field(init=False)
     _pending: list[Episode] = field(init=False, default_factory=list)
-    """Sequence faults whose window is taken."""
+    """Sequence faults that have a window and wait for numbering."""
     _running: list[Episode] = field(init=False, default_factory=list)
-    """Episodes that go on in the next block."""
+    """Episodes that continue in the next block."""
     _links: list[tuple[int, int]] = field(init=False, default_factory=list)
     _spare: int = field(init=False)
     _renamed: dict[str, tuple[int, str]] = field(init=False, default_factory=dict)
-    """Old name -> when it got its new one, and that."""
+    """Old name -> the time of the renaming, and the new name."""
     _queue: list[Fault] = field(init=False, default_factory=list)
-    """What comes next when a prevalence is wanted."""
+    """The next entries to place when a prevalence is wanted."""
 
     _fitting: tuple[Fault, ...] = field(init=False)
-    """The wanted entries that the feed can suffer."""
+    """The wanted entries that this feed can have."""
 
     def __post_init__(self) -> None:
         self._places = Places(self.market, self.universe, self.faults)
@@ -85,14 +85,14 @@ class Injection:
         self.names = (*self.universe.names, *spare_names(self.market, self.universe, [self.market.seed, 9, self.faults.seed]))
 
     def missing(self) -> dict[str, int]:
-        """Entries of which fewer episodes than `per_kind` could be placed, and how many fewer."""
+        """Return the entries of which fewer than `per_kind` episodes could be placed, and how many are missing."""
         wanted = self.faults.per_kind
         entries = (fault for fault in self.faults.entries if self._places.shuts or not fault.when_shut)
         return {fault.name: wanted - self.placed[fault.name] for fault in entries if self.placed[fault.name] < wanted}
 
     @property
     def unfit(self) -> frozenset[str]:
-        """Entries that need what the feed has not."""
+        """Return the entries that need something this feed lacks."""
         return frozenset(fault.name for fault in self.faults.entries) - {fault.name for fault in self._fitting}
 
     def edit_content(self, block: Block, number: int, events: list[Event]) -> None:
@@ -104,16 +104,16 @@ class Injection:
         self._carry_on(block, start)
         self._room.forget(start)
         self._room.passed_ns = end - self.market.start_ns
-        wanted = self._wanted(number, block)
+        wanted = self._wanted(number)
         if wanted:
             self._places.enter(block, number)
-        # Channels first, and what is rarest so far. Then long windows, as they are the hardest to place; ties by chance, so that
+        # Channels first, then what is rarest so far, then long windows, which are the hardest to place; ties at random, so that
         # no kind always comes last.
         wanted = [wanted[place] for place in rng.permutation(len(wanted))]
         wanted.sort(key=lambda fault: (fault.scope != "channel", self.placed[fault.name], -fault.window_s))
         full: set[str] = set()
         for fault in wanted:
-            # What found no place once finds none in this block; it comes again in the next one.
+            # An entry that found no place is tried again in the next block.
             if fault.name not in full and not self._is_enough() and not self._place(fault, block, events, rng):
                 full.add(fault.name)
         self._links = block.settle()
@@ -141,7 +141,7 @@ class Injection:
             self._running = []
 
     def under_new_names(self, labels: list[Label]) -> list[Label]:
-        """Labels of genuine events, under the name that their symbol has by then."""
+        """Return labels of genuine events under the name that their symbol has by then."""
         found = []
         for one in labels:
             since, name = self._renamed.get(one.symbol, (0, ""))
@@ -149,7 +149,7 @@ class Injection:
         return found
 
     def _carry_on(self, block: Block, start: int) -> None:
-        """Continue the episodes that have begun in earlier blocks, and end those that are over."""
+        """Continue the episodes that began in earlier blocks, and end those that are over."""
         going = []
         for episode in self._running:
             if episode.stop <= start - NS_PER_SECOND:
@@ -158,7 +158,7 @@ class Injection:
                 going.append(episode)
                 self._try(episode, block)
         self._running = going
-        # A new symbol's ticks are ticks like others: silences swallow them, and lateness delays them.
+        # A new symbol's ticks are subject to silences and delays like any others.
         block.settle(free=True)
 
     def _try(self, episode: Episode, block: Block) -> bool:
@@ -171,8 +171,8 @@ class Injection:
     def _random(self, number: int, stage: int) -> Random:
         return np.random.default_rng([self.market.seed, 9, self.faults.seed, number, stage])
 
-    def _wanted(self, number: int, block: Block) -> list[Fault]:
-        """Entries to place in this block, one an episode: the share of the stream so far, less what is there already."""
+    def _wanted(self, number: int) -> list[Fault]:
+        """Return the entries to place in this block, one an episode: the share of the stream so far, less what was placed."""
         # A little ahead of time, so that a last block without room (market-wide news) leaves nothing undone.
         share = min(1.0, 1.25 * (number + 1) / len(self.market.blocks))
         wanted = []
@@ -183,15 +183,15 @@ class Injection:
         return wanted + self._by_prevalence(number)
 
     def _is_enough(self) -> bool:
-        """Whether as many ticks are changed as there should be, where nothing else says how many episodes there are."""
+        """Return whether as many ticks are changed as wanted, where only a prevalence says how many episodes to place."""
         return self.faults.prevalence > 0 and not self.faults.per_kind and self.changed >= self.faults.prevalence * self._ticks
 
     def _by_prevalence(self, number: int) -> list[Fault]:
-        """Entries in turn, as long as fewer ticks are changed than there should be by now."""
+        """Yield the entries in turn, as long as fewer ticks are changed than there should be by now."""
         due = self.faults.prevalence * self._ticks
         if self.changed >= due:
             return []
-        # An episode larger than a quarter of all that there may be would leave no room for others.
+        # An episode larger than a quarter of the wanted ticks would leave no room for others.
         total = due * len(self.market.blocks) / (number + 1)
         fitting = [fault for fault in self._fitting if fault.ticks <= max(1.0, total / 4)]
         wanted: list[Fault] = []
@@ -242,7 +242,7 @@ class Injection:
         return False
 
     def _name(self, episode: Episode) -> str:
-        """The id of an episode's label; a new one if it has none yet."""
+        """Return the id of an episode's label, a new one if it has none yet."""
         if episode.number > len(self.episodes):
             self.placed[episode.fault.name] += 1
             self.episodes.append(f"{episode.fault.name}-{self.placed[episode.fault.name]:04d}")

@@ -1,4 +1,4 @@
-"""Who has which time: the spans that episodes have taken on series and channels, and whether another one still fits in."""
+"""Occupied time: the spans that episodes have taken on series and channels, and whether another one still fits."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ APART_NS = 2 * NS_PER_SECOND
 """Least time between the effect of one episode of a (venue, symbol) and the onset of the next."""
 CHANNEL_APART_NS = 700 * NS_PER_MS
 SAME_APART_NS = 6 * NS_PER_SECOND
-"""Least time between two channel episodes that show in the same way: within five seconds they are one finding, and nothing tells
-whether the second was seen."""
+"""Least time between two channel episodes that look alike: within five seconds they become one finding, and nothing shows whether
+the second was found."""
 SHOWS_AS = {
     "out_of_order": "sequence_gap",
     "genuine_sequence_reset": "sequence_reset",
@@ -23,15 +23,15 @@ SHOWS_AS = {
     "genuine_lull": "rate_shift",
     "genuine_quiet_tape": "mix_shift",
 }
-"""Kind -> the kind that it also looks like, at first."""
+"""Kind -> the kind that it resembles at first."""
 SPARSE = ("rate_shift", "mix_shift")
 BEGINNING_NS = 3 * NS_PER_SECOND
 LASTING_SHARE = 0.25
-"""Episodes that last take at most this share of a channel's time in all; the rest is for what is short."""
+"""Lasting episodes take at most this share of a channel's time in all; the rest is for short ones."""
 TAKEN_SHARE = 0.45
 """Episodes of a channel's content take at most this share of its time so far; the rest is for its symbols."""
 KEPT_NS = 120 * NS_PER_SECOND
-"""Spans are remembered for so long after their end: longer than any of the distances, and than the longest effect."""
+"""How long spans are kept after their end: longer than any of the distances, and than the longest effect."""
 
 Window = tuple[int, int]
 
@@ -43,26 +43,26 @@ class Taken(NamedTuple):
     end: int
     shows_as: str
     gentle: bool
-    """Whether its edits leave symbols room where episodes may be composed: stamps too."""
+    """Whether symbols may have episodes at the same time where episodes are composed, as with faults of stamps."""
     sparse: bool
-    """Whether it changes messages here and there or numbers alone, and is in no symbol's way."""
+    """Whether it changes few messages, or numbers alone, and leaves room for symbols."""
     shared: bool
-    """Whether it is a twin that befalls everybody at once, and is in nobody's way."""
+    """Whether it is a twin that affects all channels or venues at once, and leaves room for others."""
 
 
 @dataclass(slots=True)
 class Room:
-    """What is taken, by series and by channel.
+    """The spans taken so far, by series and by channel.
 
     Parameters
     ----------
     series, channels : list of list of Taken
     lasting_ns, taken_ns : list of int
-        By channel, how long lasting episodes have it in all, and all episodes that keep symbols away.
+        By channel, the time taken by lasting episodes, and by episodes that exclude symbols' own.
     composed : bool
-        As `Faults` says.
+        See `Faults`.
     length_ns : int
-        Of the stream.
+        Length of the stream.
     """
 
     series: list[list[Taken]]
@@ -72,11 +72,11 @@ class Room:
     composed: bool
     length_ns: int
     passed_ns: int = 0
-    """How much of the stream there is so far."""
+    """How much of the stream has been made so far."""
 
     @classmethod
     def of(cls, universe: Universe, faults: Faults, length_ns: int) -> Room:
-        """Everything is free, for a stream of a length."""
+        """Return an empty record for a stream of the given length."""
         channels = len(universe.channels)
         return cls(
             [[] for _ in universe.series],
@@ -88,24 +88,24 @@ class Room:
         )
 
     def forget(self, now_ns: int) -> None:
-        """Drop what is long over."""
+        """Drop the spans that ended long ago."""
         for taken in (*self.series, *self.channels):
             if taken and taken[0].end < now_ns - KEPT_NS:
                 taken[:] = [one for one in taken if one.end >= now_ns - KEPT_NS]
 
     def is_free(self, fault: Fault, channels: tuple[int, ...], series: tuple[int, ...], window: Window) -> bool:
-        """Whether an episode may have a window there."""
+        """Return whether an episode may have a window there."""
         reach = window[0], window[1] + int(fault.effect_s * NS_PER_SECOND)
         shows = SHOWS_AS.get(fault.kind, fault.kind)
         if series:
-            # A move of all venues is told by the first of them; what befalls one venue's channel later is in nobody's way.
+            # A move of all venues is seen on the first of them; a later fault of one venue's channel does not hide it.
             shared = fault.reach == "all"
             begins = (window[0], min(window[1], window[0] + BEGINNING_NS)) if shared else window
             return self._are_series_free(series, reach, shows) and self._are_calm(
                 channels, begins, relaxed=self.composed or shared
             )
         if _is_shared(fault):
-            return all(self._is_told_apart(one, reach, shows) for one in channels)
+            return all(self._is_distinct(one, reach, shows) for one in channels)
         return all(self._is_channel_free(fault, one, window, reach, shows) for one in channels)
 
     def _are_series_free(self, series: tuple[int, ...], reach: Window, shows: str) -> bool:
@@ -117,7 +117,7 @@ class Room:
         return True
 
     def _are_calm(self, channels: tuple[int, ...], window: Window, *, relaxed: bool) -> bool:
-        """Whether no episode of the channels is there that symbols keep clear of."""
+        """Return whether the channels have no episode that symbols must keep clear of."""
         for one in channels:
             for taken in self.channels[one]:
                 is_soft = taken.shared or taken.sparse or (taken.gentle and relaxed)
@@ -134,10 +134,10 @@ class Room:
         for taken in self.channels[channel]:
             if taken.start <= last and first <= taken.end and not (self.composed or taken.shared):
                 return False
-        return self._is_told_apart(channel, reach, shows)
+        return self._is_distinct(channel, reach, shows)
 
-    def _is_told_apart(self, channel: int, reach: Window, shows: str) -> bool:
-        """Whether what shows in the same way on a channel is far enough."""
+    def _is_distinct(self, channel: int, reach: Window, shows: str) -> bool:
+        """Return whether episodes that show in the same way on a channel are far enough apart."""
         first, last = reach[0] - SAME_APART_NS, reach[1] + SAME_APART_NS
         for taken in self.channels[channel]:
             if taken.start <= last and first <= taken.end and taken.shows_as == shows:
@@ -145,7 +145,7 @@ class Room:
         return True
 
     def take(self, fault: Fault, channels: tuple[int, ...], series: tuple[int, ...], span: Window) -> None:
-        """Note that an episode has a span there."""
+        """Record that an episode has taken a span there."""
         shows = SHOWS_AS.get(fault.kind, fault.kind)
         gentle = fault.lasts_s is not None
         taken = Taken(

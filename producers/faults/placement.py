@@ -1,4 +1,4 @@
-"""Where and when an episode may be: series that say enough, windows within a block or while the market is shut."""
+"""Where and when an episode may be: series with enough ticks, windows within a block or while the market is closed."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from producers.market.universe import Universe
 from tickproof.ticks.schema import NS_PER_MS, NS_PER_SECOND
 
 EDGE_NS = 300 * NS_PER_MS
-"""No episode begins or ends this close to a block's bounds: latency carries ticks over them."""
+"""No episode begins or ends this close to a block's bounds: latency carries ticks across them."""
 ATTEMPTS = 200
-"""Windows that are tried for one episode in one block."""
+"""How many windows are tried for one episode in one block."""
 LIVELY_ROWS_PER_S = 1.0
-"""Symbol faults befall series with at least this many ticks a second in the block."""
+"""Symbol faults affect only series with at least this many ticks a second in the block."""
 LONGEST_SHARE = 0.10
-"""An episode that lasts takes at most this share of the stream."""
+"""A lasting episode takes at most this share of the stream."""
 LEAST_SPOKEN = 5
-"""Ticks of a series in the last block before a close that can come again."""
+"""Least ticks of a series in the last block before a close for `out_of_session`."""
 SHUT_NS = 60 * NS_PER_SECOND
-"""A market that says nothing for so long between two blocks is shut."""
+"""A gap of this length between two blocks means that the market is closed."""
 SHUT_EDGE_NS = 10 * NS_PER_SECOND
 
 
@@ -43,17 +43,17 @@ class Places:
     shuts: bool = field(init=False)
     bounds: tuple[int, int] = field(init=False, default=(0, 0))
     _lively: list[int] = field(init=False, default_factory=list)
-    """Series that say enough in the block."""
+    """Series with enough ticks in the block."""
     _spoken: list[int] = field(init=False, default_factory=list)
-    """Series that say anything in it."""
+    """Series with any ticks in the block."""
     _shut: tuple[int, int] = field(init=False, default=(0, 0))
-    """When the market is shut behind the block."""
+    """When the market is closed behind the block."""
     _is_tied: list[bool] = field(init=False)
     """Whether the instrument of each series is in a relation."""
     _channel_of: list[int] = field(init=False)
     """The channel of each series."""
     _last_ns: int = field(init=False)
-    """No episode ends later."""
+    """The latest end of any episode."""
 
     def __post_init__(self) -> None:
         self._channel_of = self.universe.series["channel"].tolist()
@@ -63,18 +63,18 @@ class Places:
         self.shuts = any(map(self._is_shut_after, range(len(self.market.blocks))))
 
     def enter(self, block: Block, number: int) -> None:
-        """Look at a block: who says enough in it, and when something may happen."""
+        """Find the series that have enough ticks in a block, and when episodes may happen."""
         start, end = self.market.blocks[number]
         self._shut = self._shut_after(number)
         counts = block.counts()
         self._lively = np.flatnonzero(counts >= LIVELY_ROWS_PER_S * (end - start) / NS_PER_SECOND).tolist()
-        # What comes again at night was said before the close, when few say much.
+        # Ticks repeated at night are those before the close, when few symbols have many.
         self._spoken = np.flatnonzero(counts >= LEAST_SPOKEN).tolist()
         quiet = min(int(self.faults.warm_up_s * NS_PER_SECOND), (self.market.end_ns - self.market.start_ns) // 6)
         self.bounds = max(start + EDGE_NS, self.market.start_ns + quiet), end - EDGE_NS
 
     def _shut_after(self, number: int) -> tuple[int, int]:
-        """From when to when nothing is open behind a block; an empty span if the next block follows at once."""
+        """Return the span behind a block in which no venue is open; empty if the next block follows at once."""
         blocks = self.market.blocks
         return blocks[number][1], blocks[number + 1][0] if number + 1 < len(blocks) else self.market.end_ns
 
@@ -83,7 +83,7 @@ class Places:
         return last - first >= SHUT_NS
 
     def draw(self, fault: Fault, places: int, rng: Random) -> Iterator[tuple[int, int, int]]:
-        """Random places, each with a window: well within the block, or begun there and over before the stream is."""
+        """Yield random places, each with a window: well within the block, or lasting beyond it and over before the stream is."""
         length = int(fault.window_s * NS_PER_SECOND)
         first, last = self.bounds[0], self.bounds[1] - length
         if fault.lasts_s is not None:
@@ -101,7 +101,7 @@ class Places:
                 yield place, start, start + length
 
     def _length(self, fault: Fault, start: int, rng: Random) -> int:
-        """How long an episode lasts that begins at `start`."""
+        """Draw how long an episode lasts that begins at `start`, in ns."""
         assert fault.lasts_s is not None
         if fault.is_open_ended:
             return self._last_ns - start
@@ -110,17 +110,17 @@ class Places:
         return min(drawn, int(LONGEST_SHARE * (self.market.end_ns - self.market.start_ns)))
 
     def series(self, fault: Fault) -> list[int]:
-        """The series that a symbol's fault may befall."""
+        """Return the series that a symbol's fault may affect."""
         found = self._spoken if fault.when_shut else self._lively
         if "relation" in fault.needs:
             return [one for one in found if self._is_tied[one]]
         if fault.is_genuine and fault.reach == "all":
-            # A leg that moves alone, and all its venues with it, is no genuine move but a relation that breaks.
+            # A leg that moves alone, and all its venues with it, is not a genuine move but a broken relation.
             return [one for one in found if not self._is_tied[one]]
         return found
 
     def concerned(self, fault: Fault, place: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The channels and series of an episode at a place: a channel, or one of the series that say enough."""
+        """Return the channels and series of an episode at a place: a channel, or one of the series with enough ticks."""
         table = self.universe.series
         if fault.scope == "symbol":
             one = self.series(fault)[place]
@@ -135,7 +135,7 @@ class Places:
         return tuple(range(len(venues)) if fault.reach == "all" else np.flatnonzero(venues == venues[place]).tolist()), ()
 
     def kept(self, fault: Fault, series: tuple[int, ...]) -> tuple[int, ...]:
-        """The series that no other episode may have: of a relation all legs, or nothing would tell which of them left."""
+        """Return the series closed to other episodes: all legs of a relation, or nothing could tell which of them left."""
         if "relation" not in fault.needs:
             return series
         table = self.universe.series["instrument"]
@@ -143,7 +143,7 @@ class Places:
         return tuple(np.flatnonzero(np.isin(table, legs)).tolist())
 
     def is_genuine(self, events: list[Event], channels: tuple[int, ...], series: tuple[int, ...], start: int, stop: int) -> bool:
-        """Whether a genuine event of these channels or this symbol, or one of all symbols, is near."""
+        """Return whether a genuine event of these channels, this symbol or all symbols is near."""
         symbol = int(self.universe.series["instrument"][series[0]]) if series else -1
         # What moves a cross, or a leg of it, moves others, too.
         near = (symbol,) if symbol < 0 else {symbol, *(place for place, _ in self.universe.moved_by(symbol))}
@@ -153,7 +153,7 @@ class Places:
 
 
 def _is_near(event: Event, channels: tuple[int, ...], symbol: int, start: int, stop: int) -> bool:
-    """Whether a genuine event touches a window, or a second around it, of channels (symbol −1) or of a symbol."""
+    """Return whether a genuine event touches a window, or a second around it, of channels (symbol −1) or of a symbol."""
     is_of_channel = event.is_channel
     # News on one name is no reason to keep a channel whole.
     of_symbol = event.place < 0 or event.place == symbol >= 0

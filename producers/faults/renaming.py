@@ -1,4 +1,4 @@
-"""A symbol gets another name: the twin of a tick that belongs to another symbol."""
+"""Renaming of a symbol: the genuine twin of a tick that belongs to another symbol."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tickproof.ticks.schema import NULLABLE, Condition, Kind
 
 
 def genuine_rename(block: Block, target: Target, _size: float, _rng: Random) -> Span | None:
-    """A symbol closes under its name and opens under a new one on all venues, and goes on at the price where it was.
+    """Close a symbol under its name and open it under a new one on all venues, at the price where it was.
 
     Whatever is captured from `target.start` to the end of the stream has the new name. Just before, each venue says so with two
     status messages.
@@ -29,7 +29,7 @@ def genuine_rename(block: Block, target: Target, _size: float, _rng: Random) -> 
             line = block.universe.series[series]
             insert_at_their_times(block, int(line["channel"]), _announcement(block, line, target.start - 1, block.spare[0]))
     elif not len(where):
-        # None of its venues says anything in this block.
+        # None of its venues has a tick in this block.
         return None
     onset = target.start - 1 if begins else int(times[where].min())
     end = int(times[where].max())
@@ -38,14 +38,14 @@ def genuine_rename(block: Block, target: Target, _size: float, _rng: Random) -> 
 
 
 def _can_begin(block: Block, target: Target, where: Array) -> bool:
-    """Whether the symbol was heard on each of its venues before, is now, and no other episode has a hand in it."""
+    """Return whether the symbol has ticks on each of its venues before and now, and no other episode touches it."""
     before = block.of_series(target.series, 0, target.start)
-    heard = all(np.any(block.rows["venue"][before] == block.universe.series["venue_code"][one]) for one in target.series)
-    return heard and len(where) >= len(target.series) and bool(block.is_free(target.where).all())
+    has_ticks = all(np.any(block.rows["venue"][before] == block.universe.series["venue_code"][one]) for one in target.series)
+    return has_ticks and len(where) >= len(target.series) and bool(block.is_free(target.where).all())
 
 
 def _announcement(block: Block, line: Array, time: int, name: int) -> Array:
-    """The old name's session is over, the new one's begins: as the channel's message before would say it."""
+    """Return the two status messages, old name closed and new name opened, stamped like the channel's last message."""
     mine = block.of_channels((int(line["channel"]),), 0, time + 1)
     said = gathered(block.rows, np.full(2, mine[-1]))
     for column in NULLABLE:

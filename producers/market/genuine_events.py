@@ -22,20 +22,20 @@ OPENING_CROSS, CLOSING_CROSS, QUIET = "genuine_opening_cross", "genuine_closing_
 REBOUND_AT = 0.45
 """Share of a flash crash's length at which the price is lowest."""
 REBOUND = 0.9
-"""Share of the fall that is made good at once."""
+"""Share of the fall that is recovered at once."""
 
 
 class Nature(NamedTuple):
-    """What a kind of event does while it excites the market.
+    """The effects of one kind of event on the market.
 
     Parameters
     ----------
     is_channel : bool
-        Whether it befalls a channel, and not a symbol or all.
+        Whether it affects a channel, and not one or all symbols.
     volatility, activity, width : float
-        What is added to the factors on volatility, rate of ticks and spread.
+        Increases of the factors on volatility, rate of ticks and spread.
     extra : float
-        Ticks a second on top on each venue: even a name that hardly trades is quoted anew, hastily where the news is its own.
+        Additional ticks a second on each venue: even an illiquid name is requoted, quickly where the news is its own.
     """
 
     is_channel: bool = False
@@ -56,7 +56,7 @@ NATURES: dict[str, Nature] = {
     LATENCY_BURST: Nature(is_channel=True),
     SEQUENCE_RESET: Nature(is_channel=True),
 }
-"""Kind -> its nature. QUIET is no event: it is seen only when it is over."""
+"""Kind -> its nature. QUIET is not an event: it is known only when it is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Event:
     Parameters
     ----------
     kind : str
-        Its label's kind.
+        Kind of its label.
     place : int
         The symbol; −1 for all; the channel of a channel's event.
     onset, length_ns, calm_ns : int
@@ -84,22 +84,22 @@ class Event:
 
     @property
     def is_channel(self) -> bool:
-        """Whether `place` is a channel."""
+        """Return whether `place` is a channel."""
         return NATURES[self.kind].is_channel
 
     @property
     def end(self) -> int:
-        """The last ns of the move itself."""
+        """Return the last ns of the move itself."""
         return self.onset + self.length_ns
 
     @property
     def effect_end(self) -> int:
-        """Until when activity and spreads are unusual: 8 % of the excitement is left."""
+        """Return the ns until which activity and spreads are unusual: 8 % of the excitement is left."""
         return self.end + 5 * self.calm_ns // 2
 
 
 def level(event: Event, times: Array) -> Array:
-    """How far an event has moved the log price at `times`.
+    """Return how far an event has moved the log price at `times`.
 
     All of it at once after a halt; faster and faster down and, slower and slower, most of the way back in a flash crash
     (Kirilenko, Kyle, Samadi and Tuzun, 2017); otherwise 95 % within `length_ns`, exponentially. Crosses and splits move nothing.
@@ -120,7 +120,7 @@ def level(event: Event, times: Array) -> Array:
 
 
 def excitement(event: Event, times: Array) -> Array:
-    """1 when the event strikes (or trading resumes), decaying to 0 with `calm_ns`; 0 before.
+    """Return 1 when the event strikes (or trading resumes), decaying to 0 with `calm_ns`; 0 before.
 
     A flash crash excites by how far the price has fallen, and is at its worst until the rebound ends.
     """
@@ -134,14 +134,14 @@ def excitement(event: Event, times: Array) -> Array:
 
 
 def delay(event: Event, times: Array) -> Array:
-    """Extra latency in ns of a burst: it rises in a tenth of the length and drains evenly, always slower than time passes."""
+    """Return the extra latency of a burst in ns: it rises in a tenth of the length and drains evenly, slower than time passes."""
     passed = (times - event.onset) / max(event.length_ns, 1)
     shape = np.where(passed < 0.1, passed * 10.0, (1.0 - passed) / 0.9)
     return event.size * np.clip(shape, 0.0, 1.0)
 
 
 def labels(events: list[Event], universe: Universe, end_ns: int) -> list[Label]:
-    """Labels of some events. What befalls several symbols gives one label a symbol, all with one stem: a label names one."""
+    """Return the labels of some events. An event of several symbols gives one label a symbol, all with one stem."""
     found = []
     for event in events:
         onset, end, effect_end = (min(time, end_ns) for time in (event.onset, event.end, event.effect_end))

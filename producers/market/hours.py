@@ -1,4 +1,4 @@
-"""When venues are open: the sessions of each calendar, and the shape of a day's activity and spreads within them.
+"""Opening hours of venues: the sessions of each calendar, and the profile of a day's activity and spreads within them.
 
 A table is enough for a simulator: US equities by the New York Stock Exchange's rule of holidays and early closes (NYSE Rule 7.2),
 currencies by their week from Sunday to Friday, 17:00 in New York, with a break of five minutes a day, and crypto always. Days on
@@ -29,7 +29,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One session, in ns since the epoch: something is said in [start, end), and trading is regular in [open, close)."""
+    """One session, in ns since the epoch: messages are sent in [start, end), trading is regular in [open, close)."""
 
     start: int
     open: int
@@ -58,7 +58,7 @@ class Hours:
 
 
 def _nth(year: int, month: int, weekday: int, number: int) -> date:
-    """The so-manieth weekday (0: Monday) of a month; −1: its last."""
+    """Return the n-th weekday (0: Monday) of a month; −1: its last."""
     if number < 0:
         last = date(year, month, 31)
         return last - timedelta(days=(last.weekday() - weekday) % 7)
@@ -67,7 +67,7 @@ def _nth(year: int, month: int, weekday: int, number: int) -> date:
 
 
 def _good_friday(year: int) -> date:
-    """Two days before Easter (Anonymous Gregorian algorithm: Nature 13 (1876) 487)."""
+    """Return Good Friday, two days before Easter (Anonymous Gregorian algorithm: Nature 13 (1876) 487)."""
     a, b, c = year % 19, year // 100, year % 100
     d = (19 * a + b - b // 4 - (b - (b + 8) // 25 + 1) // 3 + 15) % 30
     e = (32 + 2 * (b % 4) + 2 * (c // 4) - d - c % 4) % 7
@@ -76,7 +76,7 @@ def _good_friday(year: int) -> date:
 
 
 def us_holidays(year: int) -> set[date]:
-    """Days of a year on which US equities do not trade.
+    """Return the days of a year on which US equities do not trade.
 
     Fixed days on a Sunday move to Monday, on a Saturday to Friday; New Year's Day does not move back into the old year.
     Juneteenth since 2022, the day of Martin Luther King since 1998.
@@ -97,18 +97,18 @@ def us_holidays(year: int) -> set[date]:
 
 
 def us_half_days(year: int) -> set[date]:
-    """Days that close at 13:00: before Independence Day and Christmas, and after Thanksgiving, where these are trading days."""
+    """Return the trading days that close at 13:00: before Independence Day and Christmas, and after Thanksgiving."""
     days = {date(year, 7, 3), date(year, 12, 24), _nth(year, 11, 3, 4) + _DAY}
     return {day for day in days if day.weekday() < 5} - us_holidays(year)
 
 
 def _at(day: date, hour: int, minute: int = 0) -> int:
-    """ns of a local time in New York."""
+    """Return a local time in New York as ns since the epoch."""
     return round(datetime.combine(day, time(hour, minute), NEW_YORK).timestamp()) * NS_PER_SECOND
 
 
 def _days(start: int, end: int) -> Iterator[date]:
-    """New York's days around [start, end)."""
+    """Return the days in New York around [start, end)."""
     day = datetime.fromtimestamp(start / NS_PER_SECOND, NEW_YORK).date() - _DAY
     last = datetime.fromtimestamp(end / NS_PER_SECOND, NEW_YORK).date() + _DAY
     while day <= last:
@@ -117,7 +117,7 @@ def _days(start: int, end: int) -> Iterator[date]:
 
 
 def _us_sessions(start: int, end: int) -> list[Session]:
-    """Pre-market from 4:00, regular 9:30 to 16:00 (13:00 on half days), then extended hours for four hours."""
+    """Return sessions with pre-market from 4:00, regular 9:30 to 16:00 (13:00 on half days), then four extended hours."""
     found = []
     for day in _days(start, end):
         if day.weekday() < 5 and day not in us_holidays(day.year):
@@ -127,7 +127,7 @@ def _us_sessions(start: int, end: int) -> list[Session]:
 
 
 def _currency_sessions(start: int, end: int) -> list[Session]:
-    """From 17:05 of one evening to 17:00 of the next, Sunday to Friday."""
+    """Return sessions from 17:05 of one evening to 17:00 of the next in New York, Sunday to Friday."""
     found = []
     for day in _days(start, end):
         if day.weekday() in (6, 0, 1, 2, 3):
@@ -145,13 +145,13 @@ def _touching(sessions: list[Session], start: int, end: int) -> list[Session]:
 
 
 def _passed(times: Array, session: Session) -> Array:
-    """Share of the regular session that has passed, 0 to 1."""
+    """Return the share of the regular session that has passed, 0 to 1."""
     share: Array = np.clip((times - session.open) / (session.close - session.open), 0.0, 1.0)
     return share
 
 
 def _us_activity(times: Array, session: Session) -> Array:
-    """U-shaped (Admati and Pfleiderer, 1988): highest after the open, lowest at midday, 1 half an hour after the open."""
+    """Return a U shape (Admati and Pfleiderer, 1988): high after the open, low at midday, 1 half an hour after the open."""
     passed = _passed(times, session)
     regular = 0.7 + 1.4 * np.exp(-passed / 0.05) + 0.9 * np.exp(-(1.0 - passed) / 0.08)
     before = 0.03 + 0.3 * np.exp(-(session.open - times) / (30 * MINUTE_NS))
@@ -161,7 +161,7 @@ def _us_activity(times: Array, session: Session) -> Array:
 
 
 def _us_width(times: Array, session: Session) -> Array:
-    """Widest at the open and narrower all day (McInish and Wood, 1992); several times as wide out of regular hours."""
+    """Return the spread factor: widest at the open (McInish and Wood, 1992), several times as wide out of regular hours."""
     regular = 0.85 + 1.2 * np.exp(-_passed(times, session) / 0.05)
     shape: Array = np.where(times < session.open, 4.0, np.where(times < session.close, regular, 4.0))
     return shape
@@ -174,7 +174,7 @@ def _bump(hours: Array, middle: float, width: float) -> Array:
 
 
 def _currency_activity(times: Array, _session: Session) -> Array:
-    """Tokyo, London and New York, in hours of UTC (Dacorogna et al., 1993); 1 when the last two overlap."""
+    """Return peaks of Tokyo, London and New York in UTC (Dacorogna et al., 1993); 1 when the last two overlap."""
     hours = times % DAY_NS / HOUR_NS
     shape: Array = 0.08 + 0.25 * _bump(hours, 2.0, 2.0) + 0.6 * _bump(hours, 9.0, 2.0) + 0.75 * _bump(hours, 14.5, 2.0)
     return shape
@@ -186,7 +186,7 @@ def _currency_width(times: Array, session: Session) -> Array:
 
 
 def _even_activity(times: Array, _session: Session) -> Array:
-    """Mild: a fifth more in the afternoon of UTC than on average."""
+    """Return a nearly flat profile: a fifth above average in the afternoon of UTC."""
     shape: Array = 0.8 + 0.4 * _bump(times % DAY_NS / HOUR_NS, 15.0, 4.0)
     return shape
 

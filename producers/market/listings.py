@@ -1,4 +1,4 @@
-"""What is listed: names, first prices, price steps and lots of a profile's symbols."""
+"""Listed instruments: names, first prices, price steps and lots of a profile's symbols."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Listing(NamedTuple):
 
 
 def _log_even(count: int, low: float, high: float, rng: np.random.Generator) -> Array:
-    """Values that fill a range evenly in logarithm, in random order, so that every stream has all sorts."""
+    """Return values that fill a range evenly in logarithm, in random order, so that every stream covers the range."""
     place = (rng.permutation(count) + rng.random(count)) / count
     values: Array = low * (high / low) ** place
     return values
@@ -59,7 +59,7 @@ def _tickers(count: int, rng: np.random.Generator) -> list[str]:
 
 
 def shares(count: int, rng: np.random.Generator) -> Listing:
-    """US equities of $0.50 to $5 000.
+    """Return US equities of $0.50 to $5 000.
 
     Steps are a cent, and a hundredth of one below a dollar (Regulation NMS, Rule 612); lots are 100, 40 or 10 shares by price
     (Rule 600(b)(93)).
@@ -91,15 +91,15 @@ DOLLARS: dict[str, float] = {
     "JPY": 0.00667,
     "HUF": 0.00275,
 }
-"""What a unit of a currency was worth at the beginning of 2024, about; in the order in which currencies are quoted."""
+"""Approximate value of a unit of a currency in dollars at the beginning of 2024, in quoting order."""
 
 
 FIRST = ("EURUSD", "USDJPY", "EURJPY", "GBPUSD", "EURGBP", "AUDUSD", "USDCHF", "EURCHF")
-"""The pairs that even a small market has: three of them are crosses, whose legs come before them."""
+"""The pairs that even a small market has; three of them are crosses, listed after their legs."""
 
 
 def pairs(count: int, _rng: np.random.Generator) -> Listing:
-    """Currency pairs, FIRST and the dollar's first; what a cross costs follows from the dollar prices of its currencies.
+    """Return currency pairs, FIRST and the dollar's first; the price of a cross follows from its currencies' dollar prices.
 
     Steps are a tenth of a pip: 0.00001, and 0.001 where one costs more than twenty.
     """
@@ -107,7 +107,7 @@ def pairs(count: int, _rng: np.random.Generator) -> Listing:
     crosses = [(one, other) for place, one in enumerate(names) for other in names[place + 1 :]]
     order = {name: place for place, name in enumerate(FIRST)}
     crosses.sort(key=lambda pair: order.get("".join(pair), len(order) + ("USD" not in pair)))
-    # Beyond all pairs there are terms: the same pair for a later day.
+    # Beyond all pairs, further symbols are forwards: the same pair for a later day.
     wanted = [(crosses[k % len(crosses)], k // len(crosses)) for k in range(count)]
     price = np.array([DOLLARS[one] / DOLLARS[other] for (one, other), _ in wanted])
     tick = np.where(price > 20.0, UNITS_PER_ONE // 1000, UNITS_PER_ONE // 100_000)
@@ -117,7 +117,7 @@ def pairs(count: int, _rng: np.random.Generator) -> Listing:
 
 
 def _triangles(wanted: list[tuple[tuple[str, str], int]]) -> tuple[Tie, ...]:
-    """The crosses among some pairs, each with its term, whose dollar pairs of that term are among them, too."""
+    """Return the crosses among some pairs, each with its term, whose dollar pairs of that term are present as well."""
     places = {key: place for place, key in enumerate(wanted)}
     ties = []
     for place, (pair, term) in enumerate(wanted):
@@ -132,7 +132,7 @@ def _triangles(wanted: list[tuple[tuple[str, str], int]]) -> tuple[Tie, ...]:
 
 
 def coins(count: int, rng: np.random.Generator) -> Listing:
-    """Crypto against the dollar, from $0.0005 to $80 000: a fine grid of seven digits, and lots of a tenth of a dollar to one."""
+    """Return crypto against the dollar, $0.0005 to $80 000: a grid of seven digits, lots worth ten cents to a dollar."""
     price = _log_even(count, 0.0005, 80_000.0, rng)
     exponent = np.clip(np.floor(np.log10(price)).astype(np.int64) - 6, -9, -2)
     tick = np.rint(10.0 ** (exponent + 9)).astype(np.int64)

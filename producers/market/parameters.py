@@ -1,4 +1,4 @@
-"""What a simulated market is like: its parameters, and the ranges that training and evaluation draw them from."""
+"""The parameters of a simulated market, and the ranges from which training and evaluation draw them."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ START_NS = 1_709_650_800 * NS_PER_SECOND
 BLOCK_S = 20
 """Seconds of market made at a time; memory depends on this and not on the length of the stream."""
 USUAL = 2 / 390
-"""`eventfulness` of a usual day of at least MANY names: what two eventful minutes hold comes in one regular session."""
+"""`eventfulness` of a usual day of at least MANY names: two minutes' events are spread over a regular session."""
 MANY = 48
 
 
 def usual(symbols: int) -> float:
-    """`eventfulness` of a usual day of so many names: events are as rare for each of a few names as among many."""
+    """Return the `eventfulness` of a usual day of so many names: events are as rare for each of a few names as among many."""
     return USUAL * min(1.0, symbols / MANY)
 
 
@@ -38,15 +38,15 @@ class Market:
     Parameters
     ----------
     seed : int
-        Of everything that is random in the market; faults have a source of their own.
+        Seed of everything random in the market; faults have a seed of their own.
     profile : str
-        An entry of PROFILES: what kind of market.
+        An entry of PROFILES: the kind of market.
     minutes : float
         Length of the stream, pauses between sessions included.
     start_ns : int
-        Its beginning, ns since the epoch; the time of day sets the intraday shape, and what is open.
+        Start of the stream, ns since the epoch; the time of day sets the intraday profile and the open sessions.
     symbols, venues : int
-        How many; the first venue spreads its symbols over two channels.
+        Numbers of symbols and venues; the first venue spreads its symbols over two channels.
     volatility : float
         Median annual volatility of a symbol (1 = 100 %).
     spread_bp : float
@@ -58,7 +58,7 @@ class Market:
     trade_share : float
         Mean share of arrivals that are trades.
     illiquid_share : float
-        Share of symbols that speak from once a minute to a few times in ten seconds.
+        Share of symbols with one tick a minute to a few in ten seconds.
     venue_noise : float
         How far a venue's quotes stray from the common price, in half spreads.
     latency_us : float
@@ -68,13 +68,13 @@ class Market:
     eventfulness : float
         Factor on the rates of genuine events, whose defaults put some of most kinds into two minutes; see `usual`.
     news_per_minute, market_news_per_minute, halts_per_minute, flash_crashes_per_minute : float
-        Genuine events of prices.
+        Rates of genuine price events.
     latency_bursts_per_minute, resets_per_minute : float
-        Genuine events of channels.
+        Rates of genuine channel events.
     news_move : float
         Typical size of single-name news, as a fraction of the price.
     aggregated_venues : int
-        How many of the venues, the last ones, are feeds of several sources whose quotes cross and lock:
+        Number of venues, the last ones, that are feeds of several sources whose quotes cross and lock:
         `producers.simulation.aggregation`. The others are the same without them.
     """
 
@@ -114,13 +114,13 @@ class Market:
             raise SettingsError(f"market: profile is {self.profile!r}, expected one of {', '.join(PROFILES)}")
         if not self.sessions:
             raise SettingsError(
-                f"market: nothing is open from {iso(self.start_ns, 0)} to {iso(self.end_ns, 0)}; "
+                f"market: found no trading session from {iso(self.start_ns, 0)} to {iso(self.end_ns, 0)}; "
                 "choose another start, or a longer stream"
             )
 
     @classmethod
     def varied(cls, seed: int, family: Family, **given: Any) -> Market:
-        """A market whose parameters are drawn from RANGES by its seed.
+        """Draw the parameters of a market from RANGES by its seed.
 
         Training and evaluation overlap but are shifted against each other, so that a model which only knows the ranges of its
         own family is found out. Draws of the two families differ for one seed as well. `given` are parameters that are not drawn,
@@ -145,26 +145,26 @@ class Market:
 
     @property
     def end_ns(self) -> int:
-        """The first ns after the stream, venue time."""
+        """Return the first ns after the stream, venue time."""
         return self.start_ns + round(self.minutes * 60_000) * NS_PER_MS
 
     @property
     def character(self) -> Profile:
-        """The profile."""
+        """Return the profile."""
         return PROFILES[self.profile]
 
     @property
     def sessions(self) -> tuple[Session, ...]:
-        """The sessions that the stream touches, in order; the first may have begun before it, the last may go on after it."""
+        """Return the sessions that the stream touches, in order; the first may begin before it, the last may end after it."""
         return _sessions(self.profile, self.start_ns, self.end_ns)
 
     @property
     def blocks(self) -> tuple[tuple[int, int], ...]:
-        """[start, end) in ns of each block, in order; a block lies in one session, and there is none while nothing is open."""
+        """Return [start, end) in ns of each block, in order; a block lies in one session, and closed hours have none."""
         return _blocks(self.profile, self.start_ns, self.end_ns)
 
     def random(self, purpose: int, number: int = 0) -> np.random.Generator:
-        """A source of its own for each purpose and block, so that what one part draws never moves another."""
+        """Return a random source for one purpose and block, so that draws of one part never shift another's."""
         return np.random.default_rng([self.seed, purpose, number])
 
 
@@ -207,7 +207,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "news_move": (0.001, 0.2),
     "aggregated_venues": (0, 8),
 }
-"""What a parameter may be."""
+"""Allowed range of each parameter."""
 
 RANGES: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
     "volatility": ((0.08, 0.50), (0.06, 0.65)),

@@ -1,4 +1,4 @@
-"""What kinds of markets can be simulated: one entry a profile."""
+"""The kinds of markets that can be simulated: one entry a profile."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Profile:
     Parameters
     ----------
     venues : tuple of str
-        Names; a market has the first so many.
+        Names of the venues; a market uses the first ones.
     hours : Hours
     listing : callable
         (how many, random) -> names, prices, price steps and lots.
@@ -27,9 +27,9 @@ class Profile:
     year_s : float
         Seconds of trading in a year, for the volatility.
     has_sizes : bool
-        Whether quotes say how much is bid and asked.
+        Whether quotes carry sizes.
     has_sequence : bool
-        Whether channels count their messages.
+        Whether channels have sequence numbers.
     has_conditions : bool
         Whether there are odd lots, sweeps, off-market prints with their conditions, halts, splits and stubs.
     """

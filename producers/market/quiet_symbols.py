@@ -1,4 +1,4 @@
-"""Illiquid names that say nothing for minutes, and nothing is wrong: such stretches are labelled when they are over."""
+"""Illiquid names without ticks for minutes although nothing is wrong: such stretches are labelled when they are over."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tickproof.ticks.schema import NS_PER_SECOND, Kind
 QUIET_NS = 180 * NS_PER_SECOND
 """Least length of a stretch."""
 RARE_PER_S = 0.1
-"""Series with fewer ticks a second than this may have such stretches."""
+"""Only series with fewer ticks a second than this have such stretches."""
 
 
 @dataclass(slots=True)
 class Quiet:
-    """When each rare series last spoke (ns of `ts_recv`; 0: not in this session)."""
+    """When each rare series had its last tick (ns of `ts_recv`; 0: not in this session)."""
 
     universe: Universe
     spoke: Array = field(init=False)
@@ -32,7 +32,7 @@ class Quiet:
         self.rare[self.universe.series["symbol_code"][self.universe.series["rate"] < RARE_PER_S]] = True
 
     def step(self, rows: Array, *, is_last: bool) -> list[Label]:
-        """Labels of the stretches that ended in a block of clean rows; with `is_last`, a pause follows."""
+        """Return labels of the stretches that ended in a block of clean rows; with `is_last`, a pause follows."""
         found = []
         few = rows[self.rare[rows["symbol"]] & (rows["kind"] <= Kind.TRADE)]
         for series, time in zip(self.universe.series_of(few).tolist(), few["ts_recv"].tolist(), strict=True):

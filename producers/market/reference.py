@@ -1,4 +1,4 @@
-"""What is known beforehand of a simulated market, in the form of `--reference FILE`."""
+"""Reference data of a simulated market, in the form of `--reference FILE`."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from producers.market.universe import build
 from tickproof.findings.label import Label
 
 NEW_NAMES = ("genuine_listing", "genuine_rename")
-"""Kinds of a symbol that is new and announced."""
+"""Kinds that announce a new symbol."""
 
 
 def reference(market: Market, labels: Iterable[Label] = ()) -> dict[str, Any]:
-    """Reference data of a market, to be written as JSON.
+    """Return the reference data of a market, ready to be written as JSON.
 
     Parameters
     ----------
     market : Market
     labels : iterable of Label
-        Of its stream: where the splits, the listings and the new names are found.
+        Labels of its stream, for splits, listings and new names.
     """
     world, labels = build(market), list(labels)
     lines = len(world.channels)

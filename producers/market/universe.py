@@ -1,4 +1,4 @@
-"""Who trades where: the symbols, venues, channels and series (a symbol on a venue) of a simulated market."""
+"""The universe of a simulated market: its symbols, venues, channels and series (a symbol on a venue)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from tickproof.ticks.schema import UNITS_PER_ONE
 Array = npt.NDArray[Any]
 
 VENUES = PROFILES[DEFAULT].venues
-TICK = UNITS_PER_ONE // 10_000
-"""The finest price step of the default profile; each instrument has its own, a multiple of this (`Universe.ticks_of`)."""
 SECTORS = 6
 
 INSTRUMENT = np.dtype(
@@ -78,9 +76,9 @@ class Universe:
         Channels, then venues, then symbols: what the codes of `ROW` index.
     instruments, series, channels : arrays of INSTRUMENT, SERIES and CHANNEL
     shares : array, shape (venues,)
-        How much of a symbol's trading a venue has.
+        Share of each venue in a symbol's trading.
     aggregated : int
-        How many venues, the last ones, put the prices of several sources together, so that their quotes cross.
+        Number of venues, the last ones, that combine the prices of several sources, so that their quotes cross.
     ties : tuple of Tie
         Instruments whose price follows from others'.
     """
@@ -95,20 +93,20 @@ class Universe:
 
     @property
     def symbols(self) -> int:
-        """How many symbols there are."""
+        """Return the number of symbols."""
         return len(self.instruments)
 
     @property
     def venues(self) -> int:
-        """How many venues there are."""
+        """Return the number of venues."""
         return len(self.shares)
 
     def symbol(self, place: int) -> str:
-        """The name of an instrument."""
+        """Return the name of an instrument."""
         return self.names[len(self.channels) + self.venues + place]
 
     def relation(self, place: int) -> tuple[tuple[int, float], ...]:
-        """The legs, with their powers, of the first relation that an instrument is in, it and the cross included; or none."""
+        """Return the legs and powers of the first relation of an instrument, itself and the cross included; empty if none."""
         for tie in self.ties:
             legs = (*tie.legs, (tie.place, -1.0))
             if any(leg == place for leg, _ in legs):
@@ -116,7 +114,7 @@ class Universe:
         return ()
 
     def moved_by(self, place: int) -> tuple[tuple[int, float], ...]:
-        """What moves with an instrument, and how many times as far: a leg's crosses, and with a cross its first leg."""
+        """Return what moves with an instrument and how many times as far: a leg's crosses, and with a cross its first leg."""
         base, factor = place, 1.0
         for tie in self.ties:
             if tie.place == place:
@@ -126,24 +124,24 @@ class Universe:
         return ((base, factor), *crosses)
 
     def series_of(self, rows: Array) -> Array:
-        """The series of each row, −1 for rows without a symbol."""
+        """Return the series of each row, −1 for rows without a symbol."""
         channels, venues = len(self.channels), self.venues
         series = (rows["venue"] - channels) * self.symbols + rows["symbol"] - channels - venues
         return np.where(rows["symbol"] < 0, -1, series)
 
     def is_aggregated(self, series: Array | int) -> Array:
-        """Whether the venue of each series puts the prices of several sources together."""
+        """Return whether the venue of each series combines the prices of several sources."""
         found: Array = np.asarray(series) >= (self.venues - self.aggregated) * self.symbols
         return found
 
     def ticks_of(self, rows: Array) -> Array:
-        """The price step of each row's instrument in units of 1e-9; 1 for rows without a symbol."""
+        """Return the price step of each row's instrument in units of 1e-9; 1 for rows without a symbol."""
         place = rows["symbol"] - len(self.channels) - self.venues
         return np.where(rows["symbol"] < 0, 1, self.instruments["tick"][np.maximum(place, 0)])
 
 
 def build(market: Market) -> Universe:
-    """The universe of a market, from its seed."""
+    """Build the universe of a market from its seed."""
     rng = market.random(1)
     listing = market.character.listing(market.symbols, rng)
     instruments = _instruments(market, listing, rng)

@@ -1,8 +1,8 @@
-"""A simulated market on its way to a topic, in a thread of its own: its beginning, most of it at speed, its end at its own pace.
+"""A simulated market published in a thread of its own: the beginning, most of it at full speed, the end at its own pace.
 
-The beginning is there for a reader to start with; the rest is made when the reader does not need the processor for starting any
-more. What is sent at speed waits in the topic until somebody reads, so only the end, sent when the reader has caught up, tells
-how long a tick takes. A few broken payloads go along.
+A reader can start on the beginning; the rest is made when the reader has started and no longer needs the processor for that.
+Ticks sent at full speed wait in the topic until they are read, so only the end, sent once the reader has caught up, measures the
+latency of a tick. A few broken payloads are sent as well.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from tickproof.ticks.schema import NS_PER_SECOND, Ticks
 
 TAIL_S = 6.0
 TAIL_SHARE = 0.15
-"""The paced end: so many seconds of market, and at most this share of it."""
+"""Largest share of the market that the paced end takes, whatever its seconds."""
 GATE_S = 0.1
 BEGINNING_NS = 10 * NS_PER_SECOND
 SETTLING_NS = 4 * NS_PER_SECOND
-"""A reader has caught up when it is so close: a watermark's delay, the lookahead and the second between heartbeats away."""
+"""A reader this close has caught up: a watermark's delay, the lookahead and the second between heartbeats."""
 
 
 @dataclass(frozen=True, slots=True)
 class Programme:
-    """What is sent: a market, its faults, and how frames are made."""
+    """What is published: a market, its faults, and how frames are made."""
 
     market: Market
     faults: Faults
@@ -73,10 +73,10 @@ class Broadcast(threading.Thread):
         self.is_complete = False
         """Whether the broker has confirmed everything."""
         self.labels: list[Label] = []
-        """Faults, genuine events and broken payloads; there when it is complete."""
+        """Faults, genuine events and broken payloads; set once everything is published."""
 
     def run(self) -> None:
-        """Publish."""
+        """Publish the programme."""
         try:
             self._publish()
         except _Stopped:
@@ -85,22 +85,22 @@ class Broadcast(threading.Thread):
             self._error = error
 
     def check(self) -> None:
-        """Raise what ended it, if something did."""
+        """Raise the error that ended the thread, if one did."""
         if self._error is not None:
             raise self._error
 
     def send_rest(self) -> None:
-        """Send what follows the beginning, at speed."""
+        """Let the thread publish all but the paced end at full speed."""
         self._speed.set()
 
     def send_end(self) -> None:
-        """Send the end."""
+        """Let the thread publish the paced end."""
         self.is_waiting = False
         self.has_paced = True
         self._end.set()
 
     def stop(self) -> None:
-        """End it, wherever it is, and wait until it has."""
+        """End the thread, wherever it is, and wait until it has ended."""
         self._stopped.set()
         self._speed.set()
         self._end.set()
@@ -109,21 +109,21 @@ class Broadcast(threading.Thread):
 
     @property
     def ticks(self) -> int:
-        """Ticks that the broker has confirmed."""
+        """Return the number of ticks that the broker has confirmed."""
         return 0 if self._publisher is None else self._publisher.published.ticks
 
     @property
     def broken(self) -> int:
-        """Broken payloads that were sent."""
+        """Return the number of broken payloads sent."""
         return 0 if self._publisher is None else self._publisher.broken
 
     @property
     def settled(self) -> int:
-        """So many ticks a reader must have finished to have caught up with all but the end."""
+        """Return how many ticks a reader must have finished to have caught up with all but the end."""
         return self._settled
 
     def delays_ns(self, times_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """How long ago, in ns of the wall's time, the paced ticks among those of capture times `times_ns` were sent."""
+        """Return how long ago, in ns of wall time, the paced ticks with capture times `times_ns` were sent."""
         count = len(self._wall_ns)
         if not count:
             return np.zeros(0, np.int64)
@@ -155,7 +155,7 @@ class Broadcast(threading.Thread):
         self.is_complete = True
 
     def _head(self, batches: Iterator[Ticks], tail_ns: int, heartbeats: Heartbeats, publisher: BreakingPublisher) -> Ticks | None:
-        """Send all before `tail_ns` at speed; the first batch behind it, if there is one."""
+        """Send all ticks before `tail_ns` at full speed; return the first batch behind it, if there is one."""
         plan = self._programme.plan
         framing = Framing(plan.rows, plan.span_ns)
         ends: list[tuple[int, int]] = []
@@ -193,10 +193,10 @@ class Broadcast(threading.Thread):
             yield frame
 
     def _sent(self, frame: Frame, late_ns: int) -> None:
-        # The wall's time last: whoever counts these counts whole pairs.
+        # Wall time is appended last: a reader that counts these sees complete pairs.
         self._frame_ns.append(max(frame.first_ns, self._frame_ns[-1] if self._frame_ns else 0))
         self._wall_ns.append(self._clock.now_ns())
 
 
 class _Stopped(Exception):
-    """Somebody wants it to end."""
+    """The thread was asked to end."""

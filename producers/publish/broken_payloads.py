@@ -1,4 +1,4 @@
-"""Payloads that are no ticks, made of good frames in known ways, and labelled: what the dead letters of a demonstration hold.
+"""Payloads that are not ticks, made from good frames in known ways and labelled: the dead letters of a demonstration.
 
 Each copies a frame that is published as well, so no tick is lost with it.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+from confluent_kafka import KafkaError, Message
 
 from producers.publish.framing import Frame
 from producers.publish.kafka import Publisher
@@ -68,7 +69,7 @@ def _not_a_number(value: bytes, headers: Headers) -> tuple[bytes, Headers]:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way to break a frame, and the code that a finding of it has."""
+    """One way to break a frame, and the code of the finding that it causes."""
 
     name: str
     code: str
@@ -88,7 +89,7 @@ WAYS: tuple[Way, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """One broken payload, to be sent behind the frame it was made of, and the label of its episode."""
+    """One broken payload, sent behind the frame that it was made from, and the label of its episode."""
 
     key: str
     value: bytes
@@ -114,7 +115,7 @@ class Breaker:
         self.labels: list[Label] = []
 
     def step(self, frame: Frame) -> Broken | None:
-        """What to send behind `frame`, if it is time."""
+        """Return the broken payload to send behind `frame`, if one is due."""
         due = self._ways < len(self._times) and frame.first_ns >= self._times[self._ways]
         if not due or frame.channel is None or frame.channel.startswith(CAPTURE_CHANNEL):
             return None
@@ -141,7 +142,7 @@ class BreakingPublisher(Publisher):
     broken: int = 0
 
     def send(self, frame: Frame) -> None:
-        """Hand a frame to the producer, and a broken payload behind it if it is time."""
+        """Hand a frame to the producer, and a broken payload behind it if one is due."""
         super().send(frame)
         made = self.breaker.step(frame)
         if made is not None:
@@ -149,5 +150,5 @@ class BreakingPublisher(Publisher):
             headers: list[tuple[str, str | bytes | None]] = list(made.headers.items())
             self._produce(made.key, made.value, made.timestamp_ms, headers, lambda error, message: self._broken(error, message))
 
-    def _broken(self, error: object, message: object) -> None:
-        self._delivered("", 0, 0, error, message)  # type: ignore[arg-type]  # librdkafka's report, handed on
+    def _broken(self, error: KafkaError | None, message: Message) -> None:
+        self._delivered("", 0, 0, error, message)

@@ -1,4 +1,4 @@
-"""How far a replay has come, as a record of `replay.progress`: written in the transaction of the frames that it counts.
+"""The progress of a replay as a record of `replay.progress`, written in the transaction of the frames that it counts.
 
 So it says neither more nor less than what readers of committed records see. The last record of a key is in force.
 """
@@ -17,36 +17,36 @@ from tickproof.errors import InputError, ServiceError
 TOPIC = "replay.progress"
 ANSWER_S = 15.0
 OTHERS_S = 90.0
-"""Longer than a transaction may be open: so long another replay, killed while it committed, may hide what comes after it."""
+"""How long records may be hidden by the open transaction of a replay that was killed: longer than its timeout."""
 AGAIN_S = 0.2
 Setting = str | int | bool | None
 
 _LOG = logging.getLogger(__name__)
-# What librdkafka says of its connections stays unsaid: errors come as exceptions.
+# Connection messages of librdkafka are not logged: errors come as exceptions.
 _LOG.addHandler(logging.NullHandler())
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a replay has come, and what has to stay as it was for the rest to follow on.
+    """How far a replay has come, and what must not change for the rest to follow on.
 
     Parameters
     ----------
     topic, topic_id : str
-        Where it writes; a topic that was deleted and made anew has another id.
+        Topic that it writes to, and its id; a topic that was deleted and created again has another id.
     inputs : str
         Digest of the recordings: their paths, in order, and their bytes.
     settings : dict
-        Option -> value: all else that decides what is sent.
+        Option -> value: everything else that decides what is sent.
     span_ns : int
         Event time that a frame spans at most, from the first start on.
     now_ns : int or None
-        The wall's time that the first tick was moved to; None: times are not moved.
+        Wall time to which the first tick was moved; None: times are not moved.
     frames, messages, ticks, heartbeats : int
-        Committed so far; ticks without our own heartbeats.
+        Counts committed so far; ticks without our own heartbeats.
     digest : int
         CRC-32C of the rows of those frames.
     is_complete : bool
-        Nothing is left to send.
+        Whether nothing is left to send.
     """
 
     topic: str
@@ -64,23 +64,23 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def encode(progress: Progress) -> bytes:
-    """The record's value."""
+    """Return the record's value."""
     return msgspec.json.encode(progress, order="deterministic")
 
 
 def read(brokers: str, topic: str, key: str) -> Progress | None:
-    """The last committed progress under a key; None where there is none.
+    """Return the last committed progress under a key; None if there is none.
 
     Parameters
     ----------
     brokers, topic : str
-        Where; the full name.
+        Brokers, and the full name of the topic.
     key : str
 
     Raises
     ------
     ServiceError
-        The broker does not answer, the topic is not there, or a transaction of somebody else stays open.
+        The broker does not answer, the topic is not there, or another producer's transaction stays open.
     InputError
         The record under this key is not ours.
     """
@@ -101,7 +101,7 @@ def read(brokers: str, topic: str, key: str) -> Progress | None:
     deadline = monotonic() + OTHERS_S
     try:
         while position < end:
-            # Assigned anew, because the end of a partition is told only once after that.
+            # Assigned again, because the end of a partition is reported only once after an assignment.
             consumer.assign([TopicPartition(topic, 0, position)])
             position, value = _read_on(consumer, brokers, topic, key)
             found = value or found
@@ -120,12 +120,12 @@ def read(brokers: str, topic: str, key: str) -> Progress | None:
         return msgspec.json.decode(found, type=Progress)
     except msgspec.MsgspecError as error:
         raise InputError(
-            f"topic {topic}, key {key}: found a record that is no progress of a replay ({error}); give another --name"
+            f"topic {topic}, key {key}: found a record that is not the progress of a replay ({error}); give another --name"
         ) from error
 
 
 def topic_id(brokers: str, topic: str) -> str:
-    """The id that the broker gave a topic when it was made."""
+    """Return the id that the broker gave a topic when it was created."""
     admin = _admin(brokers)
     try:
         described = admin.describe_topics(TopicCollection([topic]), request_timeout=ANSWER_S)[topic].result()
@@ -135,12 +135,12 @@ def topic_id(brokers: str, topic: str) -> str:
 
 
 def _read_on(consumer: Consumer, brokers: str, topic: str, key: str) -> tuple[int, bytes | None]:
-    """Read up to where committed records end: that offset, and the last value of the key on the way."""
+    """Read up to where committed records end; return that offset and the last value of the key before it."""
     found: bytes | None = None
     while True:
         message = consumer.poll(ANSWER_S)
         if message is None:
-            raise ServiceError(f"topic {topic} on {brokers}: the broker fell silent for {ANSWER_S:.0f} s; see its log")
+            raise ServiceError(f"topic {topic} on {brokers}: the broker has not answered for {ANSWER_S:.0f} s; see its log")
         error = message.error()
         if error is None:
             if message.key() == key.encode():
@@ -152,7 +152,7 @@ def _read_on(consumer: Consumer, brokers: str, topic: str, key: str) -> tuple[in
 
 
 def _end(brokers: str, topic: str) -> int:
-    """Where the topic ends, open transactions included: more than its one partition could not be in order."""
+    """Return the end offset of a topic, open transactions included, and check that it has one partition."""
     admin = _admin(brokers)
     try:
         there = admin.list_topics(topic, timeout=ANSWER_S).topics[topic]

@@ -1,8 +1,8 @@
-"""An ordered stream of ticks, cut into what is sent together.
+"""Framing: an ordered stream of ticks, cut into frames that are sent as one record each.
 
 Frames hold one channel each. Within one span of event time they are sent in the order of their first ticks, so the timestamps of
 the records, which are those of the first ticks, do not go back however long the span is, except by as much as the stream itself
-does; whoever waits for a watermark is only kept waiting longer. JSON ticks keep the stream's own order, a record each.
+does; a watermark only advances later. JSON ticks keep the stream's own order, a record each.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Frame:
     Parameters
     ----------
     channel : str or None
-        Of all its ticks; None: of several channels, to be sent as JSON ticks.
+        Channel of all its ticks; None: several channels, to be sent as JSON ticks.
     ticks : Ticks
         In arrival order.
     first_ns : int
@@ -41,7 +41,7 @@ class Frame:
 
     @property
     def timestamp_ms(self) -> int:
-        """The record's timestamp."""
+        """Return the record's timestamp, in ms."""
         return self.first_ns // NS_PER_MS
 
 
@@ -51,7 +51,7 @@ class Framing:
     Parameters
     ----------
     rows : int
-        At most this many ticks in a frame.
+        Most ticks in a frame.
     span_ns : int
         A frame stays within one span of event time; spans begin at multiples of this.
     by_channel : bool
@@ -67,7 +67,7 @@ class Framing:
         self._latest_ns = EARLIEST
 
     def step(self, ticks: Ticks) -> Iterator[Frame]:
-        """The frames of the next batch."""
+        """Return the frames of the next batch."""
         if not len(ticks):
             return
         rows = ticks.rows
@@ -92,7 +92,7 @@ class Framing:
 def _cuts(
     spans: npt.NDArray[np.int64], channels: npt.NDArray[np.int32], order: npt.NDArray[np.int64] | None, limit: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """First rows of the frames in sorted order, and one behind their last rows."""
+    """Return the first rows of the frames in sorted order, and one behind their last rows."""
     if order is not None:
         spans, channels = spans[order], channels[order]
     changed = np.flatnonzero((spans[1:] != spans[:-1]) | (channels[1:] != channels[:-1])) + 1

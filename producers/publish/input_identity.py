@@ -13,7 +13,7 @@ from tickproof.errors import InputError
 
 
 def name_of(paths: Iterable[Path], start_ns: int | None, end_ns: int | None, symbols: Sequence[str] | None) -> str:
-    """A name for the replay of a selection: the same for the same paths, window and symbols, wherever it is started.
+    """Return a name for the replay of a selection: the same for the same paths, window and symbols, wherever it is started.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def name_of(paths: Iterable[Path], start_ns: int | None, end_ns: int | None, sym
 
 
 def digest_of(paths: Iterable[Path], end_ns: int | None = None) -> str:
-    """A digest of the recordings: their places, order and bytes. It costs a few hundredths of the time that decoding takes.
+    """Return a digest of the recordings: places, order and bytes. It costs a few per cent of the time of decoding.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def digest_of(paths: Iterable[Path], end_ns: int | None = None) -> str:
     Raises
     ------
     InputError
-        As `recordings.find`, or a file cannot be read.
+        As `registry.find`, or a file cannot be read.
     """
     digest = hashlib.blake2b(digest_size=16)
     for path, format_ in find(paths):

@@ -1,4 +1,4 @@
-"""Frames to Kafka: an idempotent producer that waits when the broker is slow, and answers for every record.
+"""Publishing of frames to Kafka: an idempotent producer that waits when the broker is slow and accounts for every record.
 
 Nothing is believed before the broker has confirmed it: counts are those of delivery reports, and `close` fails if one is missing.
 """
@@ -26,7 +26,7 @@ from tickproof.wire.content_type import CONTENT_TYPE
 
 HEARTBEAT = int(Kind.HEARTBEAT)
 BY_KEY = -1
-"""Leaves the partition to the partitioner."""
+"""The partition number that leaves the choice to the partitioner."""
 METADATA_TIMEOUT_S = 10.0
 FLUSH_TIMEOUT_S = 130.0
 """Longer than librdkafka's own delivery timeout, so that an undelivered record ends in a report."""
@@ -42,21 +42,21 @@ CONFIGURATION: dict[str, str | int | bool] = {
     "queue.buffering.max.kbytes": 64 * 1024,
     "delivery.timeout.ms": 120_000,
 }
-"""librdkafka's settings. Idempotence keeps order and drops a retry's copies; the queue's limits are what bounds memory."""
+"""Settings of librdkafka. Idempotence keeps order and drops retried copies; the limits of the queue bound memory."""
 LARGE_FRAMES: dict[str, str | int | bool] = {"compression.type": "none"}
-"""For frames of hundreds of ticks, whose bodies are compressed already: a second pass costs a tenth of the time for nothing."""
+"""For frames of hundreds of ticks, whose bodies are compressed already: compressing twice costs a tenth of the time."""
 _Headers = list[tuple[str, str | bytes | None]]
 _JSON_HEADERS: _Headers = [(CONTENT_TYPE, JSON_CONTENT_TYPE.encode())]
 _Report = Callable[[KafkaError | None, Message], None]
 
 _LOG = logging.getLogger(__name__)
-# Without a handler of somebody else's, what librdkafka says of its connections stays unsaid: errors come as exceptions.
+# Unless another handler is set, connection messages of librdkafka are not logged: errors come as exceptions.
 _LOG.addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What the broker has confirmed. `ticks`, `by_channel`: without our own capture heartbeats, which `heartbeats` counts."""
+    """What the broker has confirmed. `ticks` and `by_channel` are without our own capture heartbeats, see `heartbeats`."""
 
     messages: int
     ticks: int
@@ -73,11 +73,11 @@ class Publisher:
     brokers : str
         `host:port,…`.
     topic : str
-        Must be there.
+        Full name of an existing topic.
     configuration : mapping, optional
-        Over CONFIGURATION.
+        Overrides CONFIGURATION.
     metadata_timeout_s : float
-        How long the broker may take to say what the topic is.
+        Time-out of the metadata request.
 
     Raises
     ------
@@ -113,14 +113,14 @@ class Publisher:
             self.leave()
 
     def leave(self) -> None:
-        """Drop what is not sent yet."""
+        """Drop the records that are not sent yet."""
         self._producer.purge()
-        # Why we leave is known already.
+        # The reason for leaving is known already.
         with contextlib.suppress(ServiceError):
             self._serve(self._producer.poll, 0.0)
 
     def send(self, frame: Frame) -> None:
-        """Hand a frame to the producer: one record, or one a tick if it is of several channels. Waits while the queue is full."""
+        """Hand a frame to the producer: one record, or one a tick for frames of several channels. Blocks on a full queue."""
         if frame.channel is None:
             self._send_json(frame)
         else:
@@ -139,19 +139,19 @@ class Publisher:
         self._check()
 
     def close(self) -> Published:
-        """Wait until every record is confirmed, and say what was."""
+        """Wait until every record is confirmed; return the counts."""
         missing = self._serve(self._producer.flush, FLUSH_TIMEOUT_S)
         self._check()
         if missing or self._messages != self._sent:
             raise ServiceError(
                 f"{self._where}: found {self._messages} records confirmed, expected {self._sent}; "
-                "see that the broker is well, and publish again to an empty topic"
+                "check the broker, and publish again to an empty topic"
             )
         return self.published
 
     @property
     def published(self) -> Published:
-        """What has been confirmed so far."""
+        """Return the counts confirmed so far."""
         return Published(self._messages, self._ticks.total(), self._heartbeats, self._bytes, dict(sorted(self._ticks.items())))
 
     def _send_json(self, frame: Frame) -> None:
@@ -180,7 +180,7 @@ class Publisher:
                 self._serve(self._producer.poll, 0.05)
                 self._check()
             except KafkaException as error:
-                raise ServiceError(f"{self._where}: {error.args[0].str()}; see that the broker is well") from error
+                raise ServiceError(f"{self._where}: {error.args[0].str()}; check the broker") from error
             else:
                 self._sent += 1
                 return
@@ -196,7 +196,7 @@ class Publisher:
         self._bytes += len(message)
 
     def _serve(self, act: Callable[[float], int], timeout_s: float) -> int:
-        """Serve reports by `poll` or `flush`; what that returns.
+        """Serve delivery reports by `poll` or `flush`; return what that returns.
 
         A fatal error is raised from there, and where reports come behind it, the library trips over it in the first of them.
         """
@@ -212,17 +212,17 @@ class Publisher:
 
     def _check(self) -> None:
         if self._fatal is not None:
-            raise ServiceError(f"{self._where}: the producer failed for good: {self._fatal.str()}; see the broker's log")
+            raise ServiceError(f"{self._where}: the producer failed fatally: {self._fatal.str()}; see the broker's log")
         if self._errors:
             reasons = ", ".join(f"{reason} ({count})" for reason, count in sorted(self._errors.items()))
-            raise ServiceError(f"{self._where}: records were not delivered: {reasons}; see that the broker is well")
+            raise ServiceError(f"{self._where}: records were not delivered: {reasons}; check the broker")
 
     @property
     def _where(self) -> str:
         return f"topic {self.topic} on {self.brokers}"
 
     def _find_partitions(self, timeout_s: float) -> int:
-        """How many partitions the topic has."""
+        """Return the number of the topic's partitions."""
         try:
             found = self._producer.list_topics(self.topic, timeout_s).topics[self.topic]
         except KafkaException as error:
@@ -235,7 +235,7 @@ class Publisher:
 
 
 def _heartbeats(ticks: Ticks) -> int:
-    """How many of the ticks are our own."""
+    """Return how many of the ticks are our own capture heartbeats."""
     if not (ticks.rows["kind"] == HEARTBEAT).any():
         return 0
     return int(np.count_nonzero(~is_scored(ticks.rows)))

@@ -1,4 +1,4 @@
-"""When event time is due on the wall, and how well that was kept. No clock is read here but by `WallClock`."""
+"""Pacing: when event time is due on the wall clock, and how well that was kept. Only `WallClock` reads a clock."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ import numpy as np
 
 
 class Clock(Protocol):
-    """The wall's time, as far as a replay needs it."""
+    """The wall clock, as far as a replay needs it."""
 
     def now_ns(self) -> int:
-        """Monotone ns, from any origin."""
+        """Return monotonic ns since any origin."""
 
     def sleep(self, seconds: float) -> None:
-        """Come back after about so long."""
+        """Sleep for about `seconds`."""
 
 
 class WallClock:
-    """The machine's clock."""
+    """The machine's monotonic clock."""
 
     def now_ns(self) -> int:
-        """Monotone ns."""
+        """Return monotonic ns."""
         return time.monotonic_ns()
 
     def sleep(self, seconds: float) -> None:
-        """As `time.sleep`."""
+        """Sleep as `time.sleep` does."""
         time.sleep(seconds)
 
 
 class Pace:
-    """Event time against the wall's.
+    """A linear map from event time to wall time.
 
     Parameters
     ----------
     speed : float
-        Event time a unit of wall time: 1 is as recorded.
+        Event time per unit of wall time: 1 is as recorded.
     event_ns, wall_ns : int
-        Two times that belong together.
+        An event time, and the wall time at which it is due.
     """
 
     __slots__ = ("_event_ns", "_wall_ns", "speed")
@@ -50,17 +50,17 @@ class Pace:
         self._wall_ns = wall_ns
 
     def wait_ns(self, due_ns: int, now_ns: int) -> int:
-        """How long until event time `due_ns`; negative: it has been due for so long."""
+        """Return how long until event time `due_ns` is due, in wall ns; negative: it has been due for so long."""
         return self._wall_ns + round((due_ns - self._event_ns) / self.speed) - now_ns
 
     def event_ns(self, now_ns: int) -> int:
-        """The event time that the wall has come to."""
+        """Return the event time that is due at a wall time, in ns."""
         return self._event_ns + round((now_ns - self._wall_ns) * self.speed)
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How a schedule was kept: `frames` that had one, and the wall ns that they were sent after they were due."""
+    """How well a schedule was kept: `frames` that had one, and the wall ns by which they were sent late."""
 
     frames: int
     p50_ns: int
@@ -79,12 +79,12 @@ class Errors:
         self._worst = 0
 
     def add(self, error_ns: int) -> None:
-        """Count one, of 0 or more."""
+        """Count one error, of 0 ns or more."""
         self._worst = max(self._worst, error_ns)
         self._bins[int(np.log2(error_ns + 1) * self._PER_OCTAVE)] += 1
 
     def summary(self) -> Schedule:
-        """The figures so far; all 0 if nothing was counted."""
+        """Return the figures so far; all 0 if nothing was counted."""
         return Schedule(int(self._bins.sum()), self._quantile(0.5), self._quantile(0.99), self._worst)
 
     def _quantile(self, share: float) -> int:

@@ -1,4 +1,4 @@
-"""Replay: ordered ticks, with heartbeats, as frames, handed on at their time.
+"""Replay: ordered ticks with capture heartbeats, as frames, each sent when it is due.
 
 `frames` decides what is sent and reads no clock; `replay` is the shell that waits. A replay is bounded, so it ends with a seal.
 """
@@ -19,16 +19,16 @@ from producers.streams.word_copy import copied
 from tickproof.ticks.schema import NS_PER_MS, NS_PER_SECOND, Present, Ticks
 
 FILLER_NS = 50 * NS_PER_MS
-"""A partition without a record for so long, in the wall's time, gets a capture heartbeat when the replay is paced."""
+"""In a paced replay, a partition without a record for this wall time gets a capture heartbeat."""
 PACED_SPAN_NS = 20 * NS_PER_MS
 """Wall time that a frame may span when paced: what DESIGN asks of a live producer."""
 LONGEST_SPAN_NS = 60 * NS_PER_SECOND
-"""Event time that a frame may span at most, and does when nobody waits: shorter ones of a sparse recording hold a few ticks."""
+"""Event time that a frame may span at most; used at full speed, as shorter frames of a sparse recording hold few ticks."""
 _EARLIEST = np.iinfo(np.int64).min
 
 
 def span_ns(speed: float | None) -> int:
-    """The event time that a frame may span at a speed; None: as fast as possible."""
+    """Return the event time that a frame may span at a speed, in ns; None: as fast as possible."""
     return LONGEST_SPAN_NS if speed is None else min(LONGEST_SPAN_NS, max(1, round(PACED_SPAN_NS * speed)))
 
 
@@ -39,15 +39,15 @@ class Plan:
     Parameters
     ----------
     rows : int
-        At most this many ticks in a frame.
+        Most ticks in a frame.
     span_ns : int
-        At most this much event time in a frame.
+        Longest event time of a frame.
     by_channel : bool
         Frames of one channel each; False: of all channels, to be sent as JSON ticks.
     sealed : bool
         End with one last capture heartbeat on each channel and partition, so that all ticks become final.
     lookahead_ns, out_of_orderness_ns : int
-        Of the job that reads: the seal lies so far behind the last tick.
+        Settings of the reading job: their sum is the distance of the seal from the last tick.
     """
 
     rows: int = 1_000
@@ -59,7 +59,7 @@ class Plan:
 
 
 def frames(ticks: Iterable[Ticks], partitions: int, plan: Plan) -> Iterator[Frame]:
-    """What to send of an ordered stream, in order: the ticks, capture heartbeats among them, and the seal."""
+    """Yield the frames of an ordered stream: its ticks, capture heartbeats among them, and the seal."""
     heartbeats = Heartbeats(partitions)
     framing = Framing(plan.rows, plan.span_ns, by_channel=plan.by_channel)
     for batch in ticks:
@@ -69,13 +69,13 @@ def frames(ticks: Iterable[Ticks], partitions: int, plan: Plan) -> Iterator[Fram
 
 
 def shifted(ticks: Iterable[Ticks], now_ns: int) -> Iterator[Ticks]:
-    """The ticks with the first one's `ts_recv` at `now_ns`, to the millisecond, and all other times moved by as much."""
+    """Move all times so that the first `ts_recv` is at `now_ns`, to the millisecond."""
     delta: int | None = None
     for batch in ticks:
         if not len(batch):
             continue
         if delta is None:
-            # Whole milliseconds: what shared one still does.
+            # Whole milliseconds: times that shared one still do.
             delta = (now_ns - int(batch.rows["ts_recv"][0])) // NS_PER_MS * NS_PER_MS
         rows = copied(batch.rows)
         rows["ts_recv"] += delta
@@ -84,17 +84,17 @@ def shifted(ticks: Iterable[Ticks], now_ns: int) -> Iterator[Ticks]:
 
 
 class Sink(Protocol):
-    """Where frames go: a `publish.Publisher`."""
+    """A consumer of frames: a `kafka.Publisher`."""
 
     @property
     def partitions(self) -> int:
-        """How many partitions there are."""
+        """Return the number of partitions."""
 
     def send(self, frame: Frame) -> None:
-        """Take a frame, waiting where need be."""
+        """Take a frame, blocking where necessary."""
 
     def poll(self, timeout_s: float = 0.0) -> None:
-        """Serve what has come back."""
+        """Serve delivery reports."""
 
 
 def replay(
@@ -106,23 +106,23 @@ def replay(
     *,
     fills: bool = True,
 ) -> Schedule:
-    """Hand each frame to the sink when its last tick is due, and fill partitions that say nothing for too long.
+    """Hand each frame to the sink when its last tick is due, and send heartbeats on partitions without records.
 
     Parameters
     ----------
     source : iterable of Frame
         As `frames` gives them.
     sink : Sink
-        Takes them.
+        Takes the frames.
     speed : float or None
-        Event time a unit of wall time; None: as fast as the sink takes it, without fillers.
+        Event time per unit of wall time; None: as fast as the sink takes it, without heartbeats in between.
     clock : Clock
-        The wall's time.
+        The wall clock.
     progress : callable, optional
         `(frame, wall ns that it is late)` after each frame.
     fills : bool
-        Whether partitions that say nothing get fillers. Their times are the wall's, so a stream that is to be the same bytes
-        each time goes without, and has the heartbeats of each second of event time.
+        Whether partitions without records get heartbeats in between. Their times are the wall's, so a stream whose bytes must
+        be reproducible goes without, and has the heartbeats of each second of event time.
 
     Returns
     -------
@@ -149,7 +149,7 @@ def replay(
 
 
 class _Paced:
-    """A paced replay under way: when each partition was last written to, and how far fillers have gone."""
+    """A paced replay under way: when each partition was last written to, and how far heartbeats have advanced."""
 
     __slots__ = ("_clock", "_filled_ns", "_fills", "_pace", "_sent_ns", "_sink")
 
@@ -162,7 +162,7 @@ class _Paced:
         self._filled_ns = _EARLIEST
 
     def wait(self, due_ns: int, frame: Frame) -> int:
-        """Come back when event time `due_ns` is due, or at once if it has been; how late that is in wall ns."""
+        """Wait until event time `due_ns` is due; return how late it is, in wall ns."""
         while (wait_ns := self._pace.wait_ns(due_ns, now_ns := self._clock.now_ns())) > 0:
             if self._fills:
                 self._fill(min(self._pace.event_ns(now_ns), frame.first_ns), now_ns)
@@ -172,7 +172,7 @@ class _Paced:
         return -wait_ns
 
     def _fill(self, event_ns: int, now_ns: int) -> None:
-        """Fillers where they are due, of an event time that does not pass a tick that is still to be sent."""
+        """Send heartbeats where they are due, at an event time that does not pass a tick that is still to be sent."""
         self._filled_ns = max(self._filled_ns, event_ns)
         for partition, sent_ns in enumerate(self._sent_ns):
             if now_ns - sent_ns >= FILLER_NS:
@@ -180,7 +180,7 @@ class _Paced:
                 self.send(Frame(channel, beat(channel, self._filled_ns), self._filled_ns, self._filled_ns))
 
     def send(self, frame: Frame) -> None:
-        """Send and remember when."""
+        """Send a frame and record when."""
         self._sink.send(frame)
         now_ns = self._clock.now_ns()
         codes = np.unique(frame.ticks.rows["channel"]) if frame.channel is None else []

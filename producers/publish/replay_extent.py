@@ -1,4 +1,4 @@
-"""How far recordings reach, as far as that is known without reading their rows, and how much of them has been handed on."""
+"""The extent of recordings, as far as it is known without reading their rows, and how much of them has been handed on."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from tickproof.ticks.schema import Ticks
 
 
 def end_of(paths: Iterable[Path], end_ns: int | None = None) -> int | None:
-    """The largest `ts_recv` of recordings, by the statistics of their files; None where one has none.
+    """Return the largest `ts_recv` of recordings in ns, by the statistics of their files; None where one has none.
 
     Parameters
     ----------
     paths : iterable of Path
         Files and folders.
     end_ns : int, optional
-        Nothing after it is asked for.
+        End of the wanted window.
 
     Raises
     ------
     InputError
-        As `recordings.find`.
+        As `registry.find`.
     """
     ends = [_largest(path) if format_.name == "parquet" else None for path, format_ in find(paths)]
     known = [end for end in ends if end is not None]
@@ -42,12 +42,12 @@ def _largest(path: Path) -> int | None:
             known = column >= 0 and all(group is not None and group.has_min_max for group in groups)
             return max((int(group.max) for group in groups), default=None) if known else None
     except (pa.ArrowException, OSError, IndexError, ValueError):
-        # Whoever reads the file says what is wrong with it.
+        # The reader of the file reports what is wrong with it.
         return None
 
 
 class Reach:
-    """How much of some recordings has been handed on: by time where their end is known, else by the bytes of their files.
+    """The share of some recordings that has been handed on: by time where their end is known, else by bytes of their files.
 
     A batch of ticks is read at once and may take hours to be sent, so within its time its bytes count little by little.
 
@@ -56,14 +56,14 @@ class Reach:
     paths : iterable of Path
         Files and folders.
     tally : Tally
-        Of the reading: says how far each file has been read.
+        Tally of the reading, which says how far each file has been read.
     end_ns : int or None
         Event time at which the ticks end, if that is known.
 
     Raises
     ------
     InputError
-        As `recordings.find`.
+        As `registry.find`.
     """
 
     __slots__ = ("_before", "_bytes", "_end_ns", "_latest", "_start_ns", "_tally", "_to")
@@ -78,7 +78,7 @@ class Reach:
         self._latest = 0.0
 
     def follow(self, ticks: Iterable[Ticks]) -> Iterator[Ticks]:
-        """The batches as they are, looked at on their way."""
+        """Yield the batches unchanged and count them on the way."""
         for batch in ticks:
             if len(batch):
                 first_ns, last_ns = int(batch.rows["ts_recv"][0]), int(batch.rows["ts_recv"][-1])
@@ -88,7 +88,7 @@ class Reach:
             yield batch
 
     def share(self, event_ns: int) -> float:
-        """The share that has been handed on when event time is `event_ns`: 0 to 1, never less than it was."""
+        """Return the share handed on when event time is `event_ns`: 0 to 1, never less than before."""
         if self._start_ns is None:
             return 0.0
         if self._end_ns is not None:

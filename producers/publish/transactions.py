@@ -1,4 +1,4 @@
-"""Frames to Kafka in transactions: a replay that is killed and begun again goes on where readers of committed records stand.
+"""Publishing in transactions: a replay that is killed and restarted continues where readers of committed records stand.
 
 Each transaction holds some frames and, as its last record, how far the replay has come. The next start of the same replay ends
 what the last one left open, reads how far that had come, and sends the rest. When a transaction ends is the wall's to say, and
@@ -21,34 +21,34 @@ from producers.publish.kafka import FLUSH_TIMEOUT_S, Published, Publisher
 from tickproof.errors import InputError, ServiceError, SettingsError
 
 COMMIT_EVERY_S = 0.5
-"""What is sent becomes visible so much later, and is sent again after a kill."""
+"""Time between commits: the delay until records are visible, and what a killed replay sends again."""
 TIMEOUT_MS = 60_000
-"""A transaction that is open for so long is ended by the broker: its replay is gone."""
+"""The broker aborts a transaction that is open for this long: its replay has ended."""
 ABORT_S = 10.0
 ANSWER_S = 20.0
-"""What takes longer is asked for again, for as long as records may take."""
+"""Time-out of one request; it is repeated as long as delivery may take."""
 FENCED = (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH)
-"""What the broker says to a producer whose name another has taken over."""
+"""Errors that a producer gets when another has taken over its transactional id."""
 
 
 class ResumablePublisher(Publisher):
-    """A publisher whose replay can be killed and begun again. Begun twice at once, the first one ends with an error.
+    """A publisher whose replay can be killed and restarted. Started twice at once, the first ends with an error.
 
     Parameters
     ----------
     brokers, topic : str
-        As for `Publisher`.
+        See `Publisher`.
     progress_topic : str
-        Its full name; must be there.
+        Full name of the existing topic replay.progress.
     name : str
-        Of the replay: with the topic it says which earlier one is gone on with.
+        Name of the replay: with the topic it identifies the earlier start to continue.
     configuration : mapping, optional
-        Over `publish.CONFIGURATION`.
+        Overrides `kafka.CONFIGURATION`.
 
     Raises
     ------
     ServiceError
-        As for `Publisher`.
+        See `Publisher`.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class ResumablePublisher(Publisher):
             "transactional.id": f"tickproof.replay.{self._key}",
             "transaction.timeout.ms": TIMEOUT_MS,
         }
-        # What is delivered in a transaction has to be delivered before that times out.
+        # Records of a transaction must be delivered before it times out.
         transactional |= {"delivery.timeout.ms": TIMEOUT_MS}
         super().__init__(brokers, topic, {**(configuration or {}), **transactional})
         self._is_open = False
@@ -78,16 +78,16 @@ class ResumablePublisher(Publisher):
 
     @property
     def start(self) -> Progress:
-        """What earlier starts have committed; in force once `begin` has been called."""
+        """Return what earlier starts have committed; in force once `begin` has been called."""
         return self._start
 
     def begin(self, inputs: str, settings: Mapping[str, Setting], span_ns: int, now_ns: int | None) -> Progress:
-        """Go on with the earlier start of this replay, if there was one.
+        """Continue the earlier start of this replay, if there was one.
 
         Parameters
         ----------
         inputs, settings, span_ns, now_ns
-            Of `Progress`, as this start would have them. The first start's `span_ns` and `now_ns` stay in force.
+            Values of `Progress` for this start. The first start's `span_ns` and `now_ns` stay in force.
 
         Returns
         -------
@@ -112,7 +112,7 @@ class ResumablePublisher(Publisher):
         return earlier
 
     def rest(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """The frames that no earlier start has committed.
+        """Yield the frames that no earlier start has committed.
 
         Raises
         ------
@@ -137,7 +137,7 @@ class ResumablePublisher(Publisher):
             )
 
     def send(self, frame: Frame) -> None:
-        """As `Publisher.send`, in a transaction."""
+        """Send a frame as `Publisher.send` does, in a transaction."""
         if not self._is_open:
             self._open()
         super().send(frame)
@@ -147,12 +147,12 @@ class ResumablePublisher(Publisher):
         self._commit_if_due()
 
     def poll(self, timeout_s: float = 0.0) -> None:
-        """As `Publisher.poll`, and end a transaction that has been open for long enough."""
+        """Serve delivery reports, and commit a transaction that has been open for long enough."""
         super().poll(timeout_s)
         self._commit_if_due()
 
     def close(self) -> Published:
-        """Commit the rest, and that nothing is left."""
+        """Commit the rest, and record that nothing is left."""
         if not self._sofar.is_complete:
             if not self._is_open:
                 self._open()
@@ -173,8 +173,8 @@ class ResumablePublisher(Publisher):
         return Progress(topic=self.topic, topic_id=self._topic_id, inputs=inputs, settings=mine, span_ns=span_ns, now_ns=now_ns)
 
     def _compare(self, earlier: Progress, fresh: Progress) -> None:
-        """Raise unless the rest would follow on what is there."""
-        advice = "start it as it was begun, or give another --name to send all of it anew"
+        """Raise unless the rest would continue what is there."""
+        advice = "start it with the same options, or give another --name to send everything again"
         if earlier.inputs != fresh.inputs:
             raise InputError(
                 f"{self._replay}: the recordings are not those it was begun with (digest {fresh.inputs}, expected "
@@ -200,7 +200,7 @@ class ResumablePublisher(Publisher):
             self._commit()
 
     def _commit(self) -> None:
-        """Confirm everything sent, note how far that is, and make both visible at once."""
+        """Confirm everything sent, record the progress, and make both visible at once."""
         self._sofar = msgspec.structs.replace(
             self._sofar,
             messages=self._start.messages + self._sent,
@@ -215,9 +215,7 @@ class ResumablePublisher(Publisher):
         self._check()
         if missing or self._messages != self._sent or self._noted != [None]:
             said = ", ".join(filter(None, self._noted)) or f"{self._messages} of {self._sent} records confirmed"
-            raise ServiceError(
-                f"{self._replay}: the transaction was not delivered: {said}; see that the broker is well, and resume"
-            )
+            raise ServiceError(f"{self._replay}: the transaction was not delivered: {said}; check the broker, and resume")
         self._settle(lambda: self._producer.commit_transaction(ANSWER_S))
         self._is_open = False
 
@@ -225,7 +223,7 @@ class ResumablePublisher(Publisher):
         self._noted.append(None if error is None else error.str())
 
     def _settle(self, act: Callable[[], object]) -> None:
-        """Do something that changes the transaction, again where the broker says so."""
+        """Change the state of the transaction, again where the broker asks for it."""
         deadline = time.monotonic() + FLUSH_TIMEOUT_S
         while True:
             try:
@@ -238,7 +236,7 @@ class ResumablePublisher(Publisher):
                     continue
                 self._check_fenced(reason)
                 raise ServiceError(
-                    f"{self._replay}: its transaction failed ({reason.str()}); see that the broker is well, and resume"
+                    f"{self._replay}: its transaction failed ({reason.str()}); check the broker, and resume"
                 ) from error
             else:
                 return
@@ -251,7 +249,7 @@ class ResumablePublisher(Publisher):
     def _check_fenced(self, error: KafkaError) -> None:
         if error.code() in FENCED:
             self._is_open = False
-            raise ServiceError(f"{self._replay}: another start of it has begun and goes on; this one ends")
+            raise ServiceError(f"{self._replay}: another process has taken over this replay; this one ends")
 
     @property
     def _replay(self) -> str:

@@ -1,4 +1,4 @@
-"""Transport faults of a stream that is published: broken payloads, a schema that changes for a while, a producer that restarts.
+"""Transport faults of a published stream: broken payloads, a schema that changes for a while, a producer that restarts.
 
 What was in a frame of the wrong schema is lost with it: messages are missing from its channel until the schema is right again.
 """
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from confluent_kafka import KafkaError, Message
 
 from producers.market.parameters import Market
 from producers.publish.broken_payloads import WAYS, Breaker, Broken, Way
@@ -22,13 +23,14 @@ from tickproof.wire import encode_frame
 
 SCHEMA_LASTS_NS = 2 * NS_PER_SECOND
 REPLAYED_NS = 800 * NS_PER_MS
-"""So much of a channel comes once more after a restart: less than ticks may be out of order, so no watermark overtakes it."""
+"""How much of a channel is repeated after a restart: less than the allowed out-of-orderness, so that no watermark overtakes
+it."""
 CHANGES: tuple[Way, ...] = tuple(way for way in WAYS if way.code == "schema_changed")
 
 
 @dataclass(slots=True)
 class Transport:
-    """What happens to frames on their way, and when; all of it follows from the times.
+    """What happens to frames on their way, and when, as a function of the times alone.
 
     Parameters
     ----------
@@ -42,12 +44,12 @@ class Transport:
     restarts_ns: Sequence[int]
     labels: list[Label] = field(init=False, default_factory=list)
     lost: int = field(init=False, default=0)
-    """Ticks that were in frames of another schema."""
+    """Ticks in frames of another schema."""
     _breaker: Breaker = field(init=False)
     _changed: int = field(init=False, default=0)
     _restarted: int = field(init=False, default=0)
     _changing: tuple[str, int, int] = field(init=False, default=("", 0, 0))
-    """The channel that has another schema, until when, and the place of its label."""
+    """The channel with another schema, until when, and the index of its label."""
     _sent: dict[str, deque[Frame]] = field(init=False, default_factory=dict)
     """The last frames of each channel."""
 
@@ -56,14 +58,14 @@ class Transport:
 
     @classmethod
     def of(cls, market: Market) -> Transport:
-        """Each way of breaking a frame once, one change of schema and one restart, spread over a market's time."""
+        """Plan each way of breaking a frame once, one change of schema and one restart, spread over a market's time."""
         count = len(WAYS) + 2
         times = [market.start_ns + (market.end_ns - market.start_ns) * (place + 1) // (count + 1) for place in range(count)]
         # The change and the restart among the others, so that each has its time for itself.
         return cls([*times[:2], *times[3:5], *times[6:]], times[2:3], times[5:6])
 
     def step(self, frame: Frame) -> list[Frame | Broken]:
-        """What to send for a frame, in order."""
+        """Return what to send for a frame, in order."""
         channel = frame.channel
         if channel is None or channel.startswith(CAPTURE_CHANNEL):
             return [frame]
@@ -118,7 +120,7 @@ class Transport:
 
 
 def _ticks(frame: Frame) -> int:
-    """How many ticks of the feed a frame holds."""
+    """Return how many ticks of the feed a frame holds."""
     return int(np.count_nonzero(is_scored(frame.ticks.rows)))
 
 
@@ -127,13 +129,13 @@ def _label(fault_id: str, kind: str, channel: str, onset: int, end: int, magnitu
 
 
 class FaultyPublisher(Publisher):
-    """A publisher whose frames go through transport faults. Set `transport` before the first frame."""
+    """A publisher whose frames pass through transport faults. Set `transport` before the first frame."""
 
     transport: Transport = Transport((), (), ())
     broken: int = 0
 
     def send(self, frame: Frame) -> None:
-        """Hand on what comes of a frame."""
+        """Send what becomes of a frame on its way."""
         for made in self.transport.step(frame):
             if isinstance(made, Frame):
                 super().send(made)
@@ -145,5 +147,5 @@ class FaultyPublisher(Publisher):
         headers: list[tuple[str, str | bytes | None]] = list(made.headers.items())
         self._produce(made.key, made.value, made.timestamp_ms, headers, lambda error, message: self._broken(error, message))
 
-    def _broken(self, error: object, message: object) -> None:
-        self._delivered("", 0, 0, error, message)  # type: ignore[arg-type]  # librdkafka's report, handed on
+    def _broken(self, error: KafkaError | None, message: Message) -> None:
+        self._delivered("", 0, 0, error, message)

@@ -1,4 +1,4 @@
-"""Stylised facts of markets: how each is measured, where it is from, and the range that a believable stream keeps to.
+"""Stylised facts of markets: how each is measured, its source, and the range that a believable stream keeps to.
 
 Each is one number of an `Observation` of a regular session, simulated or recorded; NaN where the stream has too little to tell.
 """
@@ -16,17 +16,17 @@ from tickproof.ticks.schema import Array
 
 MINUTE_S = 60
 LIQUID_PER_S = 1.0
-"""What is measured on single names is measured on those that say at least this much."""
+"""Single names are measured if they have at least this many quotes a second."""
 SPARSE_PER_S = 30.0
-"""Branching is measured on names that say at most this much: changes of the rate from outside add to the variance of counts as
-the square of the rate."""
+"""Branching is measured on names with at most this rate: outside changes of the rate add to the variance of counts as the square
+of the rate."""
 LARGE_TICK_BP = 8.0
 """A name is a large-tick one when its price step is at least this share of its price."""
 TAIL_SHARE = 0.05
 MOST_STILL = 0.2
-"""Share of one-minute returns that may be 0."""
+"""Largest share of one-minute returns that may be 0."""
 LEAST = 300
-"""Fewer returns, trades or seconds tell nothing."""
+"""With fewer returns, trades or seconds, nothing is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +50,25 @@ class Fact:
     measure: Callable[[Observation], float]
 
     def holds(self, value: float) -> bool:
-        """Whether a value is in the range."""
+        """Return whether a value is in the range."""
         return bool(self.low <= value <= self.high)
 
 
 def liquid(seen: Observation) -> Array:
-    """The main series of names that say enough."""
+    """Return the main series of names with enough quotes."""
     main = seen.main()
     found: Array = main[seen.counts[seen.symbol[main]].mean(axis=1) >= LIQUID_PER_S]
     return found
 
 
 def returns(seen: Observation, series: Array, step_s: int) -> Array:
-    """Logarithmic returns of middles over so many seconds, shape (series, steps); NaN before the first quote."""
+    """Return log returns of mids over `step_s` seconds, shape (series, steps); NaN before the first quote."""
     found: Array = np.diff(np.log(seen.mids[series, step_s - 1 :: step_s]), axis=1)
     return found
 
 
 def autocorrelation(values: Array, lag: int) -> float:
-    """Sample autocorrelation at a lag; NaN where values are too few or all alike."""
+    """Return the sample autocorrelation at a lag; NaN where values are too few or all alike."""
     values = values[np.isfinite(values)]
     if len(values) < max(2 * lag, LEAST) or not values.std():
         return float("nan")
@@ -77,7 +77,7 @@ def autocorrelation(values: Array, lag: int) -> float:
 
 
 def hill(values: Array, share: float = TAIL_SHARE) -> float:
-    """The tail exponent of absolute values: one over the mean excess of logarithms beyond the (1 − share) quantile.
+    """Return the tail exponent of absolute values: one over the mean excess of logs beyond the (1 − share) quantile.
 
     Hill: "A simple general approach to inference about the tail of a distribution", Annals of Statistics 3 (1975) 1163.
     """
@@ -89,7 +89,7 @@ def hill(values: Array, share: float = TAIL_SHARE) -> float:
 
 
 def allan_factor(counts: Array, window: int) -> float:
-    """Half the mean square of the difference of counts in neighbouring windows over their mean: slow changes of the rate cancel.
+    """Return half the mean square of differences of neighbouring counts over their mean; slow changes of rate cancel.
 
     Lowen and Teich: "Fractal-Based Point Processes", Wiley (2005), section 3.4.3.
     """
@@ -98,7 +98,7 @@ def allan_factor(counts: Array, window: int) -> float:
 
 
 def _minutes(seen: Observation) -> Array:
-    """One-minute returns; those of names whose price often stays where it is for a minute say nothing but its grid."""
+    """Return one-minute returns, without names whose price often does not change for a minute."""
     found = returns(seen, liquid(seen), MINUTE_S)
     if found.shape[1] < LEAST:
         return found[:0]
@@ -146,7 +146,7 @@ def _large_tick(seen: Observation) -> float:
 
 
 def correlation(seen: Observation, step_s: int) -> float:
-    """Mean correlation of the returns of all pairs of liquid names over so many seconds."""
+    """Return the mean correlation of the returns of all pairs of liquid names over so many seconds."""
     every = returns(seen, liquid(seen), step_s)
     moves = [one for one in every if np.isfinite(one).sum() >= LEAST and np.nanstd(one)]
     found = []
@@ -162,7 +162,7 @@ def _epps(seen: Observation) -> float:
 
 
 def day_parts(seen: Observation, values: Array) -> tuple[float, float, float]:
-    """Means of values in the first half hour, in the two middle hours, and in the last half hour, each series scaled by its mean.
+    """Return means in the first half hour, the middle two hours and the last half hour, each series scaled by its mean.
 
     NaN for a stream of less than six hours.
     """
@@ -293,5 +293,5 @@ STYLISED: dict[str, Fact] = {fact.name: fact for fact in _FACTS}
 
 
 def measure(seen: Observation) -> dict[str, float]:
-    """Each fact's value."""
+    """Return each fact's value."""
     return {name: fact.measure(seen) for name, fact in STYLISED.items()}

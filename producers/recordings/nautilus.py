@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.names import Names
 from producers.recordings.reading.tally import Tally
 from producers.streams.merge import BATCH_ROWS
@@ -39,8 +40,17 @@ def _fields(schema: pa.Schema) -> tuple[Kind, dict[str, str]] | None:
     return None
 
 
+FACTS = Facts(
+    recognised_by="a Parquet file with the columns `timestamp`, `price` and `quantity`, or `bid` and `ask`",
+    clock="one: `timestamp`; `ts_recv`",
+    sequence="`increasing` for trades, which have ids, `none` for quotes",
+    cannot_tell="decimals beyond a float's precision; latency; gaps",
+    sample="`binance/btcusdt-trades.parquet`",
+)
+
+
 def recognises(path: Path, first: bytes) -> bool:
-    """A Parquet file with these columns."""
+    """Return whether a Parquet file has these columns."""
     if not first.startswith(MAGIC):
         return False
     try:
@@ -58,7 +68,7 @@ def _channel(path: Path, kind: Kind) -> str:
 
 
 def reference(path: Path) -> Reference:
-    """Trades have ids, quotes have no number."""
+    """Return channels without sequence numbers; trades have ids."""
     return Reference(
         channels={
             _channel(path, Kind.TRADE): Channel(sequence="increasing"),
@@ -68,7 +78,7 @@ def reference(path: Path) -> Reference:
 
 
 def read(path: Path, tally: Tally) -> Iterator[Ticks]:
-    """The ticks of one file.
+    """Yield the ticks of one file.
 
     Raises
     ------
@@ -87,7 +97,7 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
                 row += len(rows)
                 tally.messages += len(rows)
                 if not good.all():
-                    tally.undecoded["row: no time, or a value that is no number within 64 bits"] += int((~good).sum())
+                    tally.undecoded["row: no time, or a value that is not a number within 64 bits"] += int((~good).sum())
                 yield Ticks(gathered(rows, np.flatnonzero(good)), names.table)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.tally import Tally
 from producers.streams.merge import BATCH_ROWS
 from tickproof.errors import InputError, TickError
@@ -23,13 +24,22 @@ from tickproof.ticks.schema import NAMES, SCHEMA, SCHEMA_VERSION, Ticks
 MAGIC = b"PAR1"
 
 
+FACTS = Facts(
+    recognised_by="a Parquet file that is not one of nautilus_trader's",
+    clock="as in the file: `ts_recv` and, where there is one, `ts_event`, in ns",
+    sequence="none implied; a channel that carries numbers counts as `contiguous` unless reference data say otherwise",
+    cannot_tell="anything about its channels: pass `--reference` where numbers have holes",
+    sample="`ticks.parquet` of `tickproof simulate`, `scored.parquet` of `tickproof scan`",
+)
+
+
 def recognises(path: Path, head: bytes) -> bool:
-    """A Parquet file, by its first bytes; whether it holds ticks is seen on reading."""
+    """Return whether the first bytes are those of a Parquet file; its columns are checked on reading."""
     return head.startswith(MAGIC)
 
 
 def read(path: Path, tally: Tally) -> Iterator[Ticks]:
-    """The ticks of a Parquet file in its order.
+    """Yield the ticks of a Parquet file in its order.
 
     Raises
     ------
@@ -64,7 +74,7 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
 
 
 def starts(path: Path) -> int | None:
-    """The smallest `ts_recv` by the file's statistics; None where it has none, or cannot be read."""
+    """Return the smallest `ts_recv` by the file's statistics, in ns; None where there are none, or they cannot be read."""
     try:
         with _open(path) as file:
             metadata = file.metadata
@@ -80,7 +90,7 @@ def _open(path: Path, read_dictionary: list[str] | None = None) -> pq.ParquetFil
     try:
         return pq.ParquetFile(path, read_dictionary=read_dictionary)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise InputError(f"{path}: not a whole Parquet file ({_line(error)}); write it again") from error
+        raise InputError(f"{path}: not a complete Parquet file ({_line(error)}); write it again") from error
 
 
 def _check(path: Path, schema: pa.Schema) -> None:

@@ -1,8 +1,8 @@
-"""Recorded feeds: one reader a format, one row a reader in RECORDINGS.
+"""The table of recording formats: one reader a format, one row a reader in RECORDINGS.
 
 A reader yields ticks in the file's order, a batch at a time, and writes down in a `Tally` what it read and what it could not
 decode, by reason: nothing is skipped in silence. Values are not judged here; a negative price is a tick. What a format implies of
-its channels (does `sequence` count without holes, do sides merge) it says as reference data, so that nobody has to write them.
+its channels (does `sequence` count without holes, do sides merge) is given as reference data, which nobody then has to write.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from producers.recordings import nautilus, parquet, truefx
-from producers.recordings import ticks_csv as text
-from producers.recordings.crypto import binance_files as binance_depth
-from producers.recordings.crypto import cryptofeed, tardis
+from producers.recordings import nautilus, parquet, ticks_csv, truefx
+from producers.recordings.crypto import binance_files, cryptofeed, tardis
 from producers.recordings.databento import dbn
 from producers.recordings.reading import compressed
+from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.implied_reference import merged
 from producers.recordings.reading.tally import Tally
 from producers.recordings.us_equities import iex, lean, lobster, taq
@@ -44,7 +43,7 @@ __all__ = [
 ]
 
 HEAD_BYTES = 1024
-"""How much of a file's beginning, unpacked, a format is recognised by."""
+"""Decompressed bytes at the beginning of a file by which its format is recognised."""
 _LATEST = int(np.iinfo(np.int64).max)
 
 
@@ -66,6 +65,8 @@ class Format:
         What `tickproof recordings` calls it.
     meaning : str
         One line for people.
+    facts : Facts
+        What it implies and what it cannot tell, for `docs/formats.md`.
     recognises : callable
         `(path, first HEAD_BYTES bytes, unpacked) -> bool`; the path is absolute.
     read : callable
@@ -79,6 +80,7 @@ class Format:
 
     name: str
     meaning: str
+    facts: Facts
     recognises: Callable[[Path, bytes], bool]
     read: Callable[[Path, Tally], Iterator[Ticks]]
     starts: Callable[[Path], int | None] = _unknown
@@ -86,29 +88,74 @@ class Format:
 
 
 RECORDINGS: tuple[Format, ...] = (
-    Format("lean", "QuantConnect LEAN tick zips: trades and quotes", lean.recognises, lean.read, lean.starts, lean.reference),
-    Format("nautilus", "Parquet samples of nautilus_trader", nautilus.recognises, nautilus.read, reference=nautilus.reference),
-    Format("parquet", "Parquet in the canonical schema", parquet.recognises, parquet.read, parquet.starts),
-    Format("csv", "CSV in the canonical schema", text.recognises_csv, text.read_csv),
-    Format("jsonl", "JSON ticks, one a line", text.recognises_lines, text.read_lines),
-    Format("taq", "NYSE TAQ trades or quotes, CSV of R's highfrequency", taq.recognises, taq.read, reference=taq.reference),
-    Format("iex", "IEX TOPS 1.6 in packet captures", iex.recognises, iex.read, reference=iex.reference),
+    Format(
+        "lean",
+        "QuantConnect LEAN tick zips: trades and quotes",
+        lean.FACTS,
+        lean.recognises,
+        lean.read,
+        lean.starts,
+        lean.reference,
+    ),
+    Format(
+        "nautilus",
+        "Parquet samples of nautilus_trader",
+        nautilus.FACTS,
+        nautilus.recognises,
+        nautilus.read,
+        reference=nautilus.reference,
+    ),
+    Format("parquet", "Parquet in the canonical schema", parquet.FACTS, parquet.recognises, parquet.read, parquet.starts),
+    Format("csv", "CSV in the canonical schema", ticks_csv.CSV_FACTS, ticks_csv.recognises_csv, ticks_csv.read_csv),
+    Format("jsonl", "JSON ticks, one a line", ticks_csv.LINES_FACTS, ticks_csv.recognises_lines, ticks_csv.read_lines),
+    Format(
+        "taq", "NYSE TAQ trades or quotes, CSV of R's highfrequency", taq.FACTS, taq.recognises, taq.read, reference=taq.reference
+    ),
+    Format("iex", "IEX TOPS 1.6 in packet captures", iex.FACTS, iex.recognises, iex.read, reference=iex.reference),
     Format(
         "cryptofeed",
         "sessions as cryptofeed records them",
+        cryptofeed.FACTS,
         cryptofeed.recognises,
         cryptofeed.read,
         reference=cryptofeed.reference,
     ),
-    Format("dbn", "Databento's DBN: trades, tops of book, books by order", dbn.recognises, dbn.read, reference=dbn.reference),
-    Format("lobster", "LOBSTER messages and order books", lobster.recognises, lobster.read, lobster.starts, lobster.reference),
-    Format("truefx", "TrueFX quotes, CSV", truefx.recognises, truefx.read, reference=truefx.reference),
-    Format("tardis", "CSV of tardis.dev: trades, quotes, books", tardis.recognises, tardis.read, reference=tardis.reference),
     Format(
-        "binance-depth", "Binance's depth CSV", binance_depth.recognises, binance_depth.read, reference=binance_depth.reference
+        "dbn",
+        "Databento's DBN: trades, tops of book, books by order",
+        dbn.FACTS,
+        dbn.recognises,
+        dbn.read,
+        reference=dbn.reference,
+    ),
+    Format(
+        "lobster",
+        "LOBSTER messages and order books",
+        lobster.FACTS,
+        lobster.recognises,
+        lobster.read,
+        lobster.starts,
+        lobster.reference,
+    ),
+    Format("truefx", "TrueFX quotes, CSV", truefx.FACTS, truefx.recognises, truefx.read, reference=truefx.reference),
+    Format(
+        "tardis",
+        "CSV of tardis.dev: trades, quotes, books",
+        tardis.FACTS,
+        tardis.recognises,
+        tardis.read,
+        reference=tardis.reference,
+    ),
+    Format(
+        "binance-depth",
+        "Binance's depth CSV",
+        binance_files.FACTS,
+        binance_files.recognises,
+        binance_files.read,
+        reference=binance_files.reference,
     ),
 )
-"""The formats that are read, in the order in which they are tried."""
+"""The formats, in the order in which they are tried."""
 
 BY_NAME: dict[str, Format] = {format_.name: format_ for format_ in RECORDINGS}
 
@@ -132,7 +179,7 @@ class Contents:
 
 
 def find(paths: Iterable[str | Path], unknown: list[Path] | None = None) -> list[tuple[Path, Format]]:
-    """The recordings among some files and folders, in the order given, each folder's by path.
+    """Yield the recordings among some files and folders, in the order given, each folder's by path.
 
     Parameters
     ----------
@@ -177,7 +224,7 @@ def _format_of(path: Path) -> Format | None:
 
 
 def read(path: Path, format_: Format, tally: Tally | None = None) -> Iterator[Ticks]:
-    """The ticks of one file, in its order.
+    """Yield the ticks of one file, in its order.
 
     Counts in `tally` those whose `ts_recv` is below an earlier one's of the file, and says there when all of it has been read.
     """
@@ -201,7 +248,7 @@ def open_recordings(
     end_ns: int | None = None,
     tally: Tally | None = None,
 ) -> Iterator[Ticks]:
-    """The ticks of several files and folders, merged by capture time; memory does not grow with their size.
+    """Yield the ticks of several files and folders, merged by capture time; memory does not grow with their size.
 
     Parameters
     ----------
@@ -243,7 +290,7 @@ def _selected(batches: Iterator[Ticks], symbols: frozenset[str] | None, first: i
 
 
 def known(paths: Iterable[str | Path]) -> Reference:
-    """What the formats of some recordings imply of their channels; of two files that say something of one channel the first wins.
+    """Return what formats imply of the recordings' channels; where two files describe one channel, the first wins.
 
     Raises
     ------

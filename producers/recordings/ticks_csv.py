@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from producers.recordings.reading import csv_blocks as sheets
+from producers.recordings.reading import csv_blocks
 from producers.recordings.reading.compressed import head, pieces
 from producers.recordings.reading.delimited import TEXT, blocks, filled, one_array
+from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.tally import Tally
 from producers.streams.merge import BATCH_ROWS
 from tickproof.errors import TickError
@@ -29,13 +30,13 @@ _TYPES = {field.name: TEXT if field.name in (*NAMES, "kind") else field.type for
 
 
 def _kind(word: str) -> int:
-    """The number of a kind, by number or name; −1 if it is none."""
+    """Return the code of a kind given by number or name; −1 for anything else."""
     if word.upper() in Kind.__members__:
         return Kind[word.upper()]
     return int(word) if word.isdecimal() and word.isascii() and int(word) <= max(Kind) else -1
 
 
-def _fill(block: sheets.Block) -> None:
+def _fill(block: csv_blocks.Block) -> None:
     for name in NAMES:
         if name in block:
             block.name(name, name)
@@ -56,40 +57,60 @@ def _fill(block: sheets.Block) -> None:
                 block.rows[name] = values
 
 
-SHEET = sheets.Sheet(
+SHEET = csv_blocks.Sheet(
     {name: _TYPES[name] for name in _REQUIRED}, _fill, {name: type_ for name, type_ in _TYPES.items() if name not in _REQUIRED}
 )
 
 
+CSV_FACTS = Facts(
+    recognised_by="a CSV header with `ts_recv`, `channel`, `venue` and `kind`",
+    clock="as in the file, in ns",
+    sequence="none implied; a channel that carries numbers counts as `contiguous` unless reference data say otherwise",
+    cannot_tell="anything about its channels: pass `--reference` where numbers have holes",
+    sample="`ticks.csv`: the header `ts_recv,channel,venue,symbol,kind,price,size`, rows such as "
+    "`1600000000000000000,X.A,XNAS,ABC,trade,1000000000,5000000000`",
+)
+
+
 def recognises_csv(path: Path, first: bytes) -> bool:
-    """A header with the columns that no tick lacks."""
-    header = sheets.header_of(first)
+    """Return whether the first line is a header with the required columns."""
+    header = csv_blocks.header_of(first)
     return header is not None and SHEET.fits(header)
 
 
 def read_csv(path: Path, tally: Tally) -> Iterator[Ticks]:
-    """The ticks of a CSV file.
+    """Yield the ticks of a CSV file.
 
     Raises
     ------
     TickError
         A column is unknown.
     """
-    header = sheets.header_of(head(path, _HEAD_BYTES)) or []
+    header = csv_blocks.header_of(head(path, _HEAD_BYTES)) or []
     unknown = [name for name in header if name not in SCHEMA.names and name not in VERDICTS]
     if unknown:
         raise TickError(f"{path}: column {', '.join(unknown)} is unknown; expected {','.join(SCHEMA.names)}")
-    return sheets.read(path, SHEET, tally)
+    return csv_blocks.read(path, SHEET, tally)
+
+
+LINES_FACTS = Facts(
+    recognised_by="a JSON object on the first line that names `ts_recv`",
+    clock="as in the file, in ns or RFC 3339",
+    sequence="none implied; a channel that carries numbers counts as `contiguous` unless reference data say otherwise",
+    cannot_tell="anything about its channels: pass `--reference` where numbers have holes",
+    sample='`ticks.jsonl`: lines such as `{"ts_recv": 1600000000000000000, '
+    '"channel": "X.A", "venue": "XNAS", "symbol": "ABC", "kind": "trade", "price": "1", "size": "5"}`',
+)
 
 
 def recognises_lines(path: Path, first: bytes) -> bool:
-    """A JSON object on the first line, with the time of a tick."""
+    """Return whether the first line is a JSON object with the time of a tick."""
     line = first.lstrip().partition(b"\n")[0]
     return line.startswith(b"{") and b'"ts_recv"' in line
 
 
 def read_lines(path: Path, tally: Tally) -> Iterator[Ticks]:
-    """The ticks of JSON lines; lines that are no ticks are counted by reason, empty ones are not there."""
+    """Yield the ticks of JSON lines; lines that are not ticks are counted by reason, empty lines ignored."""
     row = 0
     for block in blocks(pieces(path, tally)):
         lines = [line for line in block.split(b"\n") if line.strip()]
@@ -106,7 +127,7 @@ def read_lines(path: Path, tally: Tally) -> Iterator[Ticks]:
 
 
 def _reason(text: str) -> str:
-    """An error's text without what differs from line to line."""
+    """Return an error's text without what differs from line to line."""
     field = re.match(r"\$\.(\w+): ", text)
     if field:
         return f"{field[1]}: not what the field holds"

@@ -13,9 +13,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from producers.recordings.reading import csv_blocks as sheets
+from producers.recordings.reading import csv_blocks
 from producers.recordings.reading.compressed import head, pieces
 from producers.recordings.reading.delimited import PRICE, TEXT, blocks, lines_of, one_array, tables
+from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.implied_reference import channels
 from producers.recordings.reading.names import Names
 from producers.recordings.reading.tally import Tally
@@ -29,7 +30,7 @@ _PLAIN_COLUMNS = {"pair": TEXT, "time": pa.string(), "bid": PRICE, "ask": PRICE}
 _HEADER = ["timestamp", "bid", "ask"]
 
 
-def _fill(block: sheets.Block) -> None:
+def _fill(block: csv_blocks.Block) -> None:
     block.rows["kind"] = Kind.QUOTE
     block.same("channel", CHANNEL)
     block.same("venue", VENUE)
@@ -37,33 +38,42 @@ def _fill(block: sheets.Block) -> None:
     block.units("ask", "ask_px")
 
 
+FACTS = Facts(
+    recognised_by="a row that begins with a pair and a time, or the header `timestamp,bid,ask`",
+    clock="one, in UTC; `ts_recv`",
+    sequence="`none`: rows have no number",
+    cannot_tell="sizes and trades; latency; gaps and duplicates; the venue behind a quote",
+    sample="`EURUSD-2012-01.csv`, rows such as `EUR/USD,20120101 21:00:00.123,1.29,1.295`",
+)
+
+
 def recognises(path: Path, first: bytes) -> bool:
-    """A pair and a time, or the header; as files of bids and asks are many, only these columns and no other."""
-    return _PLAIN.match(first) is not None or sheets.header_of(first) == _HEADER
+    """Return whether the first line is a pair and a time, or exactly the header; files of bids and asks are many."""
+    return _PLAIN.match(first) is not None or csv_blocks.header_of(first) == _HEADER
 
 
 def reference(path: Path) -> Reference:
-    """Nothing has a number."""
+    """Return the channel, which has no sequence numbers."""
     return channels((CHANNEL,), "none")
 
 
 def read(path: Path, tally: Tally) -> Iterator[Ticks]:
-    """The quotes of one file."""
+    """Yield the quotes of one file."""
     if _PLAIN.match(head(path, _HEAD_BYTES)) is None:
-        return sheets.read(path, _sheet(path), tally)
+        return csv_blocks.read(path, _sheet(path), tally)
     return _read_plain(path, tally)
 
 
-def _sheet(path: Path) -> sheets.Sheet:
+def _sheet(path: Path) -> csv_blocks.Sheet:
     letters = re.match(r"[A-Za-z]{6}", path.name)
     symbol = letters[0].upper() if letters else path.name.partition(".")[0].upper()
 
-    def fill(block: sheets.Block) -> None:
+    def fill(block: csv_blocks.Block) -> None:
         _fill(block)
         block.time("timestamp")
         block.same("symbol", symbol)
 
-    return sheets.Sheet({"timestamp": pa.timestamp("ns", "UTC"), "bid": PRICE, "ask": PRICE}, fill)
+    return csv_blocks.Sheet({"timestamp": pa.timestamp("ns", "UTC"), "bid": PRICE, "ask": PRICE}, fill)
 
 
 def _read_plain(path: Path, tally: Tally) -> Iterator[Ticks]:
@@ -78,7 +88,7 @@ def _read_plain(path: Path, tally: Tally) -> Iterator[Ticks]:
                 times, r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]) ([01]\d|2[0-3]):[0-5]\d:[0-5]\d\."
             )
             parsed = pc.if_else(whole, times, pa.scalar(None, pa.string())).cast(pa.timestamp("ns"))
-            part = sheets.Block(table.set_column(1, "time", parsed), numbers + row, names, tally.undecoded)
+            part = csv_blocks.Block(table.set_column(1, "time", parsed), numbers + row, names, tally.undecoded)
             part.time("time")
             part.name("symbol", "pair", lambda pair: pair.replace("/", ""))
             _fill(part)

@@ -1,4 +1,4 @@
-"""Venues that are none: feeds that put the best prices of several sources together, and cross and lock as a matter of course.
+"""Aggregating venues: feeds that combine the best prices of several sources, and therefore cross and lock routinely.
 
 Shares and widths are those of FXCM's EURUSD on four days of May 2014 (`lean/forex/fxcm` of the recordings): of 366 166 quotes
 10.1 % are crossed and 12.1 % locked, 42 % of crossed quotes are followed by another one, each price step of width is half as
@@ -17,11 +17,11 @@ from tickproof.ticks.schema import Kind
 
 CROSSED, LOCKED, STAYS = 0.101, 0.121, 0.42
 WIDTHS = 0.55
-"""Part of the crossed quotes that are crossed by one step; the next step has this part of what is left, and so on."""
+"""Share of the crossed quotes that are crossed by one step; each further step has this share of the rest."""
 WIDEST = 1.6e-4
-"""Of the price; one step where that is up to twice as much, and symbols of coarser grids do not cross."""
+"""Largest cross as a fraction of the price; one step if that is up to twice as much. Symbols of coarser grids do not cross."""
 TIGHT = 1e-3
-"""Sources whose spread is less than this part of the price come to cross; wider quotes stay as they are."""
+"""Only quotes with a spread below this fraction of the price are made to cross."""
 KIND = "genuine_crossed"
 
 
@@ -71,7 +71,7 @@ class Aggregation:
             self._widest[one] = max(self._widest.get(one, 0.0), float(width[series == one].max()))
 
     def labels(self) -> list[Label]:
-        """A label for each symbol of such a venue, over all of its quotes so far; its magnitude is the widest, of the price."""
+        """Return a label for each symbol of such a venue over all its quotes so far; its magnitude is the widest cross."""
         names, found = self._universe.names, []
         for one, (onset, end) in sorted(self._seen.items()):
             channel, venue, symbol = (names[self._universe.series[one][key]] for key in ("channel", "venue_code", "symbol_code"))
@@ -81,7 +81,7 @@ class Aggregation:
 
 
 def _runs(series: Array, rng: np.random.Generator) -> Array:
-    """Which quotes, sorted by series, are crossed: so many that their share is CROSSED, and STAYS of them go on."""
+    """Return which quotes, sorted by series, are crossed: their share is CROSSED, and a share STAYS of them continue."""
     enters = CROSSED * (1.0 - STAYS) / (1.0 - CROSSED)
     begins = rng.random(len(series)) < enters
     place = np.arange(len(series))

@@ -1,4 +1,4 @@
-"""When something happens: self-exciting arrivals on every series.
+"""Arrival times: self-exciting arrivals on every series.
 
 A linear Hawkes process in its branching form (Hawkes and Oakes, 1974): immigrants arrive by a Poisson process, and each arrival
 has Poisson(branching) children after a delay drawn from three exponentials, most of them on its own venue. The form is exact,
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from producers.market import genuine_events as genuine
+from producers.market import genuine_events
 from producers.market.genuine_events import Event
 from producers.market.parameters import Market
 from producers.market.universe import Array, Universe
@@ -31,7 +31,7 @@ def _nothing() -> Array:
 
 @dataclass(slots=True)
 class Arrivals:
-    """Children that are still to come."""
+    """Generator of arrivals; holds the children that are due in later blocks."""
 
     market: Market
     universe: Universe
@@ -39,13 +39,13 @@ class Arrivals:
     series: Array = field(default_factory=_nothing)
 
     def advance(self, number: int, end: int, climate: Climate, events: list[Event]) -> tuple[Array, Array]:
-        """Times (ns) and series of the arrivals from the climate's start to `end`, in no order.
+        """Return times (ns) and series of the arrivals from the climate's start to `end`, unsorted.
 
-        Symbols say nothing while they are halted.
+        Symbols have no arrivals while they are halted.
         """
         rng = self.market.random(5, number)
         times, series = self._immigrants(end, climate, rng)
-        # What was still to come when a session ended does not come any more.
+        # Children that were due after a session's end are dropped.
         late, due = self.times >= end, (self.times >= climate.start) & (self.times < end)
         generation = np.concatenate([times, self.times[due]]), np.concatenate([series, self.series[due]])
         waiting = [(self.times[late], self.series[late])]
@@ -84,12 +84,12 @@ class Arrivals:
 
 
 REOPENING_NS = 4 * NS_PER_MS
-"""Every venue has said that a symbol trades again by then."""
+"""Time after a halt by which every venue has announced that trading resumes."""
 
 
 def _outside_halts(times: Array, series: Array, events: list[Event], symbols: int) -> tuple[Array, Array]:
     for event in events:
-        if event.kind == genuine.HALT:
+        if event.kind == genuine_events.HALT:
             speaks = (series % symbols != event.place) | (times < event.onset) | (times > event.end + REOPENING_NS)
             times, series = times[speaks], series[speaks]
     return times, series

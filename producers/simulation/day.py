@@ -1,4 +1,4 @@
-"""A simulated stream: the market, with faults or without, as batches in capture order."""
+"""A simulated stream: the market, with or without faults, as batches in capture order."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import numpy as np
 from producers.faults.editing.block import Block
 from producers.faults.injection import Injection
 from producers.faults.table import Faults
-from producers.market import genuine_events as genuine
-from producers.market import universe
+from producers.market import genuine_events, universe
 from producers.market.capture import Capture
 from producers.market.parameters import Market
 from producers.market.quiet_symbols import Quiet
@@ -44,25 +43,25 @@ class Simulation:
         """Ids of labels, in the order of the numbers with which faults mark the ticks that they change."""
         self.names: tuple[str, ...] = universe.build(market).names
         self.unfit: frozenset[str] = frozenset()
-        """Entries of FAULTS that need what the feed has not: numbers, sizes or trades."""
+        """Entries of FAULTS that need something the feed lacks: numbers, sizes or trades."""
 
     @property
     def has_faults(self) -> bool:
-        """Whether faults are wanted in it."""
+        """Return whether faults are wanted in it."""
         return self._faults is not None
 
     @property
     def labels(self) -> list[Label]:
-        """Faults and genuine events so far, by onset."""
+        """Return faults and genuine events so far, by onset."""
         return sorted(self._labels, key=lambda label: (label.onset, label.fault_id))
 
     @property
     def missing(self) -> dict[str, int]:
-        """Entries of FAULTS of which fewer episodes than wanted found a place, and how many fewer."""
+        """Return the entries of FAULTS that got fewer episodes than wanted, and how many fewer."""
         return dict(self._missing)
 
     def __iter__(self) -> Iterator[Ticks]:
-        """Batches of ticks in capture order, about two seconds of market each. Memory does not depend on the stream's length."""
+        """Yield batches of ticks in capture order, about two seconds of market each. Memory does not depend on the length."""
         market, world = self._market, universe.build(self._market)
         capture = Capture(market, world)
         injection = Injection(market, world, self._faults) if self._faults is not None else None
@@ -76,7 +75,7 @@ class Simulation:
             capture.receive(rows, block.number, block.events)
             aggregation.step(rows, block.number)
             own = quiet.step(rows, is_last=block.is_last)
-            own += genuine.labels([event for event in block.events if event.onset >= block.start], world, market.end_ns)
+            own += genuine_events.labels([event for event in block.events if event.onset >= block.start], world, market.end_ns)
             if injection is None:
                 capture.number(rows)
                 outcome = np.arange(len(rows)), rows[:0]
@@ -99,12 +98,12 @@ class Simulation:
 
 
 def simulate(market: Market, faults: Faults | None = None) -> Simulation:
-    """The stream of a market; with `faults` None, the same market without them."""
+    """Return the stream of a market; with `faults` None, the same market without them."""
     return Simulation(market, faults)
 
 
 def simulate_all(market: Market, faults: Faults | None = None) -> tuple[Ticks, list[Label]]:
-    """The whole stream at once, and its labels."""
+    """Return the whole stream at once, and its labels."""
     simulation = Simulation(market, faults)
     ticks = concat(list(simulation))
     return ticks, simulation.labels

@@ -1,4 +1,4 @@
-"""The efficient price of each symbol, and the climate around it: volatility, activity and spreads.
+"""The efficient price of each symbol, and the conditions around it: volatility, activity and spreads.
 
 Log price = beta × market + sector + own, Gaussian at 10 ms given a volatility that clusters, with small jumps. The logarithm of
 volatility is a sum of Ornstein-Uhlenbeck processes from seconds to hours, whose autocorrelation decays as slowly as volatility's
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from producers.market import genuine_events as genuine
+from producers.market import genuine_events
 from producers.market.genuine_events import NATURES, Event
 from producers.market.hours import HOUR_NS, Session
 from producers.market.parameters import Market
@@ -32,13 +32,13 @@ OWN_SPREAD = 0.08, 0.10, 0.12, 0.42, 0.20
 COMMON_SPREAD = 0.08, 0.10, 0.12, 0.36, 0.15
 """Stationary deviations of the parts: of a symbol's own, and of the market's."""
 LIVELINESS = 0.4, 0.6, 0.8, 0.6, 0.6
-"""How much of each part shows in activity: least of the fastest, for that is what excitation of arrivals by each other does."""
+"""Effect of each part on activity: least for the fastest, which self-excitation of arrivals already provides."""
 COMMON_LIVELINESS = 0.6
 MARKET_SHARE, SECTOR_SHARE = 0.3, 0.2
 """Shares of a symbol's variance."""
 JUMP_EVERY_S = 240.0
 OVERNIGHT = 0.6
-"""Deviation of the move between two sessions a night apart, in those of a day's move."""
+"""Standard deviation of the move between two sessions a night apart, in units of a day's move."""
 NIGHT_NS = 8 * HOUR_NS
 
 
@@ -66,9 +66,18 @@ class Climate(NamedTuple):
     width: Array
 
 
+class _Excitement(NamedTuple):
+    """The effects of events: factors on volatility, activity and width, and extra ticks a second; shapes (times, symbols)."""
+
+    volatility: Array
+    activity: Array
+    width: Array
+    extra: Array
+
+
 @dataclass(slots=True)
 class Prices:
-    """State of the efficient prices between blocks."""
+    """The state of the efficient prices between blocks."""
 
     market: Market
     universe: Universe
@@ -79,7 +88,7 @@ class Prices:
 
     @classmethod
     def open(cls, market: Market, universe: Universe) -> Prices:
-        """The state before the first block."""
+        """Return the state before the first block."""
         rng = market.random(3)
         tail = np.repeat(np.log(universe.instruments["price"])[None, :], HISTORY + 2, axis=0)
         drawn = rng.standard_normal((len(DECAYS_S), universe.symbols + 1))
@@ -88,7 +97,7 @@ class Prices:
         return cls(market, universe, tail, _deviations(universe.symbols) * drawn)
 
     def reopen(self, number: int, pause_ns: int, events: list[Event]) -> None:
-        """Let the time between two sessions pass: prices move together and each for itself, and some split."""
+        """Advance prices over the time between two sessions: common and own moves, and some splits."""
         rng = self.market.random(10, number)
         table = self.universe.instruments
         share = OVERNIGHT * np.sqrt(min(1.0, pause_ns / NIGHT_NS))
@@ -96,12 +105,12 @@ class Prices:
         shared = np.sqrt(MARKET_SHARE) * table["beta"] * rng.standard_normal()
         moved = deviation * (shared + np.sqrt(1.0 - MARKET_SHARE) * rng.standard_normal(self.universe.symbols))
         for event in events:
-            if event.kind == genuine.SPLIT:
+            if event.kind == genuine_events.SPLIT:
                 moved[event.place] -= np.log(event.size)
         self.tail += moved
 
     def advance(self, number: int, block: tuple[int, int], session: Session, events: list[Event]) -> Climate:
-        """Walk the prices from the beginning of a block to its end (ns)."""
+        """Advance the prices from the beginning of a block to its end (ns)."""
         start, end = block
         rng = self.market.random(4, number)
         bins = -(-(end - start) // BIN_NS)
@@ -111,9 +120,9 @@ class Prices:
         hours = self.market.character.hours
         shape = hours.activity(bin_times, session)[:, None]
         usual = hours.width(bin_times, session)[:, None]
-        volatility, activity, width, extra = self._excited(bin_times, events)
+        excited = self._excited(bin_times, events)
         factor = np.exp(quick[:, :-1] + quick[:, -1:])
-        volatility *= factor * np.sqrt(shape)
+        volatility = excited.volatility * (factor * np.sqrt(shape))
 
         repeat = BIN_NS // STEP_NS
         moves = self._moves(np.repeat(volatility, repeat, axis=0), np.repeat(np.exp(quick[:, -1]), repeat), rng)
@@ -121,7 +130,7 @@ class Prices:
         for event in events:
             if event.is_channel:
                 continue
-            step = np.diff(genuine.level(event, times))
+            step = np.diff(genuine_events.level(event, times))
             if event.place < 0:
                 moves += step[:, None] * self.universe.instruments["beta"]
             else:
@@ -135,34 +144,38 @@ class Prices:
             path=np.exp(path),
             path_start=path_start,
             start=start,
-            activity=shape * np.exp(lively[:, :-1] + COMMON_LIVELINESS * lively[:, -1:]) * activity,
-            extra=extra,
-            width=usual * (0.7 + 0.3 * factor) * width,
+            activity=shape * np.exp(lively[:, :-1] + COMMON_LIVELINESS * lively[:, -1:]) * excited.activity,
+            extra=excited.extra,
+            width=usual * (0.7 + 0.3 * factor) * excited.width,
         )
 
     def _tie(self, path: Array) -> None:
-        """Make the log prices of crosses, in their price steps, what those of their legs say."""
+        """Set the log prices of crosses, in their price steps, to what their legs imply."""
         step = np.log(self.universe.instruments["tick"] / UNITS_PER_ONE)
         for tie in self.universe.ties:
             path[:, tie.place] = sum(power * (path[:, leg] + step[leg]) for leg, power in tie.legs) - step[tie.place]
 
-    def _excited(self, times: Array, events: list[Event]) -> tuple[Array, Array, Array, Array]:
-        """What events do: factors on volatility, activity and width, and extra ticks a second, each of shape (times, symbols)."""
+    def _excited(self, times: Array, events: list[Event]) -> _Excitement:
+        """Return what events do at some times."""
         shape = len(times), self.universe.symbols
-        volatility, activity, width, extra = np.ones(shape), np.ones(shape), np.ones(shape), np.zeros(shape)
+        excited = _Excitement(np.ones(shape), np.ones(shape), np.ones(shape), np.zeros(shape))
         for event in events:
             if event.is_channel:
                 continue
             nature = NATURES[event.kind]
             column = slice(None) if event.place < 0 else [place for place, _ in self.universe.moved_by(event.place)]
-            strength = genuine.excitement(event, times)[:, None]
-            for table, most in ((volatility, nature.volatility), (activity, nature.activity), (width, nature.width)):
+            strength = genuine_events.excitement(event, times)[:, None]
+            for table, most in (
+                (excited.volatility, nature.volatility),
+                (excited.activity, nature.activity),
+                (excited.width, nature.width),
+            ):
                 table[:, column] = np.maximum(table[:, column], 1.0 + most * strength)
-            extra[:, column] = np.maximum(extra[:, column], nature.extra * strength)
-        return volatility, activity, width, extra
+            excited.extra[:, column] = np.maximum(excited.extra[:, column], nature.extra * strength)
+        return excited
 
     def _volatility(self, bins: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """Log volatility, and what of it shows in activity, each of shape (bins, symbols + 1); new values each second."""
+        """Return log volatility and its part in activity, each of shape (bins, symbols + 1); new values each second."""
         seconds = -(-bins * BIN_NS // NS_PER_SECOND)
         decay = np.exp(-1.0 / np.array(DECAYS_S))[:, None]
         kick = _deviations(self.universe.symbols) * np.sqrt(1.0 - decay**2)
@@ -177,7 +190,7 @@ class Prices:
         return per_bin[0], per_bin[1]
 
     def _moves(self, volatility: Array, common: Array, rng: np.random.Generator) -> Array:
-        """Log price increments, shape (steps, symbols): shared and own ones, and jumps on top."""
+        """Return log price increments, shape (steps, symbols): common and own moves, and jumps on top."""
         table = self.universe.instruments
         steps, symbols = volatility.shape
         scale = np.sqrt(STEP_NS / NS_PER_SECOND)
@@ -197,7 +210,7 @@ class Prices:
 
 
 def _deviations(symbols: int) -> Array:
-    """Stationary deviations of the parts of log volatility, shape (5, symbols + 1)."""
+    """Return stationary deviations of the parts of log volatility, shape (5, symbols + 1)."""
     table = np.repeat(np.array(OWN_SPREAD)[:, None], symbols + 1, axis=1)
     table[:, -1] = COMMON_SPREAD
     return table

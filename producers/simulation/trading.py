@@ -1,4 +1,4 @@
-"""The market at work, block by block: rows in the order in which venues stamp them, before any channel has carried them."""
+"""Trading block by block: rows in the order in which venues stamp them, before a channel has carried them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from producers.market import genuine_events as genuine
+from producers.market import genuine_events
 from producers.market.agenda import Agenda
 from producers.market.genuine_events import Event
 from producers.market.hours import Session
@@ -19,12 +19,12 @@ from producers.simulation.quoting import DRAWS, Books, Happenings, Role
 from tickproof.ticks.schema import NS_PER_MS, NS_PER_SECOND
 
 HEARTBEAT_NS = NS_PER_SECOND
-"""Venues say once a second on each channel which number comes next."""
+"""Interval at which venues announce the next sequence number on each channel."""
 FIRST_QUOTES_NS = 500 * NS_PER_MS
 CLOSING_NS = 20 * NS_PER_MS
-"""A session's end is announced so long before it."""
+"""How long before its end a session's end is announced."""
 OPENING_CROSS_NS, CLOSING_CROSS_NS = 3 * NS_PER_SECOND, 1_500 * NS_PER_MS
-"""Symbols cross one after another, within so long of the bell."""
+"""Time from the bell within which symbols cross one after another."""
 AMENDED_SHARE = 3e-4
 """Share of trades that their venue cancels or corrects a few seconds later; three in four are cancels."""
 AMENDED_AFTER_S = 3.0
@@ -58,7 +58,7 @@ class Trading:
 
 
 def trade(market: Market, universe: Universe) -> Iterator[Trading]:
-    """The blocks of a market, in order."""
+    """Yield the blocks of a market, in order."""
     agenda = Agenda(market, universe)
     prices = Prices.open(market, universe)
     arrivals = Arrivals(market, universe)
@@ -109,7 +109,7 @@ def _heartbeats(market: Market, universe: Universe, start: int, end: int) -> lis
 
 
 def _amendments(times: Array, series: Array, end: int, rng: np.random.Generator) -> list[Messages]:
-    """Cancels and corrections; each concerns the last trade of its series before it, if its block has one."""
+    """Return cancels and corrections; each concerns the last trade of its series before it, if its block has one."""
     count = int(rng.poisson(AMENDED_SHARE * len(times)))
     chosen = rng.integers(len(times), size=count) if count else np.zeros(0, np.int64)
     late = times[chosen] + (rng.exponential(AMENDED_AFTER_S, count) * NS_PER_SECOND).astype(np.int64)
@@ -119,10 +119,10 @@ def _amendments(times: Array, series: Array, end: int, rng: np.random.Generator)
 
 
 def _halts(universe: Universe, events: list[Event], start: int, end: int) -> list[Messages]:
-    """Halted and resumed on all venues at nearly the same time; an auction print on the first venue, then fresh quotes."""
+    """Return halts and resumptions on all venues at nearly one time, an auction print on the first, then fresh quotes."""
     parts = []
     for event in events:
-        if event.kind != genuine.HALT:
+        if event.kind != genuine_events.HALT:
             continue
         for venue in range(universe.venues):
             series = venue * universe.symbols + event.place
@@ -136,13 +136,13 @@ def _halts(universe: Universe, events: list[Event], start: int, end: int) -> lis
 
 
 def _resets(events: list[Event], start: int, end: int) -> list[Messages]:
-    """A channel begins its session anew, and says so."""
-    resets = [event for event in events if event.kind == genuine.SEQUENCE_RESET and start <= event.onset < end]
+    """Return session restarts of channels, which are announced."""
+    resets = [event for event in events if event.kind == genuine_events.SEQUENCE_RESET and start <= event.onset < end]
     return [_same(np.array([event.onset]), event.place, Role.SESSION) for event in resets]
 
 
 def _crosses(market: Market, universe: Universe, session: Session, block: tuple[int, int]) -> list[Messages]:
-    """A symbol's first venue opens and closes with an auction; all venues quote anew right after the opening one."""
+    """Return auctions of a symbol's first venue at open and close; all venues requote right after the opening one."""
     parts = []
     start, end = block
     symbols = np.arange(universe.symbols)
@@ -167,7 +167,7 @@ def _crosses(market: Market, universe: Universe, session: Session, block: tuple[
 
 
 def _opening(universe: Universe, start: int, end: int, rng: np.random.Generator) -> list[Messages]:
-    """Session start on each channel, then each symbol's status, then its first quote."""
+    """Return the session start on each channel, then each symbol's status, then its first quote."""
     count = len(universe.series)
     every = np.arange(count)
     channels = np.arange(len(universe.channels))

@@ -1,4 +1,4 @@
-"""Event time of an ordered stream of ticks: the running maximum of `ts_recv`, in which one wrong stamp does no harm."""
+"""Event time of an ordered stream of ticks: the running maximum of `ts_recv`, robust against one wrong stamp."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import numpy.typing as npt
 from tickproof.ticks.schema import NS_PER_SECOND
 
 JUMP_NS = 3_600 * NS_PER_SECOND
-"""A tick that is ahead by more than this is believed only if others follow there: as a channel's stage in the job does it."""
+"""A tick that is further ahead is believed only if others confirm it, as in a channel's stage of the job."""
 CONFIRMED_BY = 2
-"""So many ticks right behind it, as far as the batch goes; what ends a batch is believed."""
+"""How many following ticks confirm a jump, as far as the batch goes; the last ticks of a batch are believed."""
 _PASSES = 8
 EARLIEST = int(np.iinfo(np.int64).min)
-"""Before any tick."""
+"""Event time before any tick."""
 
 
 def running(times: npt.NDArray[np.int64], latest_ns: int) -> npt.NDArray[np.int64]:
-    """Event time at each tick.
+    """Return event time at each tick, in ns.
 
     Parameters
     ----------

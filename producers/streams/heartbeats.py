@@ -1,4 +1,4 @@
-"""Capture heartbeats: our own ticks that move event time where nothing is said. The job consumes them; they are not scored.
+"""Capture heartbeats: our own ticks, which move event time where a channel is silent. The job consumes and does not score them.
 
 Each channel gets one at each whole second of event time, once it has spoken. A partition that no channel of the stream has spoken
 on yet gets a channel of its own, `capture.<partition>`: a partition that says nothing holds back the watermark of all.
@@ -17,14 +17,14 @@ from tickproof.ticks.schema import NS_PER_MS, NS_PER_SECOND, ROW, Array, Flag, K
 VENUE = "capture"
 """The venue of capture heartbeats; their symbol is null."""
 DENSE_S = 60
-"""In a gap of the whole stream longer than twice this: heartbeats in its first and its last so many seconds. A night would hold
-more heartbeats than the day holds ticks, and they say nothing that these do not say. Those at its end are several, because a
-channel's event time does not follow a single jump of hours: they confirm it before the first tick comes."""
+"""In a gap of the whole stream longer than twice this, only its first and last seconds, this many each, get heartbeats. A night
+would hold more heartbeats than the day holds ticks, without further information. Several are needed at the end, because a
+channel's event time does not follow a single jump of hours: they confirm it before the first tick."""
 _AHEAD = np.iinfo(np.int64).max
 
 
 class Heartbeats:
-    """Puts capture heartbeats into an ordered stream of ticks, and seals it.
+    """Inserts capture heartbeats into an ordered stream of ticks, and seals it.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Heartbeats:
         """Event time so far."""
 
     def step(self, ticks: Ticks) -> Ticks:
-        """The ticks with heartbeats among them: each stands before the first tick that is as late as itself."""
+        """Return the ticks with heartbeats among them, each before the first tick that is at least as late."""
         if not len(ticks):
             return ticks
         times = running(ticks.rows["ts_recv"], self.latest_ns)
@@ -73,7 +73,7 @@ class Heartbeats:
         return Ticks(inserted(ticks.rows, positions[which], beats), names)
 
     def seal(self, lookahead_ns: int, out_of_orderness_ns: int) -> Ticks:
-        """One last heartbeat for each channel and silent partition, late enough that all ticks before it become final.
+        """Return one last heartbeat for each channel and silent partition, late enough to make all ticks before it final.
 
         The millisecond on top is what record timestamps and watermarks may round away. To be sent as records of their own: a
         record's timestamp is its first tick's.
@@ -86,7 +86,7 @@ class Heartbeats:
         return Ticks(_beats(np.full(len(sources), time), np.arange(len(sources), dtype=np.int32), names), names)
 
     def _newcomers(self, ticks: Ticks) -> dict[str, int]:
-        """Channels that have not spoken before, with their first rows, in order of appearance."""
+        """Return channels without earlier ticks, with their first rows, in order of appearance."""
         known = np.array([name in self._channels for name in ticks.names])
         codes = ticks.rows["channel"]
         fresh = np.flatnonzero(~known[codes])
@@ -94,7 +94,7 @@ class Heartbeats:
         return {ticks.names[found[index]]: int(fresh[first[index]]) for index in np.argsort(first)}
 
     def _names(self, given: tuple[str, ...], sources: list[str]) -> tuple[str, ...]:
-        """The given table with what heartbeats need behind it; the same object as long as nothing changes."""
+        """Return the table with the names that heartbeats need; the same object as long as nothing changes."""
         wanted = (VENUE, *sources)
         if given is not self._given or not set(wanted) <= set(self._table):
             self._given = given
@@ -103,7 +103,7 @@ class Heartbeats:
 
 
 def beat(channel: str, time_ns: int) -> Ticks:
-    """One capture heartbeat."""
+    """Return one capture heartbeat."""
     names = (channel, VENUE)
     return Ticks(_beats(np.array([time_ns]), np.zeros(1, np.int32), names), names)
 
@@ -122,7 +122,7 @@ def _beats(times: npt.NDArray[np.int64], channels: npt.NDArray[np.int32], names:
 def _crossings(
     before: npt.NDArray[np.int64], after: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Where whole seconds begin: the row in front of which, and the second; long gaps thinned out as `DENSE_S` says."""
+    """Return where whole seconds begin: the row behind, and the second; long gaps thinned out as `DENSE_S` says."""
     rows = np.flatnonzero(after > before)
     counts = np.minimum(after[rows] - before[rows], 2 * DENSE_S)
     positions = np.repeat(rows, counts)

@@ -1,4 +1,4 @@
-"""Several streams of ticks as one, ordered by capture time: exact, stable, and with no more in memory than a batch a stream.
+"""Merging of streams of ticks by capture time: exact, stable, and with no more in memory than a batch a stream.
 
 A tick's key is event time in its own stream, the running maximum of `ts_recv`. So a stream that goes back in time keeps its
 arrival order; its late ticks follow the tick that they arrived behind. Equal keys: the earlier stream first, then arrival order.
@@ -17,11 +17,11 @@ from producers.streams.word_copy import copied, gathered, joined
 from tickproof.ticks.schema import NAMES, ROW, Array, Ticks
 
 BATCH_ROWS = 65_536
-"""At most this many ticks in a batch that comes out."""
+"""Most ticks in a merged batch."""
 
 
 def merge(streams: Sequence[Iterable[Ticks]], starts: Sequence[int | None] | None = None) -> Iterator[Ticks]:
-    """One stream of all ticks, by key.
+    """Merge streams of ticks into one, ordered by key.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def merge(streams: Sequence[Iterable[Ticks]], starts: Sequence[int | None] | Non
 
 
 def _interleave(parts: list[tuple[Array, Array]]) -> Array:
-    """Rows of all parts by key; parts are sorted by key and stand in the order that ties follow."""
+    """Return the rows of all parts by key; parts are sorted by key and stand in the order that breaks ties."""
     parts = [part for part in parts if len(part[0])]
     if len(parts) == 1:
         return parts[0][0]
@@ -75,7 +75,7 @@ def _in_batches(rows: Array, names: tuple[str, ...]) -> Iterator[Ticks]:
 
 
 class _Head:
-    """What has been read of one stream and is not merged yet."""
+    """The part of one stream that has been read and is not merged yet."""
 
     __slots__ = ("_batches", "_codes", "_known", "_names", "keys", "last", "rows")
 
@@ -89,7 +89,7 @@ class _Head:
         self.last = EARLIEST
 
     def fill(self) -> bool:
-        """Read on if nothing is left; False at the end of the stream."""
+        """Read on if nothing is left; return False at the end of the stream."""
         while not len(self.keys):
             batch = next(self._batches, None)
             if batch is None:
@@ -101,14 +101,14 @@ class _Head:
         return True
 
     def take(self, horizon: int, side: Literal["left", "right"]) -> tuple[Array, Array]:
-        """Rows and keys up to the horizon, itself included if `side` is right."""
+        """Return rows and keys up to the horizon, itself included if `side` is right."""
         count = int(np.searchsorted(self.keys, horizon, side))
         rows, keys = self.rows[:count], self.keys[:count]
         self.rows, self.keys = self.rows[count:], self.keys[count:]
         return rows, keys
 
     def _renamed(self, batch: Ticks) -> Array:
-        """The batch's rows over the shared table of names."""
+        """Return the batch's rows over the shared table of names."""
         if batch.names is not self._known:
             codes = [self._names.setdefault(name, len(self._names)) for name in batch.names]
             # One slot more than there are names, so that -1 (null) maps to itself.

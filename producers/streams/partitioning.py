@@ -1,13 +1,14 @@
-"""Which partition a key goes to: murmur2 of its bytes, as Java's clients and librdkafka's `murmur2_random` do it."""
+"""Partitioning of keys: murmur2 of their bytes, as Java's clients and librdkafka's `murmur2_random` do it."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
 PARTITIONER = "murmur2_random"
-"""librdkafka's name for what Java does: murmur2 for keyed records (plain `murmur2` sends all keyless ones to one partition)."""
+"""librdkafka's name for Java's partitioner: murmur2 for keyed records (plain `murmur2` sends all keyless ones to one
+partition)."""
 CAPTURE_CHANNEL = "capture."
-"""Our own channels begin so, and end with the number of the one partition that they are written to."""
+"""Prefix of our own channels; the number of the one partition that they are written to follows."""
 
 _SEED = 0x9747B28C
 _M = 0x5BD1E995
@@ -16,19 +17,19 @@ _WORD = 0xFFFFFFFF
 
 @lru_cache(maxsize=100_000)
 def partition_of(channel: str, partitions: int) -> int:
-    """The partition of a channel's records; that of a capture channel stands in its name."""
+    """Return the partition of a channel's records; the name of a capture channel contains it."""
     if channel.startswith(CAPTURE_CHANNEL) and channel[len(CAPTURE_CHANNEL) :].isdigit():
         return int(channel[len(CAPTURE_CHANNEL) :])
     return (murmur2(channel.encode()) & 0x7FFFFFFF) % partitions
 
 
 def capture_channel(partition: int) -> str:
-    """The name of the channel that carries our heartbeats on a partition."""
+    """Return the name of the channel that carries our heartbeats on a partition."""
     return f"{CAPTURE_CHANNEL}{partition}"
 
 
 def murmur2(key: bytes) -> int:
-    """MurmurHash2 (Austin Appleby, public domain), 32 bits, seeded as `org.apache.kafka.common.utils.Utils.murmur2` does."""
+    """Return MurmurHash2 (Austin Appleby, public domain), 32 bits, seeded as Kafka's `Utils.murmur2`."""
     hashed = _SEED ^ len(key)
     whole = len(key) & ~3
     for first in range(0, whole, 4):

@@ -1,4 +1,4 @@
-"""An iterator worked out ahead of who takes from it, in a thread of its own: what comes, and in which order, stays the same.
+"""Prefetching: an iterator computed ahead of its consumer in a thread of its own, with the same items in the same order.
 
 It pays where most of the work lets go of Python's lock, as compiled kernels, numpy on large arrays and Arrow's writer do.
 """
@@ -14,21 +14,21 @@ from typing import TypeVar
 
 T = TypeVar("T")
 AHEAD = 3
-"""So many wait at most: with each of two seconds of market, this is what memory grows by."""
+"""Most items in the queue; with two seconds of market each, this is what memory grows by."""
 LOOK_S = 0.1
-"""How often a thread that cannot go on looks whether anybody still wants it to."""
+"""How often a blocked thread checks whether its consumer has left."""
 
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """Nothing comes any more: the source is at its end, or failed."""
+    """The end of the source, or its failure."""
 
     error: BaseException | None
 
 
 @contextmanager
 def ahead(source: Iterable[T], count: int = AHEAD) -> Generator[Iterable[T]]:
-    """The items of `source` in their order, up to `count` of them made before they are asked for.
+    """Yield the items of `source` in order, up to `count` of them computed before they are asked for.
 
     Leaving the context ends the thread, whatever is left of the source; an error of the source is raised to who takes from it.
     """
@@ -36,7 +36,7 @@ def ahead(source: Iterable[T], count: int = AHEAD) -> Generator[Iterable[T]]:
     left = threading.Event()
 
     def put(item: T | _End) -> bool:
-        """Whether it was taken in before nobody wanted any more."""
+        """Return whether the item was queued before the consumer left."""
         while not left.is_set():
             try:
                 waiting.put(item, timeout=LOOK_S)

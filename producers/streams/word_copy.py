@@ -13,25 +13,25 @@ _RECORD = np.dtype((np.void, ROW.itemsize))
 
 
 def joined(parts: Sequence[Array]) -> Array:
-    """The rows of all parts, one after the other, over one table of names."""
+    """Return the rows of all parts, one after the other, over one table of names."""
     whole: Array = np.concatenate([np.zeros(0, _RECORD), *map(_plain, parts)]).view(ROW)
     return whole
 
 
 def gathered(rows: Array, index: npt.NDArray[np.int64]) -> Array:
-    """The rows at `index`."""
+    """Return the rows at `index`."""
     found: Array = _plain(rows).take(index).view(ROW)
     return found
 
 
 def copied(rows: Array) -> Array:
-    """The rows, to be written to."""
+    """Return a writable copy of the rows."""
     fresh: Array = _plain(rows).copy().view(ROW)
     return fresh
 
 
 def inserted(rows: Array, positions: npt.NDArray[np.int64], others: Array) -> Array:
-    """The rows with others among them, each in front of the row at its position; positions do not fall."""
+    """Return the rows with others among them, each before the row at its position; positions do not fall."""
     places = positions + np.arange(len(positions))
     result = np.empty(len(rows) + len(others), _RECORD)
     free = np.ones(len(result), bool)

@@ -22,15 +22,15 @@ def ticks() -> Ticks:
     return holds.faulty_market(minutes=2.0, symbols=16, rate=25.0, per_kind=4)
 
 
-@pytest.mark.parametrize(("encoding", "parallelism"), [("frames", 1), ("auto", 2)])
+@pytest.mark.parametrize("parallelism", [1, 2])
 @pytest.mark.usefixtures("flink")
 def test_hostile_payloads_are_set_aside(
-    encoding: str, parallelism: int, ticks: Ticks, broker: Broker, prefix: str, tmp_path: Path, figures: list[str]
+    parallelism: int, ticks: Ticks, broker: Broker, prefix: str, tmp_path: Path, figures: list[str]
 ) -> None:
     sent = flow.framed(ticks, 100)
     hostile = holds.hostile_among(sent, COUNT)
     begun = monotonic()
-    done = holds.audited(broker.brokers, prefix, tmp_path, sent, hostile, encoding=encoding, parallelism=parallelism)
+    done = holds.audited(broker.brokers, prefix, tmp_path, sent, hostile, parallelism=parallelism)
     took_s = monotonic() - begun
     assert done.audit.problems() == []
     assert (done.failures, done.audit.overtaken) == (0, 0)
@@ -39,7 +39,7 @@ def test_hostile_payloads_are_set_aside(
     largest = max(len(one.value or b"") for one in hostile)
     kinds = Counter(one.kind for one in hostile)
     figures.append(
-        f"3 {encoding}, parallelism {parallelism}: {len(done.flow.dead):,} of {COUNT:,} hostile payloads of {len(kinds)} kinds, "
+        f"3 parallelism {parallelism}: {len(done.flow.dead):,} of {COUNT:,} hostile payloads of {len(kinds)} kinds, "
         f"up to {largest:,} bytes, in the dead letters with bytes, key, headers and reason; {len(ticks):,} good ticks unchanged, "
         f"0 restarts, {took_s:.0f} s in all"
     )

@@ -96,7 +96,7 @@ def test_jumps_with_an_ordinary_tick_between_do_not_add_up() -> None:
     tape = Tape()
     for k in range(6):
         tape.quote(2 * HOUR if k % 2 else k * 0.1)
-    assert check(tape.ticks()).state.header["arrival"]["event_time"][0] == at(0.4)
+    assert check(tape.ticks()).state.arrays.header["arrival"]["event_time"][0] == at(0.4)
 
 
 @pytest.mark.parametrize(("ahead", "kept_out"), [(HOUR, False), (HOUR + 1e-6, True)])
@@ -104,7 +104,7 @@ def test_a_jump_of_an_hour_is_still_plausible(ahead: float, kept_out: bool) -> N
     tape = Tape()
     tape.quote(0)
     tape.quote(ahead)
-    assert check(tape.ticks()).state.header["arrival"]["event_time"][0] == at(0 if kept_out else ahead)
+    assert check(tape.ticks()).state.arrays.header["arrival"]["event_time"][0] == at(0 if kept_out else ahead)
 
 
 def test_capture_heartbeats_move_event_time() -> None:
@@ -112,7 +112,7 @@ def test_capture_heartbeats_move_event_time() -> None:
     tape.quote(0)
     tape.capture_heartbeat(5)
     checked = check(tape.ticks())
-    assert checked.state.header["arrival"]["event_time"][0] == at(5)
+    assert checked.state.arrays.header["arrival"]["event_time"][0] == at(5)
     assert checked.ticks.rows["event_time"].tolist() == [at(0), at(5)]
 
 
@@ -170,7 +170,7 @@ def test_old_messages_do_not_take_event_time_back() -> None:
     for k in range(80):
         tape.quote(2 * HOUR + 20 + k * 0.1)
     checked = check(tape.ticks())
-    assert checked.state.header["arrival"]["event_time"][0] == at(2 * HOUR + 27.9)
+    assert checked.state.arrays.header["arrival"]["event_time"][0] == at(2 * HOUR + 27.9)
     (block,) = checked.of("replayed_block")
     assert (block.count, block.severity) == (40, Severity.CRITICAL)
     assert checked.of("out_of_order") == []

@@ -118,7 +118,7 @@ def test_the_same_number_again() -> None:
     (copy,) = checked.findings
     assert (copy.code, copy.severity, copy.measured) == ("duplicate", Severity.WARNING, 6.0)
     assert checked.rows_with("duplicate") == [2]
-    assert checked.state.header["counts"]["duplicates"][0] == 1
+    assert checked.state.arrays.header["counts"]["duplicates"][0] == 1
 
 
 def test_the_capture_time_and_flags_of_a_copy_may_differ() -> None:
@@ -175,7 +175,7 @@ def test_one_wrong_number_far_ahead_is_a_message_lost(bit: int) -> None:
     checked = check(tape.ticks())
     assert codes(checked) == ["out_of_order", "sequence_gap"]
     assert checked.rows_with("out_of_order") == [3, 4, 5]
-    assert checked.state.header["counter"]["expected"][0] == 12
+    assert checked.state.arrays.header["counter"]["expected"][0] == 12
     assert [(row["gaps"], row["lost"]) for row in checked.seconds[["gaps", "lost"]]] == [(0, 0), (1, 0), (0, 1)]
 
 
@@ -194,8 +194,8 @@ def test_one_wrong_number_far_behind_is_out_of_order_and_a_gap(bit: int) -> None
 def test_many_lost_numbers_are_counted_without_wrapping() -> None:
     far = 2**62
     checked = check(numbers(1, far, 2 * far, 3 * far, 7).ticks())
-    assert checked.state.header["counts"]["gaps"][0] >= 3
-    assert checked.state.header["counts"]["lost"][0] > 0
+    assert checked.state.arrays.header["counts"]["gaps"][0] >= 3
+    assert checked.state.arrays.header["counts"]["lost"][0] > 0
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_a_gap_that_is_filled_in_is_information_and_order_is_what_was_wrong() ->
     assert (gap.severity, gap.state, gap.measured, gap.reference) == (Severity.INFO, "closed", 0.0, 3.0)
     (order,) = checked.of("out_of_order")
     assert (order.count, order.severity, order.measured) == (3, Severity.WARNING, 0.4e9)
-    assert (checked.seconds["gaps"].sum(), checked.state.header["counts"]["lost"][0]) == (1, 0)
+    assert (checked.seconds["gaps"].sum(), checked.state.arrays.header["counts"]["lost"][0]) == (1, 0)
 
 
 def test_a_gap_that_is_filled_in_partly_says_what_is_lost() -> None:

@@ -11,6 +11,7 @@ from tests.support.streams import Scored, Tape, at, merged, score
 from tickproof.channel.control_rows import SECOND_SIGN
 from tickproof.feeds import rate_and_mix as shifts
 from tickproof.feeds.monitor import Watch
+from tickproof.feeds.peers import ACCEPTED_S, WARM_S, find_peers
 from tickproof.findings.finding import Severity
 
 
@@ -113,19 +114,19 @@ def told(line: int, second: int, roots: float) -> np.ndarray:
 
 def lines_of(count: int) -> np.ndarray:
     lines = np.zeros(count, shifts.LINE)
-    shifts.introduce(lines)
+    find_peers(lines)
     return lines
 
 
 def run(lines: np.ndarray, activity: np.ndarray) -> list[list[int]]:
     """Judge seconds of activity, shape (seconds, lines): by second, which lines are off."""
-    out = np.zeros(len(lines) * len(shifts.MEASURES), shifts.VERDICT)
+    out = np.zeros(len(lines) * len(shifts.MEASURES), shifts.DEVIATION)
     found = []
     for second, values in enumerate(activity.tolist(), start=1_000):
         for line, roots in enumerate(values):
             if roots > 0:
-                shifts.tell(lines[line], told(line, second, roots))
-        found.append(out["line"][: shifts.judge(lines, second, out)].tolist())
+                shifts.take_second(lines[line], told(line, second, roots))
+        found.append(out["line"][: shifts.check_second(lines, second, out)].tolist())
     return found
 
 
@@ -148,14 +149,14 @@ def test_a_level_that_holds_is_accepted() -> None:
     seconds = [second for second, lines in enumerate(found) if lines]
     assert {line for lines in found for line in lines} == {2}
     assert 100 < seconds[0] < 110
-    assert shifts.ACCEPTED_S < seconds[-1] - 100 < 3 * shifts.ACCEPTED_S
+    assert ACCEPTED_S < seconds[-1] - 100 < 3 * ACCEPTED_S
 
 
 def test_no_verdict_before_the_warm_up() -> None:
     activity = noise(60, 5)
-    activity[shifts.WARM_S :, 1] *= 0.3
+    activity[WARM_S:, 1] *= 0.3
     first = next(second for second, lines in enumerate(run(lines_of(5), activity)) if lines)
-    assert first >= shifts.WARM_S
+    assert first >= WARM_S
 
 
 def test_a_channel_that_is_silent_is_not_off() -> None:
@@ -177,7 +178,7 @@ def test_peers_are_of_one_feed_or_share_symbols() -> None:
     lines = np.zeros(4, shifts.LINE)
     lines["feed"] = [0, 0, 1, 2]
     lines["sketch"][:, 0] = [5, 6, 5, 7]
-    shifts.introduce(lines)
+    find_peers(lines)
     peers = [set(line["peers"][: line["peer_count"]].tolist()) for line in lines]
     assert peers == [{1, 2}, {0}, {0}, set()]
 

@@ -161,7 +161,7 @@ def test_dirty_pages_are_all_that_a_store_needs(events: list[tuple[str, float]],
     whole = check(ticks)
     restored = unpack(stored, "1")
     assert pack(restored) == pack(whole.state)
-    assert restored.ring.tobytes() == whole.state.ring.tobytes()
+    assert restored.arrays.ring.tobytes() == whole.state.arrays.ring.tobytes()
     assert last_revisions(findings) == last_revisions(whole.findings)
 
 
@@ -220,7 +220,7 @@ def test_a_payload_that_cannot_be_decoded_is_a_finding_and_nothing_else() -> Non
     assert (finding.code, finding.severity, finding.detected_at) == ("payload_unreadable", Severity.CRITICAL, at(5))
     assert finding.evidence["error"] == "value: found 3 bytes, expected a frame"
     assert finding.evidence["offset"] == 17
-    assert after.header.tobytes() == state.header.tobytes()
+    assert after.arrays.header.tobytes() == state.arrays.header.tobytes()
     _, (changed,) = channels.reject(state, WireError("x", schema_changed=True), CHANNEL, origin)
     assert changed.code == "schema_changed"
     assert changed.id != finding.id
@@ -234,7 +234,7 @@ def test_capture_times_at_the_ends_of_the_integers_do_not_move_the_channel(ts_re
     tape = lively(70)
     tape.messages[60]["ts_recv"] = ts_recv
     checked = check(tape.ticks())
-    assert checked.state.header["arrival"]["event_time"][0] == at(6.9)
+    assert checked.state.arrays.header["arrival"]["event_time"][0] == at(6.9)
     assert (np.diff(checked.ticks.rows["event_time"]) >= 0).all()
     for finding in checked.findings:
         assert finding.measured is None or finding.measured >= 0

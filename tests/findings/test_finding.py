@@ -13,9 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tickproof.findings import finding
-from tickproof.findings.event import UNITS
 from tickproof.findings.finding import BY_NAME, CODES, CORRUPT_BITS, SUSPECT_BITS, VERDICT, Class, Finding, Quality, Severity
-from tickproof.rules.table import RULES
 
 FULL = Finding(
     id="0" * 16,
@@ -73,10 +71,6 @@ def test_masks_and_names_are_inverse() -> None:
     assert finding.names_of(0) == []
     assert finding.names_of(CORRUPT_BITS) == [code.name for code in CODES if code.quality == 2]
     assert CORRUPT_BITS & SUSPECT_BITS == 0
-
-
-def test_what_the_rules_find_has_a_unit() -> None:
-    assert {rule.code for rule in RULES} <= {CODES[bit].name for bit in UNITS}
 
 
 def test_a_finding_survives_json() -> None:

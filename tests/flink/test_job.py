@@ -100,7 +100,7 @@ def test_hostile_payloads_and_failing_steps_are_set_aside(
     in_channel, in_shard = (int(stream.rows["sequence"][row]) for row in holds.plain_rows(stream, 2))
     with holds.failing_steps(monkeypatch, in_channel, in_shard):
         # Of either encoding: JSON is decoded where records are gathered, frames in the stage.
-        done = holds.audited(broker.brokers, prefix, tmp_path, sent, hostile, encoding="auto")
+        done = holds.audited(broker.brokers, prefix, tmp_path, sent, hostile)
     assert done.failures == 0
     assert done.audit.problems() == []
     failed = [message for message in done.flow.dead if headers_of(message)["__connect.errors.stage"] == b"TRANSFORMATION"]

@@ -34,7 +34,7 @@ def test_a_job_on_a_session_cluster(broker: Broker, prefix: str, tmp_path: Path)
     sent = flow.framed(holds.faulty_market(minutes=0.5, symbols=10, rate=25.0, per_kind=1), 50)
     with Cluster.start(tmp_path / "cluster", task_managers=1, slots=2) as cluster:
         where = ["--cluster", cluster.rest]
-        submit = ["submit", *where, "--brokers", run[0], "--prefix", prefix, "--model", flow.MODEL, "--encoding", "frames"]
+        submit = ["submit", *where, "--brokers", run[0], "--prefix", prefix, "--model", flow.MODEL]
         submit += ["--checkpoint-interval-ms", "1000", "--checkpoint-folder", str(tmp_path / "state")]
         with pytest.raises(ServiceError, match=r"Exception: .*no-such"):
             call(*submit, "--from-savepoint", str(tmp_path / "no-such"))
@@ -58,7 +58,7 @@ def test_a_job_on_a_session_cluster(broker: Broker, prefix: str, tmp_path: Path)
     [
         ([], click.UsageError, "either --embedded or --cluster"),
         (["--embedded", "--bounded", "--from-savepoint", "x"], SettingsError, "leave one of them out"),
-        (["--embedded", "--brokers", "127.0.0.1:1"], ServiceError, "none answers at"),
+        (["--embedded", "--brokers", "127.0.0.1:1"], ServiceError, "no broker answers at"),
         (["--embedded", "--parallelism", "many"], SettingsError, "parallelism"),
     ],
 )

@@ -14,8 +14,7 @@ import psutil
 import pytest
 
 from jobs.kafka import topics
-from jobs.services import broker as module
-from jobs.services.broker import Broker
+from jobs.services.broker import IDENTITY, Broker, client
 from tickproof.errors import ServiceError
 
 
@@ -25,7 +24,7 @@ def test_it_listens_on_loopback_only(broker: Broker) -> None:
 
 
 def test_topics_are_never_made_automatically(broker: Broker, prefix: str) -> None:
-    admin = module.client(broker.brokers)
+    admin = client(broker.brokers)
     found = admin.list_topics(prefix + "never", timeout=10).topics[prefix + "never"]
     assert found.error is not None
     assert prefix + "never" not in admin.list_topics(timeout=10).topics
@@ -38,14 +37,14 @@ def test_a_taken_port(tmp_path: Path) -> None:
 
 
 def test_data_of_another_version(tmp_path: Path) -> None:
-    (tmp_path / module.IDENTITY).write_text(json.dumps({"kafka": "3.9.0", "cluster": "x", "controller_port": 1}))
+    (tmp_path / IDENTITY).write_text(json.dumps({"kafka": "3.9.0", "cluster": "x", "controller_port": 1}))
     with pytest.raises(ServiceError, match=r"holds data of Kafka 3\.9\.0, this is Kafka 4"):
         Broker.start(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"kafka": "4.2.0"}', '{"kafka": 1, "other": 2}'])
 def test_an_identity_that_is_none(tmp_path: Path, text: str) -> None:
-    (tmp_path / module.IDENTITY).write_text(text)
+    (tmp_path / IDENTITY).write_text(text)
     with pytest.raises(ServiceError, match="choose another folder"):
         Broker.start(tmp_path)
 

@@ -22,8 +22,6 @@ def test_the_table_is_the_designs() -> None:
         "ticks.dead-letters",
         "feed.findings",
         "feed.statistics",
-        "feed.labels",
-        "models.announce",
         "replay.progress",
     ]
     policies = {topic.name: topic.configuration()["cleanup.policy"] for topic in topics.TOPICS}

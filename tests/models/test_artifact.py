@@ -187,9 +187,9 @@ def no_calibration(folder):
         (archive_of_nothing, "not a model in the skops format"),
         (an_unfitted_model, "found 0 trees"),
         (a_changed_leaf, "not its stored margin"),
-        (pickled_probes, "not a whole model"),
+        (pickled_probes, "not a complete model"),
         (narrow_probes, "probes"),
-        (no_calibration, "not a whole model"),
+        (no_calibration, "not a complete model"),
     ],
 )
 def test_a_spoilt_folder_is_refused_in_one_line(folder, spoil, message):

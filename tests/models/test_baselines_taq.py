@@ -4,33 +4,51 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from click.testing import CliRunner
 
-from models.baselines import taq
+from tests.support.taq_cleaning import (
+    KEPT_CONDITIONS,
+    clean_quotes,
+    clean_trades,
+    differences,
+    has_abnormal_condition,
+    is_corrected,
+    is_of_other_exchange,
+    is_outside_hours,
+    outside_quotes,
+    read,
+)
 
 # New York is five hours behind: 14:30 of UTC is the open, 21:00 the close.
 STAMPS = ["2018-01-02 14:29:59.999999999", "2018-01-02 14:30:00", "2018-01-02 21:00:00", "2018-01-02 21:00:00.000000001"]
 
 
 def test_p1_keeps_the_open_and_the_close_themselves():
-    assert taq.is_outside_hours(pd.Series(pd.to_datetime(STAMPS, format="ISO8601"))).tolist() == [True, False, False, True]
+    assert is_outside_hours(pd.Series(pd.to_datetime(STAMPS, format="ISO8601"))).tolist() == [
+        True,
+        False,
+        False,
+        True,
+    ]
 
 
 def test_p3_keeps_one_exchange():
-    assert taq.is_of_other_exchange(pd.Series(["N", "T", "N"])).tolist() == [False, True, False]
+    assert is_of_other_exchange(pd.Series(["N", "T", "N"])).tolist() == [False, True, False]
 
 
 def test_t1_is_any_correction():
-    assert taq.is_corrected(pd.Series([0, 1, 7, 0])).tolist() == [False, True, True, False]
+    assert is_corrected(pd.Series([0, 1, 7, 0])).tolist() == [False, True, True, False]
 
 
 @pytest.mark.parametrize(
     ("kept", "expected"),
-    [(taq.KEPT_CONDITIONS, [False, False, False, False, True, True]), (frozenset("EF"), [False, False, True, True, True, True])],
+    [
+        (KEPT_CONDITIONS, [False, False, False, False, True, True]),
+        (frozenset("EF"), [False, False, True, True, True, True]),
+    ],
 )
 def test_t2_is_a_letter_that_is_not_kept(kept, expected):
     conditions = pd.Series(["F", None, "F I", "@  I", "O", "FTI"])
-    assert taq.has_abnormal_condition(conditions, kept).tolist() == expected
+    assert has_abnormal_condition(conditions, kept).tolist() == expected
 
 
 def test_trades_are_cleaned_step_by_step():
@@ -46,7 +64,7 @@ def test_trades_are_cleaned_step_by_step():
         ("2018-01-02 14:31:01", "N", "", 5, 10.1, 0),
     ]
     raw = pd.DataFrame(rows, columns=["DT", "EX", "COND", "SIZE", "PRICE", "CORR"]).assign(DT=lambda it: pd.to_datetime(it["DT"]))
-    cleaning = taq.clean_trades(raw)
+    cleaning = clean_trades(raw)
     assert list(cleaning.removed.values()) == [1] * 6
     assert cleaning.rows["PRICE"].tolist() == pytest.approx([10.2, 10.1])
     assert cleaning.rows["SIZE"].tolist() == [3, 5]
@@ -66,7 +84,7 @@ def test_quotes_are_cleaned_step_by_step():
         ("2018-01-02 14:31:01", "N", 10.0, 7, 10.1, 8),
     ]
     raw = pd.DataFrame(rows, columns=["DT", "EX", "BID", "BIDSIZ", "OFR", "OFRSIZ"])
-    cleaning = taq.clean_quotes(raw.assign(DT=pd.to_datetime(raw["DT"])))
+    cleaning = clean_quotes(raw.assign(DT=pd.to_datetime(raw["DT"])))
     assert list(cleaning.removed.values()) == [1, 1, 1, 1, 1, 2]
     assert cleaning.rows[["BID", "OFR"]].to_numpy().tolist() == [[10.0, 10.1], [10.0, 10.1]]
     assert cleaning.rows[["BIDSIZ", "OFRSIZ"]].to_numpy().tolist() == [[9, 12], [7, 8]]
@@ -78,13 +96,13 @@ def test_t4_takes_the_last_quote_up_to_the_trades_stamp_of_the_same_day():
     )
     stamps = ["2018-01-02 14:59:59", "2018-01-02 15:00:09", "2018-01-02 15:00:10", "2018-01-03 15:00:00"]
     trades = pd.DataFrame({"DT": pd.to_datetime(stamps), "PRICE": [50.0, 12.0, 12.0, 50.0]})
-    assert taq.outside_quotes(trades, quotes).tolist() == [False, True, False, False]
+    assert outside_quotes(trades, quotes).tolist() == [False, True, False, False]
 
 
 def test_differences_are_counted_by_column():
     ours = pd.DataFrame({"DT": pd.to_datetime(["2018-01-02", "2018-01-03", "2018-01-04"]), "PRICE": [1.0, 2.0, 3.0]})
     theirs = pd.DataFrame({"DT": pd.to_datetime(["2018-01-03", "2018-01-04", "2018-01-05"]), "PRICE": [2.0, 3.5, 1.0]})
-    assert taq.differences(ours, theirs) == {"only ours": 1, "only theirs": 1, "PRICE": 1}
+    assert differences(ours, theirs) == {"only ours": 1, "only theirs": 1, "PRICE": 1}
 
 
 # The package's figures stand in ../shared/data/README.md.
@@ -96,7 +114,7 @@ def sample(data):
 
 
 def test_the_packages_counts_on_its_raw_trades(sample):
-    cleaning = taq.clean_trades(taq.read(sample / "sampleTDataRaw.csv.gz"))
+    cleaning = clean_trades(read(sample / "sampleTDataRaw.csv.gz"))
     assert cleaning.removed == {
         "P2 zero": 0,
         "P1 outside hours": 451,
@@ -105,7 +123,7 @@ def test_the_packages_counts_on_its_raw_trades(sample):
         "T2 sale condition": 2,
         "T3 same time stamp": 4_017,
     }
-    assert taq.differences(cleaning.rows, taq.read(sample / "sampleTData.csv.gz")) == {
+    assert differences(cleaning.rows, read(sample / "sampleTData.csv.gz")) == {
         "only ours": 0,
         "only theirs": 0,
         "PRICE": 0,
@@ -114,7 +132,7 @@ def test_the_packages_counts_on_its_raw_trades(sample):
 
 
 def test_the_packages_counts_on_its_raw_quotes(sample):
-    cleaning = taq.clean_quotes(taq.read(sample / "sampleQDataRaw.csv.gz"))
+    cleaning = clean_quotes(read(sample / "sampleQDataRaw.csv.gz"))
     assert cleaning.removed == {
         "P2 zero": 96,
         "P1 outside hours": 776,
@@ -123,10 +141,4 @@ def test_the_packages_counts_on_its_raw_quotes(sample):
         "Q3 wide spread": 0,
         "Q1 same time stamp": 47_856,
     }
-    assert set(taq.differences(cleaning.rows, taq.read(sample / "sampleQData.csv.gz")).values()) == {0}
-
-
-def test_the_command_says_both(sample):
-    said = CliRunner().invoke(taq.main, [str(sample)]).output
-    assert "T3 same time stamp 4017; left 7168" in said
-    assert "Q1 same time stamp 47856; left 46564" in said
+    assert set(differences(cleaning.rows, read(sample / "sampleQData.csv.gz")).values()) == {0}

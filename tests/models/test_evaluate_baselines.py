@@ -1,4 +1,4 @@
-"""Published cleaners beside tickproof: one stream worked by hand, against labels and without."""
+"""Published cleaners compared with tickproof: one stream worked by hand, against labels and without."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from commands.evaluation.evaluate import command
 from models.baselines import BASELINES
-from models.evaluation.against_baselines import TICKPROOF, Beside, Flags, Unlabelled, observe_all
+from models.evaluation.against_baselines import TICKPROOF, Comparison, Flags, Unlabelled, observe_all
 from models.evaluation.evaluate import Run
 from tests.models.test_baselines import quote, ticks_of, trade
 from tests.support.hand_counted import finding, label, ns
@@ -45,49 +45,53 @@ ALERT = finding(61, symbol="A", code="silent")
 
 
 @pytest.fixture
-def beside() -> Beside:
+def comparison() -> Comparison:
     table = scored()
-    return Beside.of([observe_all(table, Run.of(table, [ALERT]), [*FAULTS, TWIN])])
+    return Comparison.of([observe_all(table, Run.of(table, [ALERT]), [*FAULTS, TWIN])])
 
 
-def kinds(beside, name):
-    return {row.kind: row.found for row in beside.evaluations[name].kinds}
+def kinds(comparison, name):
+    return {row.kind: row.found for row in comparison.evaluations[name].kinds}
 
 
-def test_tickproof_stands_first_and_every_baseline_beside(beside):
-    assert list(beside.evaluations) == [TICKPROOF, *(one.name for one in BASELINES)]
-    assert all(evaluation.false_alarms.denominator == 100 for evaluation in beside.evaluations.values())
+def test_tickproof_stands_first_and_every_baseline_after_it(comparison):
+    assert list(comparison.evaluations) == [TICKPROOF, *(one.name for one in BASELINES)]
+    assert all(evaluation.false_alarms.denominator == 100 for evaluation in comparison.evaluations.values())
 
 
-def test_a_baseline_finds_by_ticks_alone(beside):
+def test_a_baseline_finds_by_ticks_alone(comparison):
     # 13.00 after 10.00 is 30 % off, and the price that comes back is 23 % off; tickproof finds the silence by a finding.
-    assert kinds(beside, TICKPROOF) == {"spike": 1, "silent": 1}
-    assert kinds(beside, "clearly_erroneous") == {"spike": 1, "silent": 0}
-    assert kinds(beside, "bnhls_q2") == {"spike": 0, "silent": 0}
+    assert kinds(comparison, TICKPROOF) == {"spike": 1, "silent": 1}
+    assert kinds(comparison, "clearly_erroneous") == {"spike": 1, "silent": 0}
+    assert kinds(comparison, "bnhls_q2") == {"spike": 0, "silent": 0}
 
 
-def test_false_alarms_and_twins_are_those_of_each(beside):
+def test_false_alarms_and_twins_are_those_of_each(comparison):
     # At 50 and 51 and at 70; within the fault's effect and its second, at 30 and 31, nothing is false.
-    false = {name: evaluation.false_alarms.count for name, evaluation in beside.evaluations.items()}
+    false = {name: evaluation.false_alarms.count for name, evaluation in comparison.evaluations.items()}
     assert (false[TICKPROOF], false["clearly_erroneous"], false["bnhls_q2"], false["bnhls_t2"]) == (0, 3, 1, 1)
-    assert (beside.twins(TICKPROOF), beside.twins("clearly_erroneous"), beside.twins("bnhls_q2")) == ((0, 1), (1, 1), (0, 1))
+    assert (comparison.twins(TICKPROOF), comparison.twins("clearly_erroneous"), comparison.twins("bnhls_q2")) == (
+        (0, 1),
+        (1, 1),
+        (0, 1),
+    )
 
 
-def test_recall_at_a_rate_scales_the_bound(beside):
+def test_recall_at_a_rate_scales_the_bound(comparison):
     # A hundred ticks allow no false alarm. 3 % of 10.00 is 10 % there: the jump to 14.00 is 40 % off, the fault only 30 %.
-    (spike,) = [row for row in beside.evaluations["clearly_erroneous"].kinds if row.kind == "spike"]
+    (spike,) = [row for row in comparison.evaluations["clearly_erroneous"].kinds if row.kind == "spike"]
     assert (spike.share, spike.at["1000"]) == (1.0, 0.0)
 
 
-def test_averages_over_tick_kinds_leave_out_what_no_tick_shows(beside):
-    assert beside.on_ticks("clearly_erroneous")["recall"] == 1.0
-    assert beside.evaluations["clearly_erroneous"].macro()["recall"] == 0.5
+def test_averages_over_tick_kinds_leave_out_what_no_tick_shows(comparison):
+    assert comparison.on_ticks("clearly_erroneous")["recall"] == 1.0
+    assert comparison.evaluations["clearly_erroneous"].macro()["recall"] == 0.5
 
 
 def test_chance_on_a_clean_run_is_that_of_the_same_baseline():
     table, clean = scored(), scored()
     run = Run.of(table, [])
-    both = Beside.of([observe_all(table, run, FAULTS, (clean, Run.of(clean, [])))])
+    both = Comparison.of([observe_all(table, run, FAULTS, (clean, Run.of(clean, [])))])
     # The "clean" run is the same stream, so that chance finds what the baseline finds.
     assert any(row.share for evaluation in both.evaluations.values() for row in evaluation.kinds)
     for name, evaluation in both.evaluations.items():
@@ -144,7 +148,7 @@ def invoke(files, *more, labels=True, times=1):
     return CliRunner().invoke(command, [*arguments, *more], standalone_mode=False, catch_exceptions=True)
 
 
-def test_the_command_prints_cleaners_beside(files):
+def test_the_command_prints_published_cleaners(files):
     lines = invoke(files, "--baselines").output.splitlines()
     row = next(line for line in lines if line.startswith("clearly_erroneous"))
     assert row.split() == ["clearly_erroneous", "back", "1.00", "30000.0", "1/1", "0.00", "0.00", "0.00", "0.50"]

@@ -14,6 +14,7 @@ from commands.doctor import command
 from jobs.checks import doctor, preflight
 from jobs.checks.check import Check, Row, State, Subject, run
 from jobs.kafka import topics
+from jobs.offline import compile_all
 from jobs.services import jars
 from jobs.services.broker import Broker
 from tickproof.errors import ServiceError
@@ -70,13 +71,13 @@ def test_what_is_not_there_fails(tmp_path: Path) -> None:
     }
     with pytest.raises(ServiceError) as caught:
         preflight.require(wrong)
-    for part in ("no Flink answers", f"none answers at {NOBODY}", "no-such-model", "none.json", "file/none"):
+    for part in ("no Flink answers", f"no broker answers at {NOBODY}", "no-such-model", "none.json", "file/none"):
         assert part in str(caught.value)
 
 
 def test_a_broker_that_nobody_named_is_a_warning_but_keeps_a_job_from_running() -> None:
     bare = Subject(resolve({"model": "none"}, {}))
-    row = Row("broker", State.WARN, "none answers at 127.0.0.1:9092")
+    row = Row("broker", State.WARN, "no broker answers at 127.0.0.1:9092")
     found = preflight.broker(bare)
     if found.state == State.OK:
         pytest.skip("a broker of somebody's listens at 127.0.0.1:9092")
@@ -129,4 +130,15 @@ def test_the_command() -> None:
     assert result.exit_code == 1
     plain = CliRunner().invoke(command, ["--brokers", NOBODY, "--model", "none"])
     assert plain.exit_code == 1
-    assert f"none answers at {NOBODY}" in plain.output
+    assert f"no broker answers at {NOBODY}" in plain.output
+
+
+def test_kernels_are_compiled_only_when_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    monkeypatch.setattr(compile_all, "compile_all", lambda: calls.append("compiled"))
+    arguments = ["--brokers", NOBODY, "--model", "none", "--json"]
+    names = [row["name"] for row in json.loads(CliRunner().invoke(command, arguments).output)["checks"]]
+    assert (calls, "kernels" in names) == ([], False)
+    first = json.loads(CliRunner().invoke(command, [*arguments, "--compile"]).output)["checks"][0]
+    assert calls == ["compiled"]
+    assert (first["name"], first["state"]) == ("kernels", "ok")

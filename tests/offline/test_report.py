@@ -26,15 +26,15 @@ from producers.market.parameters import Market
 from producers.simulation.day import simulate_all
 from producers.streams.heartbeats import Heartbeats
 from reports import canvas, html
-from reports.advice import ADVICE, UNKNOWN, advice
+from reports.codes import UNKNOWN, entry
 from reports.folder import Excerpt, ScanFolder
 from reports.page import page
 from reports.selection import AT_FIRST, shown
-from reports.wording import LABELS, exact, facts, quantity, tick_table
+from reports.wording import exact, facts, quantity, tick_table
 from tests.support.streams import Tape
 from tickproof.errors import InputError
 from tickproof.findings import label
-from tickproof.findings.finding import BY_NAME, CODES, Contribution, Finding, encode
+from tickproof.findings.finding import BY_NAME, CODES, Code, Contribution, Finding, encode
 from tickproof.findings.incident import incidents, rank
 from tickproof.ticks.rfc3339 import iso, span
 from tickproof.ticks.schema import Ticks
@@ -108,7 +108,7 @@ def test_the_page_stands_by_itself_and_names_every_code(faulty: Path) -> None:
     assert findings
     for code in {finding.code for finding in findings}:
         assert f"<code>{code}</code>" in text
-        assert advice(code).action in html_text(text)
+        assert entry(code).advice.action in html_text(text)
     assert text.count("<article") == min(len(incidents(findings)), html.INCIDENTS_SHOWN)
 
 
@@ -222,10 +222,17 @@ def test_the_command_prints_where_it_is(faulty: Path, tmp_path: Path) -> None:
 # Parts
 
 
-def test_every_code_has_advice() -> None:
-    assert set(ADVICE) == {code.name for code in CODES}
-    assert set(LABELS) <= set(ADVICE)
-    assert advice("of_tomorrow") is UNKNOWN
+def test_a_code_of_another_version_has_a_neutral_entry() -> None:
+    assert all(entry(code.name) is code for code in CODES)
+    assert entry("of_tomorrow") is UNKNOWN
+
+
+@pytest.mark.parametrize("code", CODES, ids=lambda code: code.name)
+def test_values_are_shown_under_the_labels_of_their_code(code: Code) -> None:
+    said = dict(facts(found("a", code.name, measured=1.5, threshold=2.5, reference=3.5, unit=code.unit)))
+    shown_values = {label: quantity(value, code.unit) for label, value in zip(code.labels, (1.5, 2.5, 3.5), strict=True) if label}
+    assert shown_values.items() <= said.items()
+    assert not (set(said) - set(shown_values)) & {"", "measured", "limit", "usual"}
 
 
 def test_a_common_code_leaves_room_for_others() -> None:

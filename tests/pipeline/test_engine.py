@@ -443,7 +443,7 @@ def test_nothing_breaks_the_state_for_long(seed: int) -> None:
         checked = check(everything.take(everything.rows["channel"] == everything.names.index(name)), [100], channel=name)
         for finding in checked.findings:
             encode(finding)
-        for name_of, values in fields(checked.state.header):
+        for name_of, values in fields(checked.state.arrays.header):
             assert np.isfinite(values).all(), name_of
         parts.append(checked.ticks)
     ticks = in_order(concat(parts))

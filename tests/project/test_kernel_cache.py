@@ -64,6 +64,17 @@ def test_a_change_compiles_what_depends_on_it_however_far_away(tree: Path) -> No
     assert not {name for name in again if name.startswith(("tickproof/wire", "tickproof/channel", "models/trees"))}
 
 
+@pytest.mark.parametrize(("old", "new", "compiles"), [("a price off by", "any price off by", False), ("bit=6", "bit=44", True)])
+def test_of_a_code_its_bit_compiles_anew_and_its_sentences_do_not(tree: Path, old: str, new: str, compiles: bool) -> None:
+    entries = tree / "tickproof/codes/price.py"
+    before = stamps(tree)
+    text = entries.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    entries.write_text(text.replace(old, new), encoding="utf-8")
+    after = stamps(tree)
+    assert (before["tickproof/rules/message.py"] != after["tickproof/rules/message.py"]) is compiles
+
+
 def test_imports_over_several_lines_and_of_modules_count(root: Path) -> None:
     found = {str(path.relative_to(root)) for path in sources(root / "tickproof/shard/walk.py")}
     assert {"tickproof/features/state.py", "tickproof/instrument/level.py", "tickproof/ticks/schema.py"} <= found

@@ -22,8 +22,7 @@ from commands.replay.replay import command
 from jobs.kafka import topics
 from jobs.kafka.reader import NOT_YET
 from jobs.services.broker import Broker
-from producers.publish import committed_progress as progress
-from producers.publish import transactions
+from producers.publish import committed_progress, transactions
 from producers.publish.framing import Frame
 from producers.publish.replay import Plan, frames
 from producers.publish.transactions import ResumablePublisher
@@ -225,7 +224,7 @@ def some_frames() -> Iterator[Frame]:
 
 
 def resumable(broker: Broker, run: str, name: str = "mine") -> ResumablePublisher:
-    return ResumablePublisher(broker.brokers, run + "ticks.raw", run + progress.TOPIC, name)
+    return ResumablePublisher(broker.brokers, run + "ticks.raw", run + committed_progress.TOPIC, name)
 
 
 def test_of_two_starts_at_once_the_later_one_goes_on(broker: Broker, run: str) -> None:
@@ -238,7 +237,7 @@ def test_of_two_starts_at_once_the_later_one_goes_on(broker: Broker, run: str) -
         assert second.begin("", {}, 1, None).frames == 0
         for frame in second.rest(sent):
             second.send(frame)
-    with pytest.raises(ServiceError, match="another start of it has begun and goes on; this one ends"):
+    with pytest.raises(ServiceError, match="another process has taken over this replay; this one ends"):
         first.close()
     first.leave()
     parts = decoded(consume(broker.brokers, run + "ticks.raw"))
@@ -269,7 +268,7 @@ def test_progress_behind_somebody_elses_open_transaction_is_waited_for(
     other.begin_transaction()
     with resumable(broker, run) as publisher:
         publisher.begin("", {}, 1, None)
-        other.produce(run + progress.TOPIC, b"{}", "other")
+        other.produce(run + committed_progress.TOPIC, b"{}", "other")
         other.flush(20.0)
         for frame in publisher.rest(some_frames()):
             publisher.send(frame)
@@ -280,8 +279,8 @@ def test_progress_behind_somebody_elses_open_transaction_is_waited_for(
             other.abort_transaction(20.0)
         ended.append(seconds)
 
-    monkeypatch.setattr(progress, "sleep", end_it)
-    found = progress.read(broker.brokers, run + progress.TOPIC, f"{run}ticks.raw/mine")
+    monkeypatch.setattr(committed_progress, "sleep", end_it)
+    found = committed_progress.read(broker.brokers, run + committed_progress.TOPIC, f"{run}ticks.raw/mine")
     assert ended
     assert found is not None
     assert found.is_complete

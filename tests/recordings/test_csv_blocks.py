@@ -136,8 +136,8 @@ def test_tardis_changes_of_a_book_tell_its_top(tmp_path: Path) -> None:
     assert ticks["row"].tolist() == [3, 6]
     assert tally.undecoded.total() == 1
     assert tally.without_ticks == {
-        "book change before its snapshot": 1,
-        "book change told with others": 3,
+        "book change before the first snapshot": 1,
+        "book change reported with others": 3,
         "book change below the top": 1,
     }
     assert len(ticks) + tally.undecoded.total() + tally.without_ticks.total() == tally.messages

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobs.pipeline.engine import Engine, EngineSettings
-from producers.recordings.reading import implied_reference as known
-from producers.recordings.registry import BY_NAME, Tally, contents, open_recordings
+from producers.recordings.registry import BY_NAME, Tally, contents, known, open_recordings
 from tests.support.recording_samples import TIME_NS, iex_message, iex_quote, iex_segment, iex_trade, pcap, pcapng, udp
 from tickproof.ticks.schema import Condition, Kind, Present, Ticks, concat
 
@@ -127,7 +126,7 @@ def test_a_cut_capture_keeps_what_came_before(tmp_path: Path, capture) -> None: 
         assert tally.undecoded.total() >= 1
     tally = Tally()
     assert len(read(tmp_path / "c", content[:-30], tally)) == 3
-    assert dict(tally.undecoded) == {"packet truncated: cut off there": 1}
+    assert dict(tally.undecoded) == {"packet truncated: the rest was not read": 1}
 
 
 def test_the_shared_capture(data: Path) -> None:

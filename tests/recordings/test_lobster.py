@@ -80,7 +80,7 @@ def test_messages_without_a_book_are_trades_alone(tmp_path: Path) -> None:
     path = text(tmp_path, NAME.format("message"), "34200.5,4,1,10,100,1", "34201,1,1,10,100,1", "bad")
     counted = contents(path, LOBSTER)
     assert counted.by_kind == {"trade": 1}
-    assert counted.notes == {"message file without an order book beside it: trades alone": 1}
+    assert counted.notes == {"message file without its order book: trades only": 1}
     assert counted.undecoded == {"columns: found 1, expected 6": 1}
 
 

@@ -13,8 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.recordings.reading import implied_reference as known
-from producers.recordings.registry import BY_NAME, RECORDINGS, Format, Tally, contents, find, merged, open_recordings, read
+from producers.recordings.registry import BY_NAME, RECORDINGS, Format, Tally, contents, find, known, merged, open_recordings, read
 from producers.recordings.us_equities import lean
 from producers.recordings.us_equities.lean_codes import conditions, exchange
 from producers.streams.merge import BATCH_ROWS
@@ -125,7 +124,7 @@ def test_no_format_breaks_on_damaged_bytes(format_: Format, tmp_path: Path) -> N
 def test_files_with_a_directory_at_their_end_say_that_they_are_cut(name: str, tmp_path: Path) -> None:
     path = SAMPLES[name][0](tmp_path)
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(InputError, match="not a whole"):
+    with pytest.raises(InputError, match="not a complete"):
         read_all(path)
 
 
@@ -281,7 +280,7 @@ def test_a_damaged_member_keeps_what_came_before(tmp_path: Path) -> None:
     tally = Tally()
     ticks = read_all(path, tally)
     assert 0 < len(ticks) < 50_000
-    assert tally.undecoded["zip member damaged: cut off there"] == 1
+    assert tally.undecoded["zip member damaged: the rest was not read"] == 1
 
 
 def test_conditions_and_exchanges_by_their_tables() -> None:

@@ -1,281 +1,157 @@
-"""The contract of all codes: each has a stream in which it is found, and a twin that looks like it in which it must not be."""
+"""The contract of all codes: an entry is whole, its functions exist and its bit is taken there, and its example shows it."""
 
 from __future__ import annotations
 
+import ast
+import importlib
 import math
-from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
+from numba.extending import is_jitted
 
-from jobs.pipeline.engine import Engine, EngineSettings
-from tests.support.channel_streams import VENUES as CARRIERS
-from tests.support.channel_streams import shifted
-from tests.support.rule_streams import of_two_symbols, on_grid, outside_again, rescaled, sliding, stuffed, taken_back, traded
-from tests.support.streams import (
-    VENUES,
-    Market,
-    Scored,
-    Scripted,
-    Tape,
-    at,
-    check,
-    level_that_holds,
-    quoting,
-    score,
-    spike,
-    trading,
-    units,
-)
-from tests.support.tied_streams import left, shown
-from tickproof.features.table import INDEX
-from tickproof.findings.event import UNITS
-from tickproof.findings.finding import BY_NAME, CODES
-from tickproof.reference.data import parse
+from tests.rules.examples import EXAMPLES
+from tickproof.codes.code import Check, Class, Code, Quality, Stage
+from tickproof.codes.table import BY_NAME, CODES, FAMILIES
 from tickproof.rules import table as rules
-from tickproof.rules.table import HABIT_QUOTES, RULES
-from tickproof.shard.step import ShardSettings
-from tickproof.ticks.schema import NS_PER_SECOND, Condition, Kind, Ticks
+
+COMPILED = (Stage.CHANNEL, Stage.SHARD)
+CHECKS = [(code, check) for code in CODES for check in code.checks]
+FINALIZED = [code for code in CODES if code.finalize]
+GOOD = {Quality.GOOD, Quality.MARKET_EVENT}
+OF_A_VENUE_OR_FEED = ("silent", "burst")
+"""Codes whose findings may be about a channel although their scope is a symbol."""
 
 
-def column(features: npt.NDArray[np.float64], name: str) -> npt.NDArray[np.float64]:
-    values: npt.NDArray[np.float64] = np.nan_to_num(np.abs(features[:, INDEX[name]]))
-    return values
+def function_of(dotted: str) -> object:
+    module, _, name = dotted.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
-def with_model(market: Market, pick: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.bool_]]) -> Scored:
-    return market.scored(shard=ShardSettings(detector=Scripted(pick)))
+# --- entries ----------------------------------------------------------------------------------------------------------------
 
 
-def small_spike(price: float) -> Scored:
-    market = Market()
-    market.first.quote(12.02, price - 0.01, price + 0.01)
-    market.go_on(12.05, 14)
-    return with_model(market, lambda features: column(features, "deviation") > 20)
+def test_bits_are_places_and_names_are_unique() -> None:
+    assert [code.bit for code in CODES] == list(range(len(CODES)))
+    assert len(BY_NAME) == len(CODES) == sum(len(family) for family in FAMILIES.values())
 
 
-def odd_size(size: float) -> Scored:
-    market = Market()
-    market.first.quote(12.02, bid_sz=units(size))
-    market.go_on(12.05, 14)
-    return with_model(market, lambda features: column(features, "size") > 10)
+@pytest.mark.parametrize("code", CODES, ids=lambda code: code.name)
+def test_an_entry_is_whole(code: Code) -> None:
+    """Units and labels go together; sentences are sentences; what gives 2 says that a tick is corrupt."""
+    assert bool(code.unit) or not any(code.labels)
+    assert all(text and text == text.strip() and not text.endswith(".") for text in (code.meaning, code.how))
+    assert len(code.how.split()) >= 5
+    sentences = [code.advice.why, code.advice.action, *filter(None, [code.advice.innocent])]
+    assert all(text[0].isupper() and text.endswith(".") and "  " not in text for text in sentences)
+    assert (code.class_ == Class.CORRUPT_TICK) is (code.quality == Quality.CORRUPT)
 
 
-def frozen(moving: tuple[str, ...]) -> Scored:
-    """Venues follow a price for a minute and a half; then the first goes on to quote its last one, and `moving` follow on."""
-
-    def price(seconds: float) -> float:
-        return round(100.0 + 0.2 * math.sin(0.7 * seconds), 2)
-
-    market = Market()
-    still = tuple(venue for venue in VENUES if venue not in moving)
-    market.go_on(12, 102, price)
-    market.go_on(102, 112, price, venues=moving)
-    market.go_on(102, 112, price(102), venues=still)
-    return market.scored()
+# --- functions --------------------------------------------------------------------------------------------------------------
 
 
-def numbered(*numbers: int) -> Scored:
-    tape = Tape(sequence=None)
-    for row, number in enumerate(numbers):
-        tape.quote(row * 0.01, sequence=number, ts_event=at(number * 0.001))
-    return score(tape.ticks())
+def masks() -> dict[str, int]:
+    """Return the constants of the rules that are masks of codes' bits, by name."""
+    return {name: int(value) for name, value in vars(rules).items() if name.isupper() and isinstance(value, int | np.integer)}
 
 
-def timed(*moments: float, allowed_ns: int = NS_PER_SECOND) -> Scored:
-    tape = Tape()
-    for moment in moments:
-        tape.quote(moment)
-    checked = check(tape.ticks(), out_of_orderness_ns=allowed_ns)
-    nothing = score(Tape().ticks())
-    return Scored(nothing.ticks, nothing.verdicts, checked.findings, [], nothing.features, [])
+def codes_taken(path: Path) -> set[str]:
+    """Return the codes that a module names: as text, or by a mask of the rules."""
+    tree, known = ast.parse(path.read_text(encoding="utf-8")), masks()
+    found = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and node.value in BY_NAME}
+    for node in ast.walk(tree):
+        name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+        found |= {code.name for code in CODES if known.get(name, 0) >> code.bit & 1}
+    return found
 
 
-def lagging(latency_ms: float) -> Scored:
-    tape = trading(30, ("ABC",))
-    for k in range(5):
-        tape.quote(30 + k * 0.1, ts_event=at(30 + k * 0.1) - round(latency_ms * 1e6))
-    return score(tape.ticks())
+def imports(path: Path, root: Path) -> set[Path]:
+    """Return the modules of the domain that a module imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            found |= {root / (name.replace(".", "/") + ".py") for name in names}
+    return {path for path in found if path.is_file()}
 
 
-def stamped(ahead: float) -> Scored:
-    tape = trading(1, ("ABC",))
-    tape.quote(1, ts_event=at(1 + ahead))
-    return score(tape.ticks())
+def file_of(dotted: str, root: Path) -> Path:
+    return root / (dotted.partition(":")[0].replace(".", "/") + ".py")
 
 
-def one_quote(bid: float, ask: float) -> Scored:
-    tape = quoting(HABIT_QUOTES)
-    tape.quote(10.0, bid, ask)
-    return score(tape.ticks())
+@pytest.fixture(scope="module")
+def graph(root: Path) -> dict[Path, set[Path]]:
+    """Each module that may take a bit, and what it imports; neither the entries nor the masks, which name all codes."""
+    paths = {path for path in (root / "tickproof").rglob("*.py") if path.parent.name != "codes"} - {Path(rules.__file__)}
+    return {path: imports(path, root) & paths for path in paths}
 
 
-def one_trade(price: float, conditions: int = 0) -> Scored:
-    market = Market()
-    market.first.trade(12.02, price, conditions=conditions)
-    market.go_on(12.05, 14)
-    return market.scored()
+@pytest.mark.parametrize(("code", "check"), CHECKS, ids=[f"{code.name}-{check.function}" for code, check in CHECKS])
+def test_a_function_that_decides_a_code_exists_and_its_bit_is_taken_beside_it(
+    code: Code, check: Check, root: Path, graph: dict[Path, set[Path]]
+) -> None:
+    """By its own module, by one that it asks, or by one that asks it."""
+    function, module = function_of(check.function), file_of(check.function, root)
+    assert callable(function)
+    if check.stage in COMPILED:
+        assert is_jitted(function)
+        beside = {module} | graph[module] | {path for path, imported in graph.items() if module in imported}
+        assert any(code.name in codes_taken(path) for path in beside)
 
 
-def left_behind(others: float) -> Scored:
-    market = Market()
-    market.go_on(12, 13, 101.0, venues=("XNAS",))
-    market.go_on(12, 13, others, venues=("ARCX", "BATS"))
-    market.go_on(13, 15, others)
-    return market.scored()
+@pytest.mark.parametrize("code", FINALIZED, ids=lambda code: code.name)
+def test_a_function_that_finalizes_a_code_exists_and_takes_its_bit(code: Code, root: Path) -> None:
+    assert is_jitted(function_of(code.finalize))
+    assert code.name in codes_taken(file_of(code.finalize, root))
 
 
-def paused(beats: bool) -> Scored:
-    tape = trading(20, ("ABC",))
-    for second in range(20, 30):
-        _ = tape.heartbeat(second) if beats else tape.capture_heartbeat(second)
-    tape.quote(30)
-    return score(tape.ticks(), shards=1)
+# --- examples ---------------------------------------------------------------------------------------------------------------
 
 
-def payload(price: int | None) -> Scored:
-    tape = trading(1, ("ABC",))
-    tape.write(Kind.TRADE, 1, price=price, size=1)
-    return score(tape.ticks())
+def test_every_code_that_is_found_has_an_example() -> None:
+    assert set(EXAMPLES) == {code.name for code in CODES if code.checks}
+    assert len(EXAMPLES) >= 44
 
 
-SHOWN: dict[str, tuple[Callable[[], Scored], Callable[[], Scored]]] = {
-    "field_missing": (lambda: payload(None), lambda: payload(units(100))),
-    "price_not_positive": (lambda: payload(0), lambda: payload(units(100))),
-    "decimal_shift": (lambda: spike(1000.0), lambda: level_that_holds(VENUES, 10.0)),
-    "spike": (spike, level_that_holds),
-    "bad_run": (lambda: left_behind(100.0), lambda: left_behind(101.0)),
-    "crossed": (lambda: one_quote(100.02, 99.98), lambda: one_quote(100.0, 100.0)),
-    "wide_spread": (lambda: one_quote(99, 101), lambda: one_quote(99.9, 100.1)),
-    "outside_quotes": (lambda: one_trade(100.23), lambda: one_trade(100.01)),
-    "explained_print": (lambda: one_trade(102.0, int(Condition.SOLD_LATE)), lambda: one_trade(100.0, int(Condition.SOLD_LATE))),
-    "genuine_move": (lambda: level_that_holds(VENUES), lambda: spike()),
-    "digit_error": (lambda: traded(units(121.34), units(10), 112.34), lambda: small_spike(100.02)),
-    "size_outlier": (lambda: odd_size(100 * 1e6), lambda: odd_size(100)),
-    "frozen": (lambda: frozen(VENUES[1:]), lambda: frozen(())),
-    "sentinel_value": (lambda: payload(2**63 - 1), lambda: payload(units(100))),
-    "off_tick_grid": (lambda: on_grid(99.993), lambda: on_grid(99.98)),
-    "unit_change": (lambda: rescaled(VENUES[:1], 1.35), lambda: rescaled(VENUES, 1.35)),
-    "drift": (lambda: sliding(VENUES[:1]), lambda: sliding(VENUES)),
-    "bit_flip": (lambda: traded(units(100) ^ 1 << 33, units(10)), lambda: traded(units(101), units(10))),
-    "field_swap": (lambda: traded(units(300), units(100)), lambda: traded(units(100), units(300))),
-    "symbol_swap": (lambda: of_two_symbols(37.0), lambda: of_two_symbols(39.0)),
-    "locked": (lambda: one_quote(100.0, 100.0), lambda: one_quote(99.99, 100.01)),
-    "cancelled": (lambda: taken_back(Kind.TRADE_CANCEL), lambda: taken_back(None)),
-    "corrected": (lambda: taken_back(Kind.TRADE_CORRECTION, price=units(100.0), size=units(100)), lambda: taken_back(None)),
-    "stale_book": (lambda: outside_again(12, moves=False), lambda: outside_again(12, moves=True)),
-    "burst": (lambda: stuffed(moving=False), lambda: stuffed(moving=True)),
-    "sequence_gap": (lambda: numbered(1, 2, 5, 6), lambda: numbered(1, 2, 3, 4)),
-    "sequence_reset": (lambda: restarted(1), lambda: restarted(9002)),
-    "duplicate": (lambda: numbered(1, 2, 2, 3), lambda: numbered(1, 2, 3)),
-    "duplicate_changed": (
-        lambda: score(changed_copy(at(0.5))),
-        lambda: numbered(1, 2, 2, 3),
-    ),
-    "replayed_block": (lambda: sent_again(60), lambda: sent_again(3)),
-    "out_of_order": (lambda: timed(0, 1, 0.5), lambda: timed(0, 1, 1)),
-    "late_tick": (lambda: timed(0, 5, 3), lambda: timed(0, 5, 4)),
-    "time_implausible": (lambda: stamped(1.5), lambda: stamped(0.5)),
-    "clock_offset": (lambda: skewed(lambda t: 3600.0 if t > 10 else 0.0), lambda: skewed(lambda t: 0.0)),
-    "clock_drift": (lambda: skewed(lambda t: 1e-3 * max(t - 12, 0.0)), lambda: skewed(lambda t: 0.0)),
-    "latency_spike": (lambda: lagging(200), lambda: lagging(20)),
-    "out_of_session": (lambda: out_of_hours(25), lambda: out_of_hours(15)),
-    "unknown_symbol": (lambda: listed("QQQ"), lambda: listed("ABC")),
-    "cross_break": (lambda: shown(left("EURUSD", ("V",))), lambda: shown(left("EURUSD", ("V",), end=30.5))),
-    "rate_shift": (lambda: shifted(("BATS",), 0.7), lambda: shifted(CARRIERS, 0.7)),
-    "mix_shift": (lambda: shifted(("BATS",), 0.9, trades_only=True), lambda: shifted(CARRIERS, 0.9, trades_only=True)),
-    "silent": (lambda: paused(beats=False), lambda: trading_all_along()),
-}
-"""Code -> a stream in which it stands, and a twin in which it must not."""
-
-
-def changed_copy(ts_event: int) -> Ticks:
-    tape = Tape(sequence=None)
-    for row, number in enumerate((1, 2, 2, 3)):
-        tape.quote(row * 0.01, sequence=number, ts_event=ts_event if row == 2 else at(0))
-    return tape.ticks()
-
-
-def known(tape: Tape, reference: dict[str, object]) -> Scored:
-    engine = Engine(EngineSettings(1, reference=parse(reference, "r")))
-    findings = engine.feed(tape.ticks()).findings + engine.finish().findings + engine.open_findings()
-    nothing = score(Tape().ticks())
-    return Scored(nothing.ticks, nothing.verdicts, findings, [], nothing.features, [])
-
-
-def out_of_hours(moment: float) -> Scored:
-    """One trade at a venue that is open from 10 to 20."""
-    tape = Tape()
-    tape.trade(moment)
-    return known(tape, {"sessions": {"XNAS": [[at(10), at(20)]]}})
-
-
-def listed(symbol: str) -> Scored:
-    """Quotes of the one symbol that is listed, and then of another."""
-    tape = trading(5, ("ABC",))
-    tape.quote(5, symbol=symbol)
-    return known(tape, {"instruments": [{"symbol": "ABC", "channel": "XNAS.A"}]})
-
-
-def restarted(number: int) -> Scored:
-    """9000, 9001, and then on from another number, with new times."""
-    tape = Tape(sequence=9000)
-    for k in range(4):
-        tape.sequence = number + k - 2 if k >= 2 else tape.sequence
-        tape.quote(k * 0.01)
-    return score(tape.ticks())
-
-
-def sent_again(count: int) -> Scored:
-    """A hundred messages, and the last `count` of them again."""
-    tape = Tape()
-    for k in range(100):
-        tape.quote(k * 0.01)
-    tape.messages += [message | {"ts_recv": at(1.1)} for message in tape.messages[-count:]]
-    for k in range(10):
-        tape.quote(1.2 + k * 0.01)
-    return score(tape.ticks())
-
-
-def skewed(ahead: Callable[[float], float]) -> Scored:
-    """Two symbols for 30 s; the venue's clock is so many seconds behind."""
-    tape = Tape()
-    for k in range(1500):
-        moment = k * 0.02
-        latency_ns = 300_000 + 37_777 * (k * k % 11)
-        stamp = at(moment) - latency_ns - round(ahead(moment) * NS_PER_SECOND)
-        tape.quote(moment, symbol=("ABC", "DEF")[k % 2], ts_event=stamp)
-    return score(tape.ticks())
-
-
-def trading_all_along() -> Scored:
-    return score(trading(30, ("ABC",)).ticks())
-
-
-def test_every_code_of_this_version_is_shown() -> None:
-    """Those of payloads need no stream: test_channel shows them."""
-    assert set(SHOWN) | {"payload_unreadable", "schema_changed"} == {CODES[bit].name for bit in UNITS}
-    assert {rule.code for rule in RULES} <= set(SHOWN)
-
-
-@pytest.mark.parametrize("code", SHOWN)
-def test_a_stream_that_shows_it_and_a_twin_that_does_not(code: str) -> None:
-    shown, twin = SHOWN[code]
-    findings = shown().of(code)
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_stream_shows_its_code(name: str) -> None:
+    code = BY_NAME[name]
+    findings = EXAMPLES[name].shows().of(name)
     assert findings
     for finding in findings:
-        assert finding.class_ == BY_NAME[code].class_
-        assert finding.unit == UNITS[BY_NAME[code].bit]
+        assert finding.class_ == code.class_
+        assert finding.unit == code.unit
         for value in (finding.measured, finding.threshold, finding.reference):
             assert value is None or math.isfinite(value)
-        assert finding.evidence or finding.code == "silent"
-        assert (finding.symbol is None) == (
-            BY_NAME[code].scope == "channel" or (code in ("silent", "burst") and finding.venue is None)
-        )
+        assert finding.evidence or name == "silent"
+        assert (finding.symbol is None) == (code.scope == "channel" or (name in OF_A_VENUE_OR_FEED and finding.venue is None))
         assert finding.first_ts <= finding.last_ts
-    assert not twin().of(code)
 
 
-def test_limits_are_what_these_streams_assume() -> None:
-    assert (rules.DEVIATION_FLOOR, rules.OUTSIDE_FLOOR, rules.WIDE_RATIO, rules.TEN_WIDTH) == (25e-4, 20e-4, 15.0, 0.02)
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_its_innocent_twin_is_judged_good(name: str) -> None:
+    twin = EXAMPLES[name].twin()
+    assert len(twin.ticks) > 0
+    assert not twin.of(name)
+    assert set(twin.verdicts["final_quality"].tolist()) <= GOOD
+
+
+# --- words ------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "phrase"),
+    [
+        ("spike", f"{rules.DEVIATION_SCALES:.0f} scales and {1e4 * rules.DEVIATION_FLOOR:.0f} bp"),
+        ("genuine_move", f"{rules.DEVIATION_SCALES:.0f} scales and {1e4 * rules.MARKET_FLOOR:.0f} bp"),
+        ("decimal_shift", f"within {100 * rules.TEN_WIDTH:.0f} % of a power of ten"),
+        ("wide_spread", f"{rules.WIDE_RATIO:.0f} times"),
+        ("wide_spread", f"more than {1e4 * rules.WIDE_FLOOR:.0f} bp"),
+        ("outside_quotes", f"{rules.OUTSIDE_SPREADS:.0f} spreads and {1e4 * rules.OUTSIDE_FLOOR:.0f} bp"),
+        ("outside_quotes", f"at most {rules.QUOTE_FRESH_NS / 1e9:.0f} s old"),
+        ("crossed", f"more than {100 * rules.HABIT_SHARE:.0f} % of at least {rules.HABIT_QUOTES // 1000} 000 quotes"),
+    ],
+)
+def test_a_limit_in_words_is_the_limit_in_force(name: str, phrase: str) -> None:
+    assert phrase in BY_NAME[name].how

@@ -181,7 +181,7 @@ def test_prices_and_sizes_are_on_their_grids(ticks: Ticks) -> None:
     is_fine = (ticks.rows["conditions"] & (Condition.AVERAGE_PRICE | Condition.DERIVATIVELY_PRICED)) != 0
     for column in ("bid_px", "ask_px", "price"):
         assert not np.any((ticks.rows[column] % world.ticks_of(ticks.rows))[~is_fine])
-        assert not np.any(ticks.rows[column][is_fine] % universe.TICK)
+        assert not np.any(ticks.rows[column][is_fine] % (UNITS_PER_ONE // 10_000))
     assert np.any(ticks.rows["price"][is_fine] % (UNITS_PER_ONE // 100))
     series = world.series_of(ticks.rows)
     lot = world.instruments["lot"][world.series["instrument"][series]]

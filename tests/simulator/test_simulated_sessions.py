@@ -18,7 +18,7 @@ from producers.market.reference import reference
 from producers.simulation.day import simulate, simulate_all
 from tickproof.errors import SettingsError
 from tickproof.findings.label import Label
-from tickproof.reference import data as known
+from tickproof.reference.data import parse
 from tickproof.ticks.schema import NS_PER_SECOND, UNITS_PER_ONE, Condition, Kind, Present, Ticks, concat
 
 MINUTE_NS = 60 * NS_PER_SECOND
@@ -95,7 +95,7 @@ def test_currencies_trade_from_sunday_to_friday_with_a_break_a_day() -> None:
 
 
 def test_a_stream_while_nothing_is_open_is_refused() -> None:
-    with pytest.raises(SettingsError, match="nothing is open from 2024-07-04T12:00:00Z"):
+    with pytest.raises(SettingsError, match="found no trading session from 2024-07-04T12:00:00Z"):
         Market(start_ns=utc("2024-07-04T12:00"), minutes=10)
 
 
@@ -188,14 +188,14 @@ def test_a_split_divides_the_price_overnight_and_is_in_the_reference() -> None:
         assert abs(np.log(before / np.median(regular) / found.magnitude)) < 0.25
     said = reference(TWO_DAYS, labels)
     assert [(one["symbol"], one["ratio"]) for one in said["actions"]] == [(one.symbol, one.magnitude) for one in splits]
-    assert len(known.parse(said, "simulated").actions) == len(splits)
+    assert len(parse(said, "simulated").actions) == len(splits)
 
 
 @pytest.mark.parametrize("profile", list(PROFILES))
 def test_every_profile_keeps_to_its_grid_and_to_its_reference(profile: str) -> None:
     market = Market(seed=3, profile=profile, minutes=0.3, symbols=30)
     ticks, _ = stream(market)
-    data = known.parse(reference(market), "simulated")
+    data = parse(reference(market), "simulated")
     for code, name in enumerate(ticks.names[-30:], len(ticks.names) - 30):
         rows = ticks.rows[(ticks.rows["symbol"] == code) & (ticks.rows["kind"] <= Kind.TRADE)]
         entry = data.instrument("anywhere", name)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bench import stylised_facts
 from producers.market.parameters import Market
-from producers.realism import usual_day
 from producers.realism.observed_ticks import Observation, observe
 from producers.realism.stylised_facts import STYLISED, Fact, allan_factor, autocorrelation, correlation, hill, measure
 from producers.simulation.day import simulate
@@ -15,7 +15,7 @@ from tests.support.streams import Tape
 
 @pytest.fixture(scope="module")
 def measured() -> dict[str, list[float]]:
-    return usual_day.values(range(1, usual_day.DAYS + 1))
+    return stylised_facts.values(range(1, stylised_facts.DAYS + 1))
 
 
 @pytest.mark.parametrize("name", STYLISED)

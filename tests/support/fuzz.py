@@ -452,7 +452,7 @@ def not_finite(engine: Engine) -> list[str]:
     """The fields of all states that hold NaN or an infinity and must not."""
     wrong = []
     for name, state in engine._channels.items():
-        for array in (state.header, state.ring, state.gaps, state.floors, state.histogram):
+        for array in state.arrays:
             wrong += [f"channel {name}: {path}" for path in _unsound(array, "")]
     for shard, state in enumerate(engine._shards):
         arrays = {name: table.rows for name, table in state.tables.items()}

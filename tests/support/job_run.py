@@ -113,8 +113,8 @@ def publish(brokers: str, prefix: str, sent: Iterable[Frame]) -> int:
 
 
 def settings_of(brokers: str, prefix: str, **values: Any) -> Settings:
-    """Settings of a test's job: the model that ships, frames, and a checkpoint each half second, unless they say otherwise."""
-    usual = {"model": MODEL, "encoding": "frames", "checkpoint_interval_ms": 500}
+    """Settings of a test's job: the model that ships and a checkpoint each half second, unless they say otherwise."""
+    usual = {"model": MODEL, "checkpoint_interval_ms": 500}
     return Settings(**{"brokers": brokers, "prefix": prefix, **usual, **values})
 
 

@@ -38,13 +38,12 @@ from tests.support import job_run as flow
 from tests.support.hostile_payloads import Hostile, hostile_payloads
 from tests.support.job_run import Flow
 from tickproof.channel import step as channels
-from tickproof.findings.event import UNITS
 from tickproof.findings.finding import CODES, Finding
 from tickproof.shard import step as scoring
 from tickproof.ticks.schema import NS_PER_SECOND, Kind, Ticks, concat
 from tickproof.wire import encode_frame
 
-SHIPPED = tuple(code.name for code in CODES if code.bit in UNITS)
+SHIPPED = tuple(code.name for code in CODES if code.checks)
 """The codes that this version can find."""
 BY_MODEL = ("digit_error", "size_outlier")
 """Those that only a model finds."""
@@ -179,8 +178,7 @@ def send(ticks: Ticks, variant: Variant) -> list[Frame]:
 def scored_by_flink(brokers: str, prefix: str, folder: Path, ticks: Ticks, variant: Variant) -> Flow:
     """What the job says of a stream, in one go or across a savepoint."""
     sent = send(ticks, variant)
-    values = {"parallelism": variant.parallelism, "encoding": "auto" if variant.json else "frames"}
-    settings = flow.settings_of(brokers, prefix, **values)
+    settings = flow.settings_of(brokers, prefix, parallelism=variant.parallelism)
     if not variant.stopped:
         flow.publish(brokers, prefix, sent)
         return flow.run(settings, folder)

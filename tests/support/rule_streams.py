@@ -90,15 +90,15 @@ def taken_back(kind: Kind | None, **columns: object) -> Scored:
     return score(tape.ticks())
 
 
-def of_two_symbols(price: float) -> Scored:
-    """ABC at 100 and DEF at 37 on one venue; then one quote of ABC around `price`."""
+def of_two_symbols(price: float, level: float = 100.0) -> Scored:
+    """ABC at a level and DEF at 37 on one venue; then one quote of ABC around `price`."""
     tape = Tape()
     for k in range(200):
-        tape.quote(k * 0.1, 99.99, 100.01)
+        tape.quote(k * 0.1, level - 0.01, level + 0.01)
         tape.quote(k * 0.1 + 0.05, 36.99, 37.01, symbol="DEF")
     tape.quote(20.0, price - 0.01, price + 0.01)
     for k in range(20):
-        tape.quote(20.05 + k * 0.05, 99.99, 100.01)
+        tape.quote(20.05 + k * 0.05, level - 0.01, level + 0.01)
         tape.quote(20.06 + k * 0.05, 36.99, 37.01, symbol="DEF")
     return score(tape.ticks())
 

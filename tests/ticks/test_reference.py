@@ -51,6 +51,13 @@ def judged(ticks: Ticks, reference: Reference) -> tuple[list[int], list[set[str]
     )
 
 
+def test_a_channels_line_is_accepted_and_ignored() -> None:
+    lines = parse({"channels": {"X.A": {"line": "X", "feed": "X"}, "X.B": {"line": "X", "feed": "X"}}}, "r.json")
+    assert lines == parse({"channels": {"X.A": {"feed": "X"}, "X.B": {"feed": "X"}}}, "r.json")
+    with pytest.raises(SettingsError, match=r"channels\.X\.A\.lines"):
+        parse({"channels": {"X.A": {"lines": "X"}}}, "r.json")
+
+
 def test_a_file_is_read_as_json_and_as_toml(tmp_path: Path) -> None:
     (tmp_path / "r.json").write_text('{"channels": {"X.A": {"sequence": "increasing", "feed": "X"}}}')
     (tmp_path / "r.toml").write_text('[channels."X.A"]\nsequence = "increasing"\nfeed = "X"\n')

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from commands import configuration, settings
+from commands import configuration, settings, submit
 from jobs.flink import tables
 from tickproof.errors import SettingsError
-from tickproof.settings import Settings, resolve
+from tickproof.settings import REMOVED, Settings, resolve
 
 
 def test_defaults() -> None:
@@ -44,16 +45,36 @@ def test_options_win_over_variables_over_the_file() -> None:
 
 def test_all_that_is_wrong_is_reported_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
-        resolve({"shards": 0, "sharts": 4}, {"TICKPROOF_ENCODING": "avro"}, {"brokers": "nowhere"}, "tickproof.toml")
+        resolve({"shards": 0, "sharts": 4}, {"TICKPROOF_PARALLELISM": "many"}, {"brokers": "nowhere"}, "tickproof.toml")
     line = str(caught.value)
     for part in (
         "shards (tickproof.toml): found 0",
         "sharts (tickproof.toml): no such setting",
-        "encoding (TICKPROOF_ENCODING)",
+        "parallelism (TICKPROOF_PARALLELISM): found 'many'",
         "brokers",
     ):
         assert part in line
     assert "\n" not in line
+
+
+@pytest.mark.parametrize("name", sorted(REMOVED))
+def test_a_removed_setting_says_that_it_is_gone_wherever_it_is_named(name: str) -> None:
+    variable = f"TICKPROOF_{name.upper()}"
+    for file, environment, where in (({name: "auto"}, {}, "tickproof.toml"), ({}, {variable: "auto"}, variable)):
+        with pytest.raises(SettingsError, match=rf"{name} \({re.escape(where)}\): this setting was removed: .+; take it out"):
+            resolve(file, environment, None, "tickproof.toml")
+    result = CliRunner().invoke(submit.command, ["--embedded", f"--{name}", "frames"])
+    assert isinstance(result.exception, SettingsError)
+    assert f"{name} (option): this setting was removed" in str(result.exception)
+    assert f"--{name}" not in CliRunner().invoke(submit.command, ["--help"]).output
+
+
+def test_a_setting_that_nothing_set_is_a_default() -> None:
+    effective = resolve({"shards": 4}, {"TICKPROOF_MODEL": "none"})
+    assert not effective.is_default("shards"), "the file set it, to the same value"
+    assert (effective.is_default("threshold"), effective.is_default("model")) == (True, False)
+    assert effective.settings.is_rules_only
+    assert not Settings().is_rules_only
 
 
 def test_file_and_environment_are_read(tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
-"""Stage 1: one channel's integrity, in arrival order.
+"""Stage 1: the integrity of one channel, in arrival order.
 
-Decides, from a channel's own messages, whether sequence numbers are missing, repeated, out of order or reset; what event time is;
-whether the venue's clock is off; how late messages are; whether the channel is silent or floods; and which shard scores a tick.
-Prices are not looked at here. `step` is the entry point: `(state, ticks) -> state, stamped ticks, findings, rows a second`.
+`step.step` takes a channel's state and its next ticks, and returns them stamped with position, event time and reasons, with
+findings and a row of statistics a second. `check_frame` is the compiled pass behind it; each of the ideas that it goes through
+has a module: event time, sequence numbers, liveness, the venue's clock, latency, bursts. `routing` says which shard scores a
+tick, and `control_rows` are what the shards are told about channels.
 
-Each idea is one module; one compiled pass over a frame's ticks calls them in turn. May use `ticks`, `findings`, `reference`, and
-the rule of silence that it shares with `instrument`.
+The room decides what one channel alone can show: it knows no other channel and no price history. It may use `findings`,
+`reference`, `ticks`, and the threshold of silences from `instrument`.
 """

@@ -1,4 +1,4 @@
-"""Bursts without information, compiled: many more quotes than ever, and fewer prices that move than usual.
+"""Bursts without information: many more quotes than ever, and fewer prices that move than usual.
 
 News brings both: in the simulated markets a half second with more quotes than any before has a share of quotes that move their
 price as large as ever, or larger. Stuffing and blocks that are played fast repeat what stands. So a half second counts as a
@@ -8,9 +8,11 @@ burst when both speak for it; what is only fast is none.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
-from tickproof.channel.second_counts import TOLD
-from tickproof.kernel import array_kernel
+from tickproof.channel.second_counts import BURST_REPORTED
+from tickproof.kernel import kernel
+from tickproof.ticks.records import Record
 
 BURST = np.dtype(
     [
@@ -26,60 +28,90 @@ BURST = np.dtype(
         ("accepted", "<i8"),
     ]
 )
-"""Quotes of this half second, and those of them that moved a price; the most that a half second had (it fades), the usual share
-that moves; whether this half second is a burst, and how many in a row were; the symbol that most of its quotes may be of, and
-by how many votes (Boyer and Moore, "MJRTY", 1991)."""
+"""The half second `window`, its quotes, and those of them that moved a price; half seconds learnt from, the most quotes that one
+had (it fades), and the usual share that moves; whether this one is a burst, and how many in a row were; the symbol that most of
+its quotes may be of, and by how many votes (Boyer and Moore, "MJRTY", 1991)."""
 STANDING = 256
 """Prices that stand, by a hash of venue and symbol. One that is pushed out counts as moved: rather no burst than a false one."""
 
 WINDOW_NS = 500_000_000
-WARM = 30
-LEAST = 400
+WARM_UP = 30
+LEAST_QUOTES = 400
 MANY = 2.0
 """Times the most so far."""
 FEW = 0.5
+"""Times the usual share of quotes that move a price."""
 MAJORITY = 0.2
 """Votes, as a share of the quotes, that say that one symbol sent three in five or more: its burst, and not its channel's.
 Recorded quotes of one stock had half seconds of 2.4 times as many as any before without moving a price: sizes that change as the
 market trades."""
 ACCEPTED = 40
 """After so many half seconds it is the new usual."""
+LEAST_WEIGHT = 0.05
 _FADE = 2.0 ** (-0.5 / 600.0)
 
 
-@array_kernel()
-def _close(c):  # type: ignore[no-untyped-def]
-    """A half second is over: learn from it, unless it was a burst."""
-    c.accepted = c.accepted + 1 if c.flagged == 1 else 0
-    if c.quotes > 0 and (c.flagged == 0 or c.accepted >= ACCEPTED):
-        c.peak = max(float(c.quotes), c.peak * _FADE)
-        share = float(c.moved) / float(c.quotes)
-        c.share += (share - c.share) * max(0.05, 1.0 / float(c.windows + 1))
-        c.windows += 1
-    c.quotes = c.moved = c.flagged = c.votes = 0
+@kernel()
+def is_burst(
+    burst: Record, activity: Record, standing: npt.NDArray[np.uint64], price: np.uint64, symbol: np.uint64, now: int
+) -> bool:
+    """Count one quote, and return whether its half second is a burst so far.
 
-
-@array_kernel()
-def is_burst(c, a, standing, price, symbol, now):  # type: ignore[no-untyped-def]
-    """Count one quote, whose venue, symbol and prices have the hash `price` (its lower bits those of venue and symbol) and whose
-    symbol has the hash `symbol`; `a`, the second's ACTIVITY, hears of it."""
+    Parameters
+    ----------
+    burst : record of BURST
+    activity : record of ACTIVITY
+        Its `moved` is counted here, for the second.
+    standing : uint64 array, shape (STANDING,)
+    price : uint64
+        `price_key` of the quote.
+    symbol : uint64
+        Hash of its symbol.
+    now : int
+        Event time, ns.
+    """
     window = now // WINDOW_NS
-    if window != c.window:
-        _close(c)
-        c.window = window
+    if window != burst.window:
+        _close_window(burst)
+        burst.window = window
+    _count(burst, activity, standing, price, symbol)
+    if not _is_busy_and_still(burst):
+        return False
+    burst.flagged = 1
+    activity.moved = BURST_REPORTED
+    return True
+
+
+@kernel()
+def _count(burst: Record, activity: Record, standing: npt.NDArray[np.uint64], price: np.uint64, symbol: np.uint64) -> None:
+    """Count one quote: its symbol's vote, and whether it moved a price."""
+    burst.quotes += 1
+    if burst.votes == 0:
+        burst.major = symbol
+    burst.votes += 1 if burst.major == symbol else -1
     slot = price & np.uint64(STANDING - 1)
-    c.quotes += 1
-    if c.votes == 0:
-        c.major = symbol
-    c.votes += 1 if c.major == symbol else -1
     if standing[slot] != price:
         standing[slot] = price
-        c.moved += 1
-        a.moved += 1
-    if c.windows < WARM or c.quotes < LEAST or float(c.quotes) <= MANY * c.peak:
+        burst.moved += 1
+        activity.moved += 1
+
+
+@kernel()
+def _is_busy_and_still(burst: Record) -> bool:
+    """Return whether a half second has many more quotes than any before, few that move a price, and no symbol with most."""
+    quotes = float(burst.quotes)
+    if burst.windows < WARM_UP or burst.quotes < LEAST_QUOTES or quotes <= MANY * burst.peak:
         return False
-    if float(c.moved) > FEW * c.share * float(c.quotes) or float(c.votes) > MAJORITY * float(c.quotes):
-        return False
-    c.flagged = 1
-    a.moved = TOLD
-    return True
+    return not (float(burst.moved) > FEW * burst.share * quotes or float(burst.votes) > MAJORITY * quotes)
+
+
+@kernel()
+def _close_window(burst: Record) -> None:
+    """Learn from a half second that is over, unless it was a burst that is not yet the new usual."""
+    burst.accepted = burst.accepted + 1 if burst.flagged == 1 else 0
+    if burst.quotes > 0 and (burst.flagged == 0 or burst.accepted >= ACCEPTED):
+        burst.peak = max(float(burst.quotes), burst.peak * _FADE)
+        share = float(burst.moved) / float(burst.quotes)
+        burst.share += (share - burst.share) * max(LEAST_WEIGHT, 1.0 / float(burst.windows + 1))
+        burst.windows += 1
+    burst.quotes = burst.moved = burst.flagged = burst.votes = 0

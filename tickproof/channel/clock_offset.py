@@ -1,4 +1,4 @@
-"""The venue's clock against ours, compiled: single wrong stamps, a clock that is off by a constant, a clock that drifts.
+"""The venue's clock against ours: single wrong stamps, a clock that is off by a constant; with `clock_drift`, one that drifts.
 
 The lag of a message is `ts_recv` − `ts_event`. Queues only add to it, so its lower envelope is the path's own delay plus what
 the clocks differ by. Three things tell a clock from a queue:
@@ -6,59 +6,74 @@ the clocks differ by. Three things tell a clock from a queue:
 - a lag below the envelope is no latency;
 - a lag that grows by D while no time D passed between two messages means that the stamps went back: a queue cannot do that;
 - a drift moves the lowest lag of each second by the same amount, second after second, and leaves the scatter about it alone.
+
+====================  =============================================================  ==========================================
+clock                 message                                                        becomes
+====================  =============================================================  ==========================================
+right                 lag is off, not yet as often as an offset needs                right; marked where a stamp is implausible
+right                 lag is off as those before it, often enough                    offset (opens `clock_offset`)
+offset                lag is off from the offset, often enough                       another offset, or right (closes, opens)
+offset, drifting      lag is where it was before, BACK_RUN times in a row            right (closes)
+any                   lag is plausible                                               as it was; the envelope learns it
+====================  =============================================================  ==========================================
 """
 
 from __future__ import annotations
 
+from enum import IntEnum
+from typing import NamedTuple
+
 import numpy as np
 
-from tickproof.findings.emit import bit, mark, note, since
-from tickproof.findings.event import CLOSES, OPENS
-from tickproof.kernel import array_kernel
-from tickproof.ticks.schema import Present
+from tickproof.channel.clock_drift import LowestLags, close_second, end_drift
+from tickproof.channel.event_time import ns_between, second_of
+from tickproof.channel.message import Message
+from tickproof.findings.emit import EventLog, Observation, code_bit, emit, reason
+from tickproof.findings.event import Mode
+from tickproof.kernel import kernel
+from tickproof.ticks.records import Record
 
-CLOCKS = np.dtype(
+CLOCK = np.dtype(
     [
-        ("warm", "<i8"),
-        ("low", "<f8"),
+        ("learnt", "<i8"),
+        ("envelope", "<f8"),
         ("deep", "<f8"),
-        ("centre", "<f8"),
-        ("home", "<f8"),
+        ("spread", "<f8"),
+        ("envelope_before", "<f8"),
         ("offset", "<f8"),
         ("has_offset", "<i8"),
         ("event_last", "<i8"),
         ("off_count", "<i8"),
         ("off_lag", "<f8"),
-        ("off_low", "<f8"),
+        ("off_lowest", "<f8"),
         ("off_since", "<i8"),
         ("off_event", "<i8"),
         ("off_symbol", "<u8"),
         ("off_varied", "<i8"),
-        ("off_behind", "<i8"),
+        ("off_stamps_back", "<i8"),
         ("back_count", "<i8"),
         ("second", "<i8"),
-        ("floor", "<f8"),
-        ("floor_count", "<i8"),
+        ("second_lowest", "<f8"),
+        ("second_count", "<i8"),
         ("filled", "<i8"),
         ("noise", "<f8"),
-        ("drifts", "<i8"),
+        ("is_drifting", "<i8"),
         ("slope", "<f8"),
         ("calm", "<i8"),
     ]
 )
-"""Lags in ns. `low`: the envelope, net of the accepted `offset`; `deep`: its lowest
-before the last seconds; `centre`: how far above it a lag usually is; `home`: the envelope
-before an offset or a drift; `off_*`: messages in a row whose lag is off in the same way; `back_count`: those in a row that are
-back home; `floor`: the lowest lag of this second; `noise`: by how much that differs from one second to the next."""
-FLOOR = np.dtype([("second", "<i8"), ("lag", "<f8")])
-FLOORS = 32
-"""So many seconds' lowest lags are kept."""
+"""Lags in ns. `learnt`: plausible lags so far; `envelope`: the lowest lag of the last seconds, net of the accepted `offset`;
+`deep`: its lowest before these; `spread`: how far above it a lag usually is; `envelope_before`: the envelope before an offset or
+a drift, UNKNOWN_NS if there was none; `event_last`: venue time of the last plausible message. `off_*`: messages in a row whose
+lag is off in the same way: how many, the first one's lag, their lowest, the first one's event time, venue time and symbol, 1 if
+there are other symbols, and 1 if the last one's stamp went back. `back_count`: messages in a row that are back where they were.
+`second_lowest`: the lowest lag of this second, of `second_count`; `filled`: seconds whose lowest lag was kept; `noise`: by how
+much it differs from one second to the next; `slope` of a drift, ns a second; `calm`: seconds in a row without its trend."""
 
-SECOND_NS = 1_000_000_000
 FUTURE_NS = 1.0e9
 PAST_NS = 3_600.0e9
 """A stamp so far ahead of its capture, or so far behind it, is wrong. Bounds included."""
-WARM = 50
+WARM_UP = 50
 OFF_RUN, OFF_RUN_SLOW, OFF_RUN_SINGLE = 8, 4, 24
 """So many messages in a row make a clock's offset: of several symbols; of several symbols, for OFF_SLOW_NS; of one symbol."""
 OFF_SLOW_NS = 500_000_000
@@ -71,270 +86,267 @@ DAY_NS = 93_600.0e9
 QUARTER_NS = 900.0e9
 """Zones differ by whole quarters of an hour."""
 QUARTER_ROOM_NS = 60.0e9
-FAR = 9.0e18
+UNKNOWN_NS = 9.0e18
+"""Larger than any lag."""
 
-SHORT, LONG = 8, 16
-"""Seconds over which a drift must show, once and once more for slow ones."""
-LEAST_DRIFT_NS = 100.0e3
-STEEPEST_NS = 20.0e6
-"""No clock loses two parts in a hundred: a lag that grows faster, a second, is a queue's."""
-ENDED = 2
-
-_TIME, _OFFSET, _DRIFT = bit("time_implausible"), bit("clock_offset"), bit("clock_drift")
-_TS_EVENT = int(Present.TS_EVENT)
+_TIME, _OFFSET, _DRIFT = code_bit("time_implausible"), code_bit("clock_offset"), code_bit("clock_drift")
 
 
-@array_kernel()
-def _trend(floors, filled, width):  # type: ignore[no-untyped-def]
-    """(slope in ns a second, scatter about it, seconds, steps that go its way) of the last lowest lags, by Theil and Sen."""
-    first = filled - width
-    slopes = np.empty(width * (width - 1) // 2)
-    m = 0
-    for j in range(width):
-        one = floors[(first + j) % FLOORS]
-        for k in range(j + 1, width):
-            other = floors[(first + k) % FLOORS]
-            slopes[m] = (other.lag - one.lag) / max(float(other.second - one.second), 1.0)
-            m += 1
-    slope = np.median(slopes)
-    start, last = floors[first % FLOORS], floors[(filled - 1) % FLOORS]
-    rests = np.empty(width)
-    steps = 0
-    for j in range(width):
-        one = floors[(first + j) % FLOORS]
-        rests[j] = one.lag - slope * float(one.second - start.second)
-        if j > 0 and (one.lag - floors[(first + j - 1) % FLOORS].lag) * slope > 0.0:
-            steps += 1
-    scatter = np.median(np.abs(rests - np.median(rests)))
-    return slope, scatter, float(last.second - start.second), steps
+class LagKind(IntEnum):
+    """What a lag says about its message's stamp."""
+
+    PLAUSIBLE = 0
+    IMPLAUSIBLE = 1
+    """So far off that the stamp is wrong by itself."""
+    TOO_LOW = 2
+    """Below the envelope: no queue does that."""
+    STAMPS_WENT_BACK = 3
+    """The lag grew by more than the time that passed."""
 
 
-@array_kernel()
-def _drift(c, floors, width):  # type: ignore[no-untyped-def]
-    """The slope of a drift that shows over the last `width` seconds with messages, 0 if none does."""
-    if c.filled < width + 2:
-        return 0.0
-    slope, scatter, seconds, steps = _trend(floors, c.filled, width)
-    moved = abs(slope) * seconds
-    # A queue builds up less evenly than a clock drifts.
-    least = max(LEAST_DRIFT_NS, (10.0 if slope > 0.0 else 6.0) * scatter, 5.0 * c.noise, c.centre)
-    if slope > STEEPEST_NS:
-        return 0.0
-    if seconds > 3.0 * width or moved < least or steps < (width - 1) - width // 5:
-        return 0.0
-    # A queue that drains ends where it began; a drift goes below.
-    below = floors[(c.filled - 1) % FLOORS].lag <= c.deep - 0.25 * moved
-    return slope if slope > 0.0 or below else 0.0
+class Lag(NamedTuple):
+    """One message's lag, ns.
+
+    Attributes
+    ----------
+    whole : float
+        `ts_recv` − `ts_event`.
+    net : float
+        Net of the accepted offset.
+    room : float
+        By so much lags may differ and still be off in the same way.
+    """
+
+    whole: float
+    net: float
+    room: float
 
 
-@array_kernel()
-def _close_second(c, floors, at):  # type: ignore[no-untyped-def]
-    """The lowest lag of a second is known: move the envelope, and see whether the clock drifts, or does no longer."""
-    i, now, events, n = at
-    if c.floor_count >= 3:
-        if c.filled > 0:
-            step = abs(c.floor - floors[(c.filled - 1) % FLOORS].lag)
-            c.noise += (min(step, 5.0 * c.noise + 1e3) - c.noise) * (0.1 if c.filled > 10 else 0.5)
-        slot = floors[c.filled % FLOORS]
-        slot.second, slot.lag = c.second, c.floor
-        c.filled += 1
-        if c.filled > SHORT:
-            older = floors[(c.filled - 1 - SHORT) % FLOORS].lag
-            c.deep = min(c.deep, older) if c.deep != 0.0 else older
-        c.low = c.floor
-        for k in range(max(c.filled - SHORT, 0), c.filled):
-            c.low = min(c.low, floors[k % FLOORS].lag)
-        if c.drifts == 0:
-            slope = _drift(c, floors, SHORT)
-            width = SHORT
-            if slope == 0.0:
-                slope = _drift(c, floors, LONG)
-                width = LONG
-            if slope != 0.0:
-                first = floors[(c.filled - width) % FLOORS]
-                c.drifts, c.slope, c.calm = 1, slope, 0
-                c.home = first.lag + c.offset
-                started = now - np.int64((c.second - first.second) * SECOND_NS)
-                n = note(events, n, (i, now, started, c.centre, c.noise), _DRIFT, OPENS, slope)
-        else:
-            slope, _, _, _ = _trend(floors, c.filled, 4)
-            over = slope * c.slope <= 0.0 or abs(slope) < 0.25 * abs(c.slope)
-            c.calm = c.calm + 1 if over else 0
-            if c.calm >= ENDED:
-                n = _end_drift(c, (i, now, events, n))
-    c.floor, c.floor_count = 0.0, 0
-    return n
+class ClockCheck(NamedTuple):
+    """What a message's venue time says: bits of `reasons`, and the latency in ns, NaN where none can be told."""
+
+    reasons: np.uint64
+    latency_ns: float
 
 
-@array_kernel()
-def _end_drift(c, at):  # type: ignore[no-untyped-def]
-    i, now, events, n = at
-    c.drifts, c.filled, c.deep = 0, 0, 0.0
-    return note(events, n, (i, now, now, c.centre, c.noise), _DRIFT, CLOSES, c.slope)
+class QuickCheck(NamedTuple):
+    """Whether a message's venue time needs no further check, and then the latency in ns."""
+
+    is_plain: bool
+    latency_ns: float
 
 
-@array_kernel()
-def _is_home(c, lag, room):  # type: ignore[no-untyped-def]
-    """Is a lag, offset and all, where it was before the clock went wrong?"""
-    if c.drifts == 1:
-        near = max(AHEAD_NS, 6.0 * c.centre)
-        return abs(lag - c.home) <= near and abs(lag - c.offset - c.low) > near
-    near = min(room, max(AHEAD_NS, 0.5 * abs(c.offset)))
-    if c.has_offset == 0 or abs(lag - c.offset - c.low) <= near:
-        return False
-    return abs(lag - c.home) <= near if c.home < FAR else (lag >= -FUTURE_NS and lag <= QUARTER_ROOM_NS)
-
-
-@array_kernel()
-def _come_home(c, lag, at):  # type: ignore[no-untyped-def]
-    """One message more that is back home; enough of them end the offset or the drift."""
-    i, now, events, n = at
-    c.back_count += 1
-    if c.back_count >= BACK_RUN:
-        if c.drifts == 1:
-            n = _end_drift(c, at)
-        else:
-            n = note(events, n, (i, now, now, FUTURE_NS, 0.0), _OFFSET, CLOSES, c.offset)
-            c.has_offset, c.offset = 0, 0.0
-        c.low = lag - c.offset
-        c.filled, c.floor, c.floor_count = 0, 0.0, 0
-        c.off_count = c.back_count = 0
-    return n
-
-
-@array_kernel()
-def _accept(c, at):  # type: ignore[no-untyped-def]
-    """The clock is off by what the last messages agree on."""
-    i, now, events, n = at
-    shift = c.off_low - c.low
-    if c.warm == 0:
-        quarters = np.round(c.off_low / QUARTER_NS) * QUARTER_NS
-        near = quarters != 0.0 and abs(c.off_low - quarters) <= QUARTER_ROOM_NS
-        shift = quarters if near else c.off_low
-        c.low = c.off_low - shift
-    if c.has_offset == 1:
-        n = note(events, n, (i, now, now, FUTURE_NS, 0.0), _OFFSET, CLOSES, c.offset)
-        if abs(c.offset + shift) <= max(AHEAD_NS, 0.1 * abs(shift)):
-            c.low = c.off_low + c.offset
-            c.has_offset, c.offset, c.off_count = 0, 0.0, 0
-            c.filled, c.floor, c.floor_count = 0, 0.0, 0
-            return n
-    elif c.drifts == 0:
-        c.home = c.low if c.warm > 0 else FAR
-    c.offset += shift
-    c.has_offset = 1
-    c.filled, c.floor, c.floor_count = 0, 0.0, 0
-    c.off_count = 0
-    reference = c.home if c.home < FAR else 0.0
-    return note(events, n, (i, now, c.off_since, FUTURE_NS, reference), _OFFSET, OPENS, c.offset)
-
-
-@array_kernel()
-def _note_off(row, c, net, symbol, room, now):  # type: ignore[no-untyped-def]
-    """One message more whose lag is off. Do the last ones agree on an offset of the clock?"""
-    if c.off_count > 0:
-        # Old messages that are sent again faster than once: their lag goes as their time does.
-        moved, passed = abs(net - c.off_lag), abs(since(c.off_event, row.ts_event))
-        if moved > max(1e6, 4.0 * c.centre) and moved > 0.5 * passed and abs(net) <= DAY_NS:
-            c.off_count = 0
-    match = max(room, 0.02 * abs(net) if abs(net) > DAY_NS else min(0.02 * abs(net), QUARTER_ROOM_NS))
-    if c.off_count > 0 and abs(net - c.off_lag) <= match:
-        c.off_count += 1
-        c.off_low = min(c.off_low, net)
-        if symbol != c.off_symbol:
-            c.off_varied = 1
-    else:
-        c.off_count, c.off_lag, c.off_low = 1, net, net
-        c.off_since, c.off_symbol, c.off_varied = now, symbol, 0
-        c.off_event = row.ts_event
-    if c.off_varied == 0:
-        return c.off_count >= OFF_RUN_SINGLE
-    return c.off_count >= OFF_RUN or (c.off_count >= OFF_RUN_SLOW and now - c.off_since >= OFF_SLOW_NS)
-
-
-@array_kernel()
-def _learn(row, c, net):  # type: ignore[no-untyped-def]
-    """A lag as it should be."""
-    c.warm += 1
-    c.low = net if c.warm == 1 else min(c.low, net)
-    above = net - c.low
-    c.centre += (min(above, 10.0 * c.centre + 1e5) - c.centre) * max(0.01, 1.0 / float(min(c.warm, 100)))
-    c.floor = min(c.floor, net) if c.floor_count > 0 else net
-    c.floor_count += 1
-    c.event_last = row.ts_event
-
-
-@array_kernel()
-def check_plainly(row, c, usual_ns, now):  # type: ignore[no-untyped-def]
-    """`check_clock` where nothing is off and no second ends, which is nearly always: (is it so, latency in ns)."""
-    settled = c.has_offset == 0 and c.drifts == 0 and c.off_count == 0 and c.back_count == 0 and c.warm >= WARM
-    if not settled or (now + SECOND_NS - 1) // SECOND_NS != c.second or row.ts_event < 0:
-        return False, 0.0
-    lag = since(row.ts_event, row.ts_recv)
+@kernel()
+def check_plain_clock(row: Record, clock: Record, usual_ns: float, now: int) -> QuickCheck:
+    """Do what `check_clock` does where nothing is off and no second ends, which is nearly always."""
+    is_settled = clock.has_offset == 0 and clock.is_drifting == 0 and clock.off_count == 0 and clock.back_count == 0
+    if not is_settled or clock.learnt < WARM_UP or second_of(now) != clock.second or row.ts_event < 0:
+        return QuickCheck(False, 0.0)
+    lag = ns_between(row.ts_event, row.ts_recv)
     # At least as strict as `check_clock`.
-    if lag < min(c.low, 0.0) or lag > min(c.low + max(BEHIND_NS, 4.0 * usual_ns), PAST_NS):
-        return False, 0.0
-    _learn(row, c, lag)
-    return True, lag
+    if lag < min(clock.envelope, 0.0) or lag > min(clock.envelope + max(BEHIND_NS, 4.0 * usual_ns), PAST_NS):
+        return QuickCheck(False, 0.0)
+    _learn(row, clock, lag)
+    return QuickCheck(True, lag)
 
 
-@array_kernel()
-def check_clock(row, i, c, floors, usual_ns, symbol, at):  # type: ignore[no-untyped-def]
-    """Judge the venue's time of one message that is no copy.
+@kernel()
+def check_clock(message: Message, clock: Record, lowest: LowestLags, usual_ns: float, log: EventLog) -> ClockCheck:
+    """Check the venue's time of one message.
 
     Parameters
     ----------
-    c, floors : record of CLOCKS, array of FLOOR
+    message : Message
+        One with a venue time that is no copy.
+    clock : record of CLOCK
+    lowest : LowestLags
     usual_ns : float
-        The latency that one message in a hundred exceeds.
-    symbol : uint64
-        Hash of the message's symbol.
-    at : (event time, events, their number)
-
-    Returns
-    -------
-    (bits of `reasons`, latency net of the accepted offset in ns or NaN, number of events)
+        The latency that one message in a hundred exceeds, ns.
+    log : EventLog
     """
-    now, events, n = at
-    bits = np.uint64(0)
-    second = (now + SECOND_NS - 1) // SECOND_NS
-    if second != c.second:
-        n = _close_second(c, floors, (i, now, events, n))
-        c.second = second
-    lag = FAR if row.ts_event < 0 else min(max(since(row.ts_event, row.ts_recv), -FAR), FAR)
-    net = lag - c.offset
-    room = max(ROOM_NS, 8.0 * usual_ns)
-    if _is_home(c, lag, room):
-        return bits, np.nan, _come_home(c, lag, (i, now, events, n))
-    far = net < -FUTURE_NS or net > PAST_NS
-    behind = False
-    off = far
-    if c.warm >= WARM and not far:
-        lowest = min(c.low, c.deep) if c.deep != 0.0 else c.low
-        # A queue that drains, or a shorter way, ends above nought.
-        off = net < min(lowest, 0.0) - max(AHEAD_NS, 6.0 * c.centre)
-        if net > c.low + max(BEHIND_NS, 4.0 * usual_ns):
-            # Did the stamps go back, or did time pass? Those after the first are held against the first.
-            behind = since(row.ts_event, c.event_last) >= 0.5 * (net - c.low)
-            same = c.off_count > 0 and c.off_behind == 1 and abs(net - c.off_lag) <= room
-            behind = behind or same
-            off = off or behind
-    if off:
-        if _note_off(row, c, net, symbol, room, now):
-            n = _accept(c, (i, now, events, n))
-            if c.has_offset == 1:
-                bits |= mark(_OFFSET)
-            c.event_last = row.ts_event
-            return bits, np.nan, n
-        c.off_behind = 1 if behind else 0
-        if far:
-            bits |= mark(_TIME) if c.warm > 0 or c.has_offset == 1 else mark(_OFFSET)
+    row, now = message.row, message.now
+    if second_of(now) != clock.second:
+        close_second(clock, lowest, message.row_index, now, log)
+        clock.second = second_of(now)
+    lag = _measure(row, clock, usual_ns)
+    if _is_back(clock, lag):
+        _return_to_usual(message, clock, lag, log)
+        return ClockCheck(np.uint64(0), np.nan)
+    kind = _classify(row, clock, lag, usual_ns)
+    if kind != LagKind.PLAUSIBLE:
+        return _take_off(message, clock, lag, kind, log)
+    clock.off_count = clock.back_count = 0
+    reasons = np.uint64(0)
+    if clock.has_offset == 1:
+        reasons |= reason(_OFFSET)
+    if clock.is_drifting == 1:
+        reasons |= reason(_DRIFT)
+    _learn(row, clock, lag.net)
+    return ClockCheck(reasons, lag.net if abs(clock.offset) <= DAY_NS else np.nan)
+
+
+@kernel()
+def _measure(row: Record, clock: Record, usual_ns: float) -> Lag:
+    whole = UNKNOWN_NS
+    if row.ts_event >= 0:
+        whole = min(max(ns_between(row.ts_event, row.ts_recv), -UNKNOWN_NS), UNKNOWN_NS)
+    return Lag(whole, whole - clock.offset, max(ROOM_NS, 8.0 * usual_ns))
+
+
+@kernel()
+def _is_back(clock: Record, lag: Lag) -> bool:
+    """Return whether a lag, offset and all, is where it was before the clock went wrong."""
+    distance = abs(lag.whole - clock.offset - clock.envelope)
+    if clock.is_drifting == 1:
+        near = max(AHEAD_NS, 6.0 * clock.spread)
+        return abs(lag.whole - clock.envelope_before) <= near and distance > near
+    near = min(lag.room, max(AHEAD_NS, 0.5 * abs(clock.offset)))
+    if clock.has_offset == 0 or distance <= near:
+        return False
+    if clock.envelope_before < UNKNOWN_NS:
+        return abs(lag.whole - clock.envelope_before) <= near
+    return lag.whole >= -FUTURE_NS and lag.whole <= QUARTER_ROOM_NS
+
+
+@kernel()
+def _return_to_usual(message: Message, clock: Record, lag: Lag, log: EventLog) -> None:
+    """Count a message that is back where it was; enough of them end the offset or the drift."""
+    clock.back_count += 1
+    if clock.back_count < BACK_RUN:
+        return
+    if clock.is_drifting == 1:
+        end_drift(clock, message.row_index, message.now, log)
+    else:
+        _close_offset(message, clock, log)
+        clock.has_offset = 0
+        clock.offset = 0.0
+    clock.envelope = lag.whole - clock.offset
+    _forget_lowest(clock)
+    clock.off_count = clock.back_count = 0
+
+
+@kernel()
+def _classify(row: Record, clock: Record, lag: Lag, usual_ns: float) -> LagKind:
+    """Return what a lag says about its stamp, by the envelope once that is known."""
+    net = lag.net
+    if net < -FUTURE_NS or net > PAST_NS:
+        return LagKind.IMPLAUSIBLE
+    if clock.learnt < WARM_UP:
+        return LagKind.PLAUSIBLE
+    lowest = min(clock.envelope, clock.deep) if clock.deep != 0.0 else clock.envelope
+    # A queue that drains, or a shorter way, ends above nought.
+    if net < min(lowest, 0.0) - max(AHEAD_NS, 6.0 * clock.spread):
+        return LagKind.TOO_LOW
+    if net > clock.envelope + max(BEHIND_NS, 4.0 * usual_ns):
+        went_back = ns_between(row.ts_event, clock.event_last) >= 0.5 * (net - clock.envelope)
+        # Those after the first are compared with the first.
+        is_same = clock.off_count > 0 and clock.off_stamps_back == 1 and abs(net - clock.off_lag) <= lag.room
+        if went_back or is_same:
+            return LagKind.STAMPS_WENT_BACK
+    return LagKind.PLAUSIBLE
+
+
+@kernel()
+def _take_off(message: Message, clock: Record, lag: Lag, kind: LagKind, log: EventLog) -> ClockCheck:
+    """Take a message whose lag is off: the clock's offset if enough of them agree, else a wrong stamp or a late message."""
+    if _follow_off(message, clock, lag):
+        _accept_offset(message, clock, log)
+        clock.event_last = message.row.ts_event
+        return ClockCheck(reason(_OFFSET) if clock.has_offset == 1 else np.uint64(0), np.nan)
+    reasons = np.uint64(0)
+    if kind == LagKind.IMPLAUSIBLE:
+        reasons = reason(_TIME) if clock.learnt > 0 or clock.has_offset == 1 else reason(_OFFSET)
+    if kind == LagKind.STAMPS_WENT_BACK:
+        clock.off_stamps_back = 1
         # Stamps that went back a little may be late for once, too.
-        return bits, net if behind else np.nan, n
-    c.off_count = c.back_count = 0
-    if c.has_offset == 1:
-        bits |= mark(_OFFSET)
-    if c.drifts == 1:
-        bits |= mark(_DRIFT)
-    _learn(row, c, net)
-    return bits, net if abs(c.offset) <= DAY_NS else np.nan, n
+        return ClockCheck(reasons, lag.net)
+    clock.off_stamps_back = 0
+    return ClockCheck(reasons, np.nan)
+
+
+@kernel()
+def _follow_off(message: Message, clock: Record, lag: Lag) -> bool:
+    """Count a message whose lag is off; return whether the last ones agree on an offset of the clock."""
+    net, ts_event = lag.net, message.row.ts_event
+    if clock.off_count > 0:
+        # Old messages that are sent again faster than once: their lag goes as their time does.
+        moved, passed = abs(net - clock.off_lag), abs(ns_between(clock.off_event, ts_event))
+        if moved > max(1e6, 4.0 * clock.spread) and moved > 0.5 * passed and abs(net) <= DAY_NS:
+            clock.off_count = 0
+    match = max(lag.room, 0.02 * abs(net) if abs(net) > DAY_NS else min(0.02 * abs(net), QUARTER_ROOM_NS))
+    if clock.off_count > 0 and abs(net - clock.off_lag) <= match:
+        clock.off_count += 1
+        clock.off_lowest = min(clock.off_lowest, net)
+        if message.symbol != clock.off_symbol:
+            clock.off_varied = 1
+    else:
+        clock.off_count = 1
+        clock.off_lag = clock.off_lowest = net
+        clock.off_since = message.now
+        clock.off_event = ts_event
+        clock.off_symbol = message.symbol
+        clock.off_varied = 0
+    if clock.off_varied == 0:
+        return clock.off_count >= OFF_RUN_SINGLE
+    return clock.off_count >= OFF_RUN or (clock.off_count >= OFF_RUN_SLOW and message.now - clock.off_since >= OFF_SLOW_NS)
+
+
+@kernel()
+def _accept_offset(message: Message, clock: Record, log: EventLog) -> None:
+    """Take the clock to be off by what the last messages agree on."""
+    shift = clock.off_lowest - clock.envelope
+    if clock.learnt == 0:
+        shift = _shift_of_zone(clock.off_lowest)
+        clock.envelope = clock.off_lowest - shift
+    if clock.has_offset == 1:
+        _close_offset(message, clock, log)
+        if abs(clock.offset + shift) <= max(AHEAD_NS, 0.1 * abs(shift)):
+            clock.envelope = clock.off_lowest + clock.offset
+            clock.has_offset = 0
+            clock.offset = 0.0
+            clock.off_count = 0
+            _forget_lowest(clock)
+            return
+    elif clock.is_drifting == 0:
+        clock.envelope_before = clock.envelope if clock.learnt > 0 else UNKNOWN_NS
+    clock.offset += shift
+    clock.has_offset = 1
+    clock.off_count = 0
+    _forget_lowest(clock)
+    reference = clock.envelope_before if clock.envelope_before < UNKNOWN_NS else 0.0
+    what = Observation(message.row_index, message.now, clock.off_since, clock.offset, FUTURE_NS, reference)
+    emit(log, _OFFSET, Mode.OPENS, what)
+
+
+@kernel()
+def _shift_of_zone(lag: float) -> float:
+    """Return the whole quarters of an hour that a first lag is near, ns, or the lag itself."""
+    quarters = np.round(lag / QUARTER_NS) * QUARTER_NS
+    return quarters if quarters != 0.0 and abs(lag - quarters) <= QUARTER_ROOM_NS else lag
+
+
+@kernel()
+def _close_offset(message: Message, clock: Record, log: EventLog) -> None:
+    what = Observation(message.row_index, message.now, message.now, clock.offset, FUTURE_NS, 0.0)
+    emit(log, _OFFSET, Mode.CLOSES, what)
+
+
+@kernel()
+def _forget_lowest(clock: Record) -> None:
+    """Forget the lowest lags: they are of another offset."""
+    clock.filled = 0
+    clock.second_lowest = 0.0
+    clock.second_count = 0
+
+
+@kernel()
+def _learn(row: Record, clock: Record, net: float) -> None:
+    """Learn from a lag that is as it should be."""
+    clock.learnt += 1
+    clock.envelope = net if clock.learnt == 1 else min(clock.envelope, net)
+    above = net - clock.envelope
+    weight = max(0.01, 1.0 / float(min(clock.learnt, 100)))
+    clock.spread += (min(above, 10.0 * clock.spread + 1e5) - clock.spread) * weight
+    clock.second_lowest = min(clock.second_lowest, net) if clock.second_count > 0 else net
+    clock.second_count += 1
+    clock.event_last = row.ts_event

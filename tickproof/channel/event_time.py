@@ -1,19 +1,32 @@
-"""A channel's event time, compiled: the running maximum of `ts_recv`, kept from stamps that nothing confirms.
+"""A channel's event time: the running maximum of `ts_recv`, kept from stamps that nothing confirms.
 
-A jump of more than an hour is believed when JUMP_CONFIRMED_BY messages in a row agree on it. What was believed wrongly, at the
-channel's very first message or after a run of wrong stamps, is taken back when as many messages in a row say so as had said
-it, SETTLED at most: event time then goes back, once.
+=============================  =====================================  ===========================================================
+message                        event time                             Move
+=============================  =====================================  ===========================================================
+later, by an hour at most      moves to it                            FOLLOWS
+earlier                        stays                                  FOLLOWS
+later, by more than an hour    stays                                  JUMPS (kept out)
+the JUMP_CONFIRMED_BY-th such  moves to it                            FOLLOWS
+in a row that agrees
+earlier, by more than an hour  goes back to it, once as many in a     REBASES
+                               row say so as had said what was
+                               believed, SETTLED at most
+=============================  =====================================  ===========================================================
+
+A first stamp, or a run of wrong ones, is thus taken back by the messages that follow.
 """
 
 from __future__ import annotations
 
+from enum import IntEnum
+
 import numpy as np
 
-from tickproof.findings.emit import since
-from tickproof.kernel import array_kernel
+from tickproof.kernel import kernel
+from tickproof.ticks.records import Record
 from tickproof.ticks.schema import Flag, Kind, Present
 
-ARRIVAL = np.dtype(
+EVENT_TIME = np.dtype(
     [
         ("event_time", "<i8"),
         ("last_ts", "<i8"),
@@ -27,7 +40,9 @@ ARRIVAL = np.dtype(
         ("back_level", "<i8"),
     ]
 )
-"""`agreed`: messages since event time began or jumped, SETTLED at most; `back_*`: messages in a row from long before it."""
+"""Times in ns. `last_ts`: `ts_recv` of the last message that followed; `ordinal`: of the last tick at event time; `regressed`:
+ticks before event time; `jump_*`: messages in a row kept out, and the last one's time; `agreed`: messages since event time began
+or jumped, SETTLED at most; `back_*`: messages in a row from long before it, and the last one's time."""
 
 SECOND_NS = 1_000_000_000
 JUMP_NS = 3_600 * SECOND_NS
@@ -38,87 +53,147 @@ EARLIEST_NS, LATEST_NS = -(1 << 62), (1 << 62) - (1 << 40)
 after one, fit into 64 bits, and every tick is final before the end of all times, 2^62."""
 UNBELIEVED_NS = 26 * JUMP_NS
 """A first message captured so long after it was sent has a wrong stamp; what is less may be a clock of another zone."""
-_BACK_ORDINAL = 0x40000000
+UNREPRESENTABLE_NS = 9.0e18
+"""Durations from this on do not fit into 64 bits."""
+_REBASED_ORDINAL = 0x40000000
+"""Ordinals after event time went back begin here, lest they repeat those that its times had before."""
 _REGRESSED_ORDINAL = 0x80000000
+"""Ordinals of ticks before event time begin here: they are counted over all such times."""
 _HEARTBEAT, _TS_EVENT = int(Kind.HEARTBEAT), int(Present.TS_EVENT)
 _CAPTURE, _BAD = int(Flag.CAPTURE_HEARTBEAT), int(Flag.BAD_TS_RECV)
-FOLLOWS, JUMPS, HEALS = 0, 1, 2
 
 
-@array_kernel()
-def bounded(time):  # type: ignore[no-untyped-def]
-    """A time that event time may have."""
+class Move(IntEnum):
+    """What a message did to event time."""
+
+    FOLLOWS = 0
+    """It moved event time ahead, or left it."""
+    JUMPS = 1
+    """It is too far ahead, and was kept out."""
+    REBASES = 2
+    """Event time went back to it."""
+
+
+@kernel()
+def ns_between(earlier: int, later: int) -> float:
+    """Return the ns from one time to another, negative if that is before it; infinite where 64 bits do not hold it."""
+    distance = float(later) - float(earlier)
+    if abs(distance) >= UNREPRESENTABLE_NS:
+        return np.inf if distance > 0.0 else -np.inf
+    return float(later - earlier)
+
+
+@kernel()
+def second_of(time: int) -> int:
+    """Return the number of the second (second − 1 s, second] that a time in ns lies in."""
+    return (time + SECOND_NS - 1) // SECOND_NS
+
+
+@kernel()
+def bounded(time: int) -> int:
+    """Return the nearest time that event time may have, ns."""
     return min(max(time, EARLIEST_NS), LATEST_NS)
 
 
-@array_kernel()
-def _begin(row, a):  # type: ignore[no-untyped-def]
-    level = bounded(row.ts_recv)
-    wrong = (row.flags & _BAD) != 0 or since(row.ts_event, row.ts_recv) > UNBELIEVED_NS
-    if (row.present & _TS_EVENT) != 0 and row.ts_event > 0 and wrong:
-        level = bounded(row.ts_event)
-    a.started = 1
-    a.event_time = level
-    a.last_ts = level
-    a.ordinal = -1
+@kernel()
+def advance_event_time(row: Record, state: Record, is_current: bool) -> Move:
+    """Move event time by one message and give the message its position.
 
-
-@array_kernel()
-def _is_back(row, a, current):  # type: ignore[no-untyped-def]
-    """Is this message, far behind event time, the one that shows event time to be wrong?"""
-    t = bounded(row.ts_recv)
-    if since(t, a.event_time) <= JUMP_NS or (row.flags & _BAD) != 0:
-        a.back_count = 0
-        return False
-    if not current:
-        return False
-    a.back_count = a.back_count + 1 if abs(since(a.back_level, t)) <= JUMP_NS else 1
-    a.back_level = t
-    return a.back_count >= min(max(a.agreed + 1, 2), SETTLED)
-
-
-@array_kernel()
-def arrive(row, a, current):  # type: ignore[no-untyped-def]
-    """Move event time by one row and give the row its position.
-
-    `current` says that the row is not known to be old by its number. Returns FOLLOWS, JUMPS (kept out of event time) or HEALS
-    (event time went back).
+    Parameters
+    ----------
+    row : record of ROW
+        Gets `event_time` and `ordinal`.
+    state : record of EVENT_TIME
+    is_current : bool
+        The message is not known to be old by its number.
     """
-    if a.started == 0:
-        _begin(row, a)
-    t = bounded(row.ts_recv)
-    capture = row.kind == _HEARTBEAT and (row.flags & _CAPTURE) != 0
-    outcome = FOLLOWS
-    if since(a.event_time, t) > JUMP_NS or (t > a.event_time and (row.flags & _BAD) != 0):
-        outcome = JUMPS
-        if (row.flags & _BAD) == 0:
-            a.jump_count = a.jump_count + 1 if abs(since(a.jump_level, t)) <= JUMP_NS else 1
-            a.jump_level = t
-            if a.jump_count >= JUMP_CONFIRMED_BY:
-                outcome = FOLLOWS
-                a.agreed = 0
-    if outcome == FOLLOWS:
-        a.jump_count = 0
-        if t > a.event_time:
-            a.event_time = t
-            a.ordinal = -1
-            a.back_count = 0
-        elif _is_back(row, a, current):
-            a.event_time = t
-            a.ordinal = _BACK_ORDINAL
-            a.agreed = a.back_count
-            a.back_count = 0
-            outcome = HEALS
-        if not capture and a.back_count == 0:
-            a.agreed = min(a.agreed + 1, SETTLED)
-    if capture:
+    if state.started == 0:
+        _begin(row, state)
+    time = bounded(row.ts_recv)
+    is_capture = row.kind == _HEARTBEAT and (row.flags & _CAPTURE) != 0
+    move = _move(row, state, time, is_current)
+    if move != Move.JUMPS and not is_capture and state.back_count == 0:
+        state.agreed = min(state.agreed + 1, SETTLED)
+    _stamp(row, state, time, is_capture)
+    return move
+
+
+@kernel()
+def _begin(row: Record, state: Record) -> None:
+    """Begin event time with a channel's first message, by the venue's time where its own is wrong."""
+    time = bounded(row.ts_recv)
+    is_wrong = (row.flags & _BAD) != 0 or ns_between(row.ts_event, row.ts_recv) > UNBELIEVED_NS
+    if (row.present & _TS_EVENT) != 0 and row.ts_event > 0 and is_wrong:
+        time = bounded(row.ts_event)
+    state.started = 1
+    state.event_time = time
+    state.last_ts = time
+    state.ordinal = -1
+
+
+@kernel()
+def _move(row: Record, state: Record, time: int, is_current: bool) -> Move:
+    """Move event time by one message at `time`."""
+    if _is_implausible(row, state, time) and not _is_confirmed(row, state, time):
+        return Move.JUMPS
+    state.jump_count = 0
+    if time > state.event_time:
+        state.event_time = time
+        state.ordinal = -1
+        state.back_count = 0
+        return Move.FOLLOWS
+    if not _refutes(row, state, time, is_current):
+        return Move.FOLLOWS
+    state.event_time = time
+    state.ordinal = _REBASED_ORDINAL
+    state.agreed = state.back_count
+    state.back_count = 0
+    return Move.REBASES
+
+
+@kernel()
+def _is_implausible(row: Record, state: Record, time: int) -> bool:
+    """Return whether a message is too far ahead to be believed alone."""
+    is_bad = (row.flags & _BAD) != 0
+    return ns_between(state.event_time, time) > JUMP_NS or (time > state.event_time and is_bad)
+
+
+@kernel()
+def _is_confirmed(row: Record, state: Record, time: int) -> bool:
+    """Count a message that is too far ahead; return whether enough of them agree."""
+    if (row.flags & _BAD) != 0:
+        return False
+    state.jump_count = state.jump_count + 1 if abs(ns_between(state.jump_level, time)) <= JUMP_NS else 1
+    state.jump_level = time
+    if state.jump_count < JUMP_CONFIRMED_BY:
+        return False
+    state.agreed = 0
+    return True
+
+
+@kernel()
+def _refutes(row: Record, state: Record, time: int, is_current: bool) -> bool:
+    """Count a message far behind event time; return whether enough of them show event time to be wrong."""
+    if ns_between(time, state.event_time) <= JUMP_NS or (row.flags & _BAD) != 0:
+        state.back_count = 0
+        return False
+    if not is_current:
+        return False
+    state.back_count = state.back_count + 1 if abs(ns_between(state.back_level, time)) <= JUMP_NS else 1
+    state.back_level = time
+    return state.back_count >= min(max(state.agreed + 1, 2), SETTLED)
+
+
+@kernel()
+def _stamp(row: Record, state: Record, time: int, is_capture: bool) -> None:
+    """Write a message's position and event time into its row."""
+    if is_capture:
         # Ours, and not the same live and in a replay: it takes no ordinal from the channel's ticks.
         row.ordinal = 0
-    elif t == a.event_time:
-        a.ordinal += 1
-        row.ordinal = a.ordinal
+    elif time == state.event_time:
+        state.ordinal += 1
+        row.ordinal = state.ordinal
     else:
-        a.regressed += 1
-        row.ordinal = np.uint32(_REGRESSED_ORDINAL + a.regressed)
-    row.event_time = a.event_time
-    return outcome
+        state.regressed += 1
+        row.ordinal = np.uint32(_REGRESSED_ORDINAL + state.regressed)
+    row.event_time = state.event_time

@@ -1,15 +1,19 @@
-"""How late a channel's messages are, compiled: a histogram a second, and spikes against the channel's own 99th percentile."""
+"""How late a channel's messages are: a histogram a second, and spikes against the channel's own 99th percentile."""
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from tickproof.kernel import array_kernel
+from tickproof.kernel import kernel
+from tickproof.ticks.records import Record
 
 LATENCY = np.dtype([("count", "<i8"), ("log_p99", "<f8"), ("level", "<f8"), ("late_run", "<i8"), ("late_since", "<i8")])
-"""`level` is exp(`log_p99`), ns."""
+"""Messages since the last warm-up began; the logarithm of the 99th percentile in ns, and that itself; messages in a row above the
+threshold, and the first one's event time."""
 
 BINS = 256
 """Eight bins an octave from 1 µs, edges the same for all, so that histograms add; the last holds all from about 72 minutes on."""
@@ -18,12 +22,22 @@ FACTOR = 8.0
 FLOOR_NS = 50.0e6
 LATE_RUN = 3
 ACCEPTED_NS = 60_000_000_000
+"""A latency that lasts so long is the new usual one."""
+STEP_UP, STEP_DOWN = 0.02 * 0.99, -0.02 * 0.01
+"""Steps of the logarithm of the 99th percentile: they balance where one message in a hundred is above it."""
 _LOG_1US = math.log(1000.0)
 
 
-@array_kernel()
-def quantile(histogram, total, share):  # type: ignore[no-untyped-def]
-    """Upper edge, in ns, of the bin that holds the quantile: at most an eighth of an octave above it."""
+class SpikeCheck(NamedTuple):
+    """Whether a latency is a spike, and the threshold in ns; 0 while warming up."""
+
+    is_spike: bool
+    threshold_ns: float
+
+
+@kernel()
+def quantile(histogram: npt.NDArray[np.int64], total: int, share: float) -> float:
+    """Return the upper edge of the bin that holds the quantile, ns: at most an eighth of an octave above it."""
     rank = math.ceil(share * total)
     seen = 0
     for k in range(len(histogram)):
@@ -33,36 +47,45 @@ def quantile(histogram, total, share):  # type: ignore[no-untyped-def]
     return np.inf
 
 
-@array_kernel()
-def usual(c):  # type: ignore[no-untyped-def]
-    """The latency that one message in a hundred exceeds, ns; 0 while there were few."""
-    return c.level if c.count > WARMUP else 0.0
+@kernel()
+def usual_latency(state: Record) -> float:
+    """Return the latency that one message in a hundred exceeds, ns; 0 while there were few."""
+    return state.level if state.count > WARMUP else 0.0
 
 
-@array_kernel()
-def check_latency(latency, now, c, histogram):  # type: ignore[no-untyped-def]
-    """(is it a spike, threshold in ns); learns the channel's own 99th percentile from what is no spike."""
-    x = math.log(max(latency, 1000.0))
+@kernel()
+def check_latency(latency_ns: float, now: int, state: Record, histogram: npt.NDArray[np.int64]) -> SpikeCheck:
+    """Count one latency, check it against the usual one, and learn that from what is no spike."""
+    x = math.log(max(latency_ns, 1000.0))
     histogram[min(max(int((x - _LOG_1US) * 8.0 / math.log(2.0)), 0), BINS - 1)] += 1
-    c.count += 1
-    if c.count <= WARMUP:
-        c.log_p99 = x if c.count == 1 else max(c.log_p99, x)
-        c.level = math.exp(c.log_p99)
-        return False, 0.0
-    level = c.level
-    threshold = max(FACTOR * level, level + FLOOR_NS)
-    if latency > threshold:
-        c.late_run += 1
-        if c.late_run == 1:
-            c.late_since = now
-        if now - c.late_since > ACCEPTED_NS:
-            # It is the new usual. The run ends with it, or one late tick after the next warm-up would look like many.
-            c.count = 0
-            c.late_run = 0
-            return True, threshold
-        return c.late_run >= LATE_RUN, threshold
-    c.late_run = 0
-    # Stochastic approximation of a quantile (Robbins and Monro 1951) on the logarithm.
-    c.log_p99 += 0.02 * 0.99 if x > c.log_p99 else -0.02 * 0.01
-    c.level = math.exp(c.log_p99)
-    return False, threshold
+    state.count += 1
+    if state.count <= WARMUP:
+        _set_level(state, x if state.count == 1 else max(state.log_p99, x))
+        return SpikeCheck(False, 0.0)
+    threshold = max(FACTOR * state.level, state.level + FLOOR_NS)
+    if latency_ns > threshold:
+        return SpikeCheck(_is_spike(state, now), threshold)
+    state.late_run = 0
+    # Stochastic approximation of a quantile (Robbins and Monro, 1951) on the logarithm.
+    _set_level(state, state.log_p99 + (STEP_UP if x > state.log_p99 else STEP_DOWN))
+    return SpikeCheck(False, threshold)
+
+
+@kernel()
+def _set_level(state: Record, log_p99: float) -> None:
+    state.log_p99 = log_p99
+    state.level = math.exp(log_p99)
+
+
+@kernel()
+def _is_spike(state: Record, now: int) -> bool:
+    """Count a latency above the threshold; return whether there were enough in a row."""
+    state.late_run += 1
+    if state.late_run == 1:
+        state.late_since = now
+    if now - state.late_since > ACCEPTED_NS:
+        # The run ends with the warm-up, or one late tick after it would look like many.
+        state.count = 0
+        state.late_run = 0
+        return True
+    return state.late_run >= LATE_RUN

@@ -10,35 +10,40 @@ from itertools import pairwise
 import numpy as np
 
 from tickproof.channel.control_rows import LIFE
-from tickproof.ticks.schema import Kind, Ticks, is_scored
+from tickproof.ticks.schema import Array, Kind, Ticks, is_scored
 
+NO_SHARD = -1
+"""Shard of a row that none scores."""
 MEETING = ""
-"""The name by whose shard the signs of all channels go."""
+"""The name whose shard gets the control rows of all channels."""
 
 
 @lru_cache(maxsize=1 << 17)
 def shard_of(name: str, shards: int) -> int:
-    """The shard of a symbol, or of a channel; a property of the results, the same everywhere."""
+    """Return the shard of a symbol, or of a channel: a property of the results, the same everywhere."""
     return zlib.crc32(name.encode()) % shards
 
 
 def route(ticks: Ticks, shards: int, groups: Mapping[str, str] | None = None) -> list[tuple[int, Ticks]]:
-    """Stamped ticks of one channel by shard, in arrival order; `groups` gives the name that peers go by together.
+    """Return the stamped ticks of one channel by shard, in arrival order.
 
     Capture heartbeats end here: they are not scored. A venue's heartbeat goes to every shard, as a sign of life of its channel,
     and is scored in one.
+
+    Parameters
+    ----------
+    ticks : Ticks
+    shards : int
+    groups : mapping, optional
+        Symbol -> the name by which it and its peers share a shard.
     """
     rows = ticks.rows
-    wanted = is_scored(rows)
-    together = groups or {}
-    table = np.array([*(shard_of(together.get(name, name), shards) for name in ticks.names), -1], np.int64)
-    shard = table[np.where(rows["symbol"] >= 0, rows["symbol"], rows["channel"])]
-    # Small integers: numpy sorts them by counting. What no shard wants stands in front.
-    place = np.where(wanted, shard, -1).astype(np.int16)
+    heartbeats = np.flatnonzero(is_scored(rows) & (rows["kind"] == Kind.HEARTBEAT))
+    # Small integers: numpy sorts them by counting.
+    place = _shards_of(ticks, shards, groups or {}).astype(np.int16)
     index = np.arange(len(rows))
-    beats = np.flatnonzero(wanted & (rows["kind"] == Kind.HEARTBEAT))
-    if len(beats):
-        copies, targets = np.repeat(beats, shards), np.tile(np.arange(shards, dtype=np.int16), len(beats))
+    if len(heartbeats):
+        copies, targets = np.repeat(heartbeats, shards), np.tile(np.arange(shards, dtype=np.int16), len(heartbeats))
         elsewhere = targets != place[copies]
         index, place = np.append(index, copies[elsewhere]), np.append(place, targets[elsewhere])
         # By arrival first, so that the stable sort by shard keeps it.
@@ -47,13 +52,22 @@ def route(ticks: Ticks, shards: int, groups: Mapping[str, str] | None = None) ->
     else:
         order = np.argsort(place, kind="stable")
     ordered = ticks.take(index[order])
-    if len(beats):
+    if len(heartbeats):
         ordered.rows["reasons"][order >= len(rows)] |= LIFE
-    ends = np.cumsum(np.bincount(place + 1, minlength=shards + 1)).tolist()
+    # Rows that no shard scores stand in front: they are counted first, and begin no span.
+    ends = np.cumsum(np.bincount(place - NO_SHARD, minlength=shards + 1)).tolist()
     spans = enumerate(pairwise(ends))
     return [(number, ordered.take(slice(start, end))) for number, (start, end) in spans if start < end]
 
 
+def _shards_of(ticks: Ticks, shards: int, groups: Mapping[str, str]) -> Array:
+    """Return the shard that scores each tick, or NO_SHARD."""
+    rows = ticks.rows
+    table = np.array([*(shard_of(groups.get(name, name), shards) for name in ticks.names), NO_SHARD], np.int64)
+    shard = table[np.where(rows["symbol"] >= 0, rows["symbol"], rows["channel"])]
+    return np.where(is_scored(rows), shard, NO_SHARD)
+
+
 def route_signs(signs: Ticks, shards: int) -> list[tuple[int, Ticks]]:
-    """Signs of one channel (`ChannelResult.signs`), for the shard where all channels meet; nothing where there are none."""
+    """Return the control rows of one channel (`ChannelResult.signs`) for the shard where all channels meet."""
     return [(shard_of(MEETING, shards), signs)] if len(signs) else []

@@ -6,23 +6,32 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 
-from tickproof.channel import control_rows as signs
-from tickproof.channel import number_ring as counter
-from tickproof.channel import walk as kernel
 from tickproof.channel.bursts import STANDING
-from tickproof.channel.clock_offset import FLOOR, FLOORS
-from tickproof.channel.gaps import GAP, GAPS
+from tickproof.channel.check_frame import (
+    CHANNEL,
+    EVENTS_A_TICK,
+    EVENTS_BEFORE,
+    SECOND_ROW,
+    ChannelArrays,
+    FrameSettings,
+    Listing,
+    Outputs,
+    check_frame,
+)
+from tickproof.channel.clock_drift import LOWEST, LOWEST_KEPT, SCRATCH
+from tickproof.channel.control_rows import seconds_as_signs, silence_as_sign
 from tickproof.channel.latency import BINS
-from tickproof.channel.number_ring import RING, RING_SIZE
 from tickproof.channel.second_counts import SLOTS
+from tickproof.channel.sequence.gaps import GAP, GAPS
+from tickproof.channel.sequence.history import RING, RING_SIZE, SequenceMode
 from tickproof.errors import WireError
-from tickproof.findings.emit import HELD
-from tickproof.findings.event import CLOSES, EVENT, HOLDS, MOMENT, OPENS, REBASES
+from tickproof.findings.emit import events_of, new_log
+from tickproof.findings.event import Event, Mode, NoRow
 from tickproof.findings.evidence import of_tick
 from tickproof.findings.finding import BY_NAME, CODES, Finding, fact_score
 from tickproof.findings.tracker import Member, Scope, Tracker
@@ -34,16 +43,10 @@ from tickproof.ticks.word_copy import copied
 STATE_VERSION = 3
 PAGE_ROWS = 64
 """The ring goes to the state store in pages of 1 KiB, so that a frame of one tick writes one."""
-SEQUENCE_MODES = {
-    "contiguous": counter.CONTIGUOUS,
-    "increasing": counter.INCREASING,
-    "shared": counter.SHARED,
-    "none": counter.UNCOUNTED,
-}
+_KEPT_PLACE = 0
+"""Key of the tick that is kept, in page 0."""
 _SILENT = BY_NAME["silent"].bit
 _NO_TIMES = np.zeros(0, np.int64)
-Held = tuple[int, int, dict[str, Any]]
-"""Position and evidence of a tick that is held in mind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class ChannelSettings:
     symbols: frozenset[str] | None = None
 
     def of(self, channel: str, reference: Reference) -> ChannelSettings:
-        """These settings with what reference data say of a channel."""
+        """Return these settings with what reference data say about a channel."""
         known, symbols = reference.channels.get(channel), reference.listings.get(channel, reference.anywhere) or None
         if known is None and symbols is None and not reference.sessions:
             return self
@@ -76,48 +79,49 @@ class ChannelSettings:
             self.sequence if known is None else known.sequence, self.out_of_orderness_ns, reference.sessions, symbols
         )
 
-    def array(self) -> Array:
-        """The settings as the kernel takes them."""
-        places = int(self.symbols is not None or bool(self.sessions))
-        return np.array([(self.out_of_orderness_ns, SEQUENCE_MODES[self.sequence], places)], kernel.SETTINGS)
+    def for_frame(self) -> FrameSettings:
+        """Return the settings as the compiled pass takes them."""
+        has_listing = self.symbols is not None or bool(self.sessions)
+        return FrameSettings(int(SequenceMode[self.sequence.upper()]), self.out_of_orderness_ns, has_listing)
+
+
+class ShownTick(NamedTuple):
+    """The tick that a finding shows: its position, and its evidence once that is needed."""
+
+    ts_recv: int
+    ordinal: int
+    evidence: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelState:
     """Everything that a channel remembers: about 70 KB. Not written to; a step returns a new one.
 
-    `held` has the evidence and position of ticks of which a finding may still be told, by their place.
+    `kept` is the first tick of the out-of-order run, of which a finding may still be reported.
     """
 
-    header: Array
-    ring: Array
-    gaps: Array
-    floors: Array
-    histogram: Array
-    standing: Array
-    slots: Array
+    arrays: ChannelArrays
     tracker: Tracker
-    held: dict[int, Held]
+    kept: ShownTick | None = None
 
     @classmethod
     def new(cls, rules_version: str = "", feeds: Mapping[str, str] | None = None) -> ChannelState:
-        """A channel of which nothing was seen yet."""
-        return cls(
-            np.zeros(1, kernel.CHANNEL),
+        """Return the state of a channel before its first tick."""
+        arrays = ChannelArrays(
+            np.zeros(1, CHANNEL),
             np.zeros(RING_SIZE, RING),
             np.zeros(GAPS, GAP),
-            np.zeros(FLOORS, FLOOR),
+            np.zeros(LOWEST_KEPT, LOWEST),
             np.zeros(BINS, np.int64),
             np.zeros(STANDING, np.uint64),
             np.zeros(SLOTS, np.uint64),
-            Tracker(rules_version, feeds=feeds),
-            {},
         )
+        return cls(arrays, Tracker(rules_version, feeds=feeds))
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelResult:
-    """What one step gives: `seconds` are records of SECOND_ROW, `signs` are told where the channels of a job meet."""
+    """What one step gives: `seconds` are records of SECOND_ROW, `signs` are control rows for where the channels of a job meet."""
 
     state: ChannelState
     ticks: Ticks
@@ -128,104 +132,142 @@ class ChannelResult:
 
 def step(state: ChannelState, ticks: Ticks, channel: str, settings: ChannelSettings) -> ChannelResult:
     """Check the next ticks of `channel`; how they are cut into steps does not matter."""
-    rows = copied(ticks.rows)
-    header, ring, gaps, floors = (copied(array) for array in (state.header, state.ring, state.gaps, state.floors))
-    histogram, standing, slots = state.histogram.copy(), state.standing.copy(), state.slots.copy()
-    tracker, held = state.tracker.copy(), dict(state.held)
-    events = np.empty(kernel.EVENTS_A_TICK * len(rows) + kernel.EVENTS_BESIDE, EVENT)
-    seconds = np.zeros(len(rows) + 1, kernel.SECOND_ROW)
+    rows, arrays = copied(ticks.rows), ChannelArrays(*(copied(array) for array in state.arrays))
+    log = new_log(EVENTS_A_TICK * len(rows) + EVENTS_BEFORE)
+    out = Outputs(log, np.zeros(len(rows) + 1, SECOND_ROW), np.zeros(1, np.int64), np.empty(SCRATCH))
     hashes = np.array([*(_name_hash(name) for name in ticks.names), 0], np.uint64)
-    arrays = (header, ring, gaps, floors, histogram, standing, slots)
-    n, m = kernel.walk(rows, hashes, arrays, settings.array(), _listing(state, ticks, settings), (events, seconds))
-    stamped = Ticks(rows, ticks.names)
-    findings: list[Finding] = []
-    told_of = [signs.seconds_as_signs(seconds[:m], channel)]
-    for event in events[:n].tolist():
-        row, subject, time, first_ts, measured, threshold, reference, code, mode, *_ = event
-        if code == _SILENT and mode in (OPENS, CLOSES):
-            known_at = int(rows["event_time"][max(row, subject)])
-            told_of.append(signs.silence_as_sign(event[2:7], mode == OPENS, known_at, channel))
-        if mode == REBASES:
-            findings += tracker.close_all()
-            held.clear()
-            continue
-        if mode == HOLDS:
-            held[subject + 1] = (int(rows["ts_recv"][row]), int(rows["ordinal"][row]), of_tick(stamped, row))
-            continue
-        told: Held = (first_ts, -1, {})
-        if row >= 0:
-            told = (int(rows["ts_recv"][row]), int(rows["ordinal"][row]), {})
-        elif row <= HELD:
-            told = held.get(HELD - row, told)
-        values, score = (measured, threshold, reference), fact_score(CODES[code])
-        member = Member(code, mode, Scope(channel), told[:2], time, first_ts, values, score=score)
-        evidence = (lambda row=row: of_tick(stamped, row)) if row >= 0 else (lambda told=told: told[2])
-        findings += tracker.observe(member, evidence)
-    findings += tracker.expire(int(header["arrival"]["event_time"][0]))
-    after = ChannelState(header, ring, gaps, floors, histogram, standing, slots, tracker, held)
-    return ChannelResult(after, stamped, findings, seconds[:m], concat(told_of))
+    check_frame(rows, hashes, arrays, settings.for_frame(), _listing(state, ticks, settings), out)
+    stamped, events, seconds = Ticks(rows, ticks.names), events_of(log), out.seconds[: out.seconds_written[0]]
+    report = _Report(state.tracker.copy(), state.kept, [])
+    for event in events:
+        report = _take(event, report, stamped, channel)
+    findings = report.findings + report.tracker.expire(int(arrays.header["arrival"]["event_time"][0]))
+    signs = [seconds_as_signs(seconds, channel), *_silence_signs(events, rows, channel)]
+    return ChannelResult(ChannelState(arrays, report.tracker, report.kept), stamped, findings, seconds, concat(signs))
+
+
+class _Report(NamedTuple):
+    """What came of the events so far: the tracker and `findings`, which are written to, and the tick that is kept."""
+
+    tracker: Tracker
+    kept: ShownTick | None
+    findings: list[Finding]
+
+
+def _take(event: Event, report: _Report, stamped: Ticks, channel: str) -> _Report:
+    """Return the report after one more event."""
+    if event.mode == Mode.REBASES:
+        report.findings.extend(report.tracker.close_all())
+        return report._replace(kept=None)
+    if event.mode == Mode.KEEPS:
+        return report._replace(kept=_position(stamped, event.row)._replace(evidence=of_tick(stamped, event.row)))
+    shown = ShownTick(event.first_ts, -1, {})
+    if event.row >= 0:
+        shown = _position(stamped, event.row)
+    elif event.row == NoRow.KEPT_TICK:
+        shown = report.kept or shown
+    member = Member(
+        event.code,
+        event.mode,
+        Scope(channel),
+        (shown.ts_recv, shown.ordinal),
+        event.time,
+        event.first_ts,
+        (event.measured, event.threshold, event.reference),
+        score=fact_score(CODES[event.code]),
+    )
+    evidence = (lambda: of_tick(stamped, event.row)) if event.row >= 0 else (lambda: shown.evidence)
+    report.findings.extend(report.tracker.observe(member, evidence))
+    return report
+
+
+def _position(stamped: Ticks, row: int) -> ShownTick:
+    return ShownTick(int(stamped.rows["ts_recv"][row]), int(stamped.rows["ordinal"][row]), {})
+
+
+def _silence_signs(events: list[Event], rows: Array, channel: str) -> list[Ticks]:
+    """Return the control rows of the channel's silences that began or ended."""
+    signs = []
+    for event in events:
+        if event.code == _SILENT and event.mode in (Mode.OPENS, Mode.CLOSES):
+            known_at = int(rows["event_time"][max(event.row, event.subject)])
+            signs.append(silence_as_sign(event, known_at, channel))
+    return signs
 
 
 def reject(state: ChannelState, error: WireError, channel: str, origin: dict[str, object]) -> tuple[ChannelState, list[Finding]]:
-    """A payload of `channel` that could not be decoded: a finding, and nothing else changes.
+    """Report a payload of `channel` that could not be decoded; nothing else changes.
 
     `origin` holds topic, partition, offset and `timestamp_ns`, the record's own.
     """
     tracker = state.tracker.copy()
     code = BY_NAME["schema_changed" if error.schema_changed else "payload_unreadable"].bit
-    time = max(int(str(origin["timestamp_ns"])), int(state.header["arrival"]["event_time"][0]))
+    time = max(int(str(origin["timestamp_ns"])), int(state.arrays.header["arrival"]["event_time"][0]))
     position = (int(str(origin["partition"])), int(str(origin["offset"])))
-    member = Member(code, MOMENT, Scope(channel), position, time, time, (float("nan"),) * 3, score=fact_score(CODES[code]))
+    member = Member(code, Mode.MOMENT, Scope(channel), position, time, time, (float("nan"),) * 3, score=fact_score(CODES[code]))
     findings = tracker.observe(member, lambda: {**origin, "error": str(error)})
     return replace(state, tracker=tracker), findings
 
 
 def pack(state: ChannelState, before: ChannelState | None = None) -> dict[int, bytes]:
-    """The state as pages of bytes; with `before`, only the pages that differ from it. Page 0 is always there."""
-    rest = msgspec.msgpack.encode((state.tracker.pack(), sorted(state.held.items())))
-    head = bytes([STATE_VERSION]) + b"".join(array.tobytes() for array in _arrays(state)) + rest
-    pages = state.ring.view(np.uint64).reshape(-1, 2 * PAGE_ROWS)
+    """Return the state as pages of bytes; with `before`, only the pages that differ from it. Page 0 is always there."""
+    kept = [(_KEPT_PLACE, state.kept)] if state.kept else []
+    rest = msgspec.msgpack.encode((state.tracker.pack(), kept))
+    head = bytes([STATE_VERSION]) + b"".join(array.tobytes() for array in _in_page_0(state)) + rest
+    pages = _ring_pages(state)
     if before is None:
         dirty = np.flatnonzero(pages.any(axis=1))
-    elif before.ring is state.ring:
+    elif before.arrays.ring is state.arrays.ring:
         dirty = np.zeros(0, np.int64)
     else:
-        dirty = np.flatnonzero((pages != before.ring.view(np.uint64).reshape(-1, 2 * PAGE_ROWS)).any(axis=1))
+        dirty = np.flatnonzero((pages != _ring_pages(before)).any(axis=1))
     return {0: head} | {int(page) + 1: pages[page].tobytes() for page in dirty}
 
 
 def unpack(pages: dict[int, bytes], rules_version: str = "", feeds: Mapping[str, str] | None = None) -> ChannelState:
-    """The state that `pack` gave as pages."""
+    """Return the state that `pack` gave as pages.
+
+    Raises
+    ------
+    ValueError
+        The pages are of another version.
+    """
     state = ChannelState.new(rules_version, feeds)
     head = pages[0]
     if head[0] != STATE_VERSION:
         raise ValueError(f"channel state version {head[0]}, expected {STATE_VERSION}: start the job without this savepoint")
     start = 1
-    for array in _arrays(state):
+    for array in _in_page_0(state):
         array[:] = np.frombuffer(head, array.dtype, len(array), start)
         start += array.nbytes
-    tracker, held = msgspec.msgpack.decode(head[start:], type=tuple[bytes, list[tuple[int, Held]]])
+    tracker, kept = msgspec.msgpack.decode(head[start:], type=tuple[bytes, list[tuple[int, ShownTick]]])
     state.tracker.unpack(tracker)
-    state.held.update(held)
-    ring = state.ring.view(np.uint64).reshape(-1, 2 * PAGE_ROWS)
+    ring = _ring_pages(state)
     for page, data in pages.items():
         if page:
             ring[page - 1] = np.frombuffer(data, np.uint64)
-    return state
+    return replace(state, kept=dict(kept).get(_KEPT_PLACE))
 
 
-def _listing(state: ChannelState, ticks: Ticks, settings: ChannelSettings) -> tuple[Array, ...]:
-    """What is known of the names of a batch: is a symbol listed, and when is a venue open."""
+def _ring_pages(state: ChannelState) -> Array:
+    """Return the ring as words, a row a page."""
+    return state.arrays.ring.view(np.uint64).reshape(-1, 2 * PAGE_ROWS)
+
+
+def _in_page_0(state: ChannelState) -> tuple[Array, ...]:
+    """Return the arrays that are written whole: all but the ring."""
+    return tuple(array for name, array in state.arrays._asdict().items() if name != "ring")
+
+
+def _listing(state: ChannelState, ticks: Ticks, settings: ChannelSettings) -> Listing:
+    """Return what is known about the names of a step: is a symbol listed, and when is a venue open."""
     listed = np.ones(len(ticks.names) + 1, np.uint8)
     if settings.symbols is not None:
         listed[:-1] = [name in settings.symbols for name in ticks.names]
-    times = np.append(ticks.rows["ts_recv"], state.header["arrival"]["event_time"]) if settings.sessions else _NO_TIMES
-    return listed, *tables(ticks.names, settings.sessions, times)
-
-
-def _arrays(state: ChannelState) -> tuple[Array, ...]:
-    """What is written whole, in page 0."""
-    return state.header, state.gaps, state.floors, state.histogram, state.standing, state.slots
+    times = _NO_TIMES
+    if settings.sessions:
+        times = np.append(ticks.rows["ts_recv"], state.arrays.header["arrival"]["event_time"])
+    return Listing(listed, *tables(ticks.names, settings.sessions, times))
 
 
 @lru_cache(maxsize=1 << 17)

@@ -1,7 +1,9 @@
-"""Where the channels of a job meet: what can only be told by comparing channels with their peers.
+"""Where the channels of a job meet: what shows only when channels are compared.
 
-Decides whether a channel's rate or mix of messages leaves what its peers do, and whether a whole feed is silent, which is one
-finding and not one a channel. Works on one control row a channel and second, never on ticks.
+`monitor` takes the control rows that channels send, in the order of the one shard that has it, and asks the other modules:
+`rate_and_mix` whether a channel's rate or mix of messages leaves the regime of its peers, and whether one repeats itself many
+times as often as they do; `silence` whether all channels of a feed are silent, which is one finding and not one a channel.
 
-May use `channel`, `findings` and `ticks`. Called by the shard that receives the control rows.
+The room decides `rate_shift`, `mix_shift`, bursts of a channel against its peers, and silences of feeds. It knows no tick and
+no price. It may use `channel.control_rows` and their records, and `findings`.
 """

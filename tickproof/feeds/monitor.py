@@ -1,32 +1,35 @@
 """Where the channels of a job meet: which of them shift against their peers, and whether a whole feed is silent.
 
-One shard has it. What it is told are signs (`signs`), in the shard's order, so that nothing depends on how channels run
-beside each other. Second S is judged as soon as as many channels have told of it as had of the one before, or with the first
-sign that was known after S + 1 s: channels that live have told of S by then.
+One shard has it. It takes control rows, in the shard's order, so that nothing depends on how channels run beside each other.
+Second S is checked as soon as as many channels have reported it as had reported the one before, or with the first control row
+that was known after S + 1 s: channels that live have reported S by then.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
-from tickproof.channel.control_rows import OPENED, SECOND, SECOND_SIGN, SILENCE_SIGN
+from tickproof.channel.control_rows import SECOND_SIGN, SILENCE_SIGN, Sign
 from tickproof.feeds import rate_and_mix as shifts
 from tickproof.feeds import silence as feed_silence
-from tickproof.feeds.silence import Silence
-from tickproof.findings.event import MOMENT
+from tickproof.feeds.bursts import find_bursts
+from tickproof.feeds.peers import RING_S, find_peers
+from tickproof.feeds.silence import FeedSilences, Silence
+from tickproof.findings.event import Mode
 from tickproof.findings.finding import BY_NAME, CODES, Finding, fact_score, feed_of
 from tickproof.findings.second_statistics import SECOND_NS
 from tickproof.findings.tracker import Member, Scope, Tracker, Why
-from tickproof.ticks.schema import Array, Ticks
+from tickproof.ticks.records import Record
+from tickproof.ticks.schema import Ticks
 from tickproof.ticks.word_copy import copied
 
 _CODES = ("rate_shift", *["mix_shift"] * (len(shifts.MEASURES) - 1))
-_SHIFTED = -2
+_OF_SECOND = -2
 """Ordinal of a position that is a second and no tick."""
 
 
@@ -37,17 +40,25 @@ class Place(NamedTuple):
     feed: str
 
 
+class Reported(NamedTuple):
+    """The latest second that channels reported, by how many, and by how many the one before it was."""
+
+    second: int = 0
+    channels: int = 0
+    channels_before: int = 0
+
+
 class _Packed(msgspec.Struct):
     places: list[Place]
     lines: bytes
-    judged: int
-    told: tuple[int, int, int]
+    checked: int = msgspec.field(name="judged")
+    reported: Reported = msgspec.field(name="told")
     silences: list[Silence]
-    feeds: dict[str, Finding]
+    open_feeds: dict[str, Finding] = msgspec.field(name="feeds")
 
 
 class Watch:
-    """All channels of a job, as far as their signs tell.
+    """All channels of a job, as far as their control rows tell.
 
     Parameters
     ----------
@@ -57,7 +68,7 @@ class Watch:
         Feed by channel, where it is not the channel's name up to the last dot.
     """
 
-    __slots__ = ("_feeds", "_index", "_lines", "_silent", "judged", "places", "silences", "told", "version")
+    __slots__ = ("_feeds", "_index", "_lines", "_open_feeds", "checked", "places", "reported", "silences", "version")
 
     def __init__(self, rules_version: str = "", feeds: Mapping[str, str] | None = None) -> None:
         self.version = rules_version
@@ -65,51 +76,52 @@ class Watch:
         self.places: list[Place] = []
         self._index: dict[str, int] = {}
         self._lines = np.zeros(0, shifts.LINE)
-        self.judged = 0
-        self.told = (0, 0, 0)
+        self.checked = 0
+        self.reported = Reported()
         self.silences: list[Silence] = []
-        self._silent: dict[str, Finding] = {}
+        self._open_feeds: dict[str, Finding] = {}
 
     def copy(self) -> Watch:
-        """One that goes on from here alone."""
+        """Return one that continues from here alone."""
         twin = Watch(self.version, self._feeds)
         twin.places, twin._index, twin._lines = list(self.places), dict(self._index), copied(self._lines)
-        twin.judged, twin.told = self.judged, self.told
-        twin.silences, twin._silent = list(self.silences), dict(self._silent)
+        twin.checked, twin.reported = self.checked, self.reported
+        twin.silences, twin._open_feeds = list(self.silences), dict(self._open_feeds)
         return twin
 
-    def observe(self, told: Ticks, tracker: Tracker) -> list[Finding]:
-        """Take signs, in the shard's order; the revisions to publish."""
+    def observe(self, signs: Ticks, tracker: Tracker) -> list[Finding]:
+        """Take control rows, in the shard's order; return the revisions to publish."""
         findings: list[Finding] = []
-        seconds, silences = told.rows.view(SECOND_SIGN), told.rows.view(SILENCE_SIGN)
-        for i, (known_at, said, code) in enumerate(told.rows[["event_time", "flags", "channel"]].tolist()):
-            findings += self._judge((known_at + SECOND_NS - 1) // SECOND_NS - 2, known_at, tracker)
-            line = self._find(told.names[code])
-            if said == SECOND:
-                self._tell(line, seconds[i])
+        seconds, silences = signs.rows.view(SECOND_SIGN), signs.rows.view(SILENCE_SIGN)
+        for i, (known_at, sign, code) in enumerate(signs.rows[["event_time", "flags", "channel"]].tolist()):
+            findings += self._check_up_to((known_at + SECOND_NS - 1) // SECOND_NS - 2, known_at, tracker)
+            place = self._find(signs.names[code])
+            if sign == Sign.SECOND:
+                self._take_second(place, seconds[i])
                 second = int(seconds[i]["second"])
-                # Nobody who told of the second before is missing: there is no need to wait.
-                if self._count(second):
-                    findings += self._judge(second, known_at, tracker)
+                # No channel that reported the second before is missing: there is no need to wait.
+                if self._is_complete(second):
+                    findings += self._check_up_to(second, known_at, tracker)
             else:
-                findings += self._hear(line, silences[i], said)
+                findings += self._take_silence(place, silences[i], sign == Sign.SILENCE_OPENED)
         return findings
 
     def pack(self) -> bytes:
-        """Everything as bytes."""
+        """Return everything as bytes."""
         return msgspec.msgpack.encode(
-            _Packed(self.places, self._lines.tobytes(), self.judged, self.told, self.silences, self._silent)
+            _Packed(self.places, self._lines.tobytes(), self.checked, self.reported, self.silences, self._open_feeds)
         )
 
     def unpack(self, data: bytes) -> None:
         """Take over what `pack` gave."""
         packed = msgspec.msgpack.decode(data, type=_Packed)
-        self.places, self.judged, self.told = packed.places, packed.judged, packed.told
-        self.silences, self._silent = packed.silences, packed.feeds
+        self.places, self.checked, self.reported = packed.places, packed.checked, packed.reported
+        self.silences, self._open_feeds = packed.silences, packed.open_feeds
         self._lines = np.frombuffer(packed.lines, shifts.LINE).copy()
         self._index = {place.channel: k for k, place in enumerate(self.places)}
 
     def _find(self, channel: str) -> int:
+        """Return the place of a channel; a new one gets a place."""
         if channel not in self._index:
             feed = self._feeds.get(channel) or feed_of(channel)
             feeds = [place.feed for place in self.places]
@@ -119,84 +131,88 @@ class Watch:
             line = np.zeros(1, shifts.LINE)
             line["feed"] = feeds.index(feed) if feed in feeds else len(feeds)
             self._lines = np.concatenate([self._lines, line])
-            shifts.introduce(self._lines)
+            find_peers(self._lines)
         return self._index[channel]
 
-    def _count(self, second: int) -> bool:
-        """One channel more has told of a second; are they all?"""
-        latest, count, before = self.told
-        if second > latest:
-            self.told = (second, 1, count if second == latest + 1 else 0)
-        elif second == latest:
-            self.told = (second, count + 1, before)
-        latest, count, before = self.told
-        return second == latest and count >= before > 0
+    def _is_complete(self, second: int) -> bool:
+        """Count one more channel that reported a second; return whether as many have as had the one before."""
+        latest = self.reported
+        if second > latest.second:
+            self.reported = Reported(second, 1, latest.channels if second == latest.second + 1 else 0)
+        elif second == latest.second:
+            self.reported = latest._replace(channels=latest.channels + 1)
+        return second == self.reported.second and self.reported.channels >= self.reported.channels_before > 0
 
-    def _tell(self, line: int, sign: Any) -> None:
-        shifts.tell(self._lines[line], sign)
-        if not np.array_equal(self._lines[line]["sketch"], sign["sketch"]):
-            self._lines[line]["sketch"] = sign["sketch"]
-            shifts.introduce(self._lines)
+    def _take_second(self, place: int, sign: Record) -> None:
+        line = self._lines[place]
+        shifts.take_second(line, sign)
+        if not np.array_equal(line["sketch"], sign["sketch"]):
+            line["sketch"] = sign["sketch"]
+            find_peers(self._lines)
 
-    def _judge(self, last: int, known_at: int, tracker: Tracker) -> list[Finding]:
-        """Judge the seconds up to `last`."""
+    def _check_up_to(self, last: int, known_at: int, tracker: Tracker) -> list[Finding]:
+        """Check the seconds up to `last` that were not checked yet."""
         findings: list[Finding] = []
-        if not len(self._lines) or last <= self.judged:
+        if not len(self._lines) or last <= self.checked:
             return findings
-        out = np.zeros(len(self._lines) * len(shifts.MEASURES), shifts.VERDICT)
-        # Of what lies further back no second is held.
-        for second in range(max(self.judged + 1, last - shifts.RING_S + 1), last + 1):
-            for verdict in out[: shifts.judge(self._lines, second, out)]:
-                findings += self._shift(verdict, second, known_at, tracker)
-            for verdict in out[: shifts.bursts(self._lines, second, out)]:
-                findings += self._burst(verdict, second, known_at, tracker)
-        self.judged = last
+        out = np.zeros(len(self._lines) * len(shifts.MEASURES), shifts.DEVIATION)
+        # Seconds further back are no longer kept.
+        for second in range(max(self.checked + 1, last - RING_S + 1), last + 1):
+            for found in out[: shifts.check_second(self._lines, second, out)]:
+                findings += self._report_shift(found, second, known_at, tracker)
+            for found in out[: find_bursts(self._lines, second, out)]:
+                findings += self._report_burst(found, second, known_at, tracker)
+        self.checked = last
         return findings
 
-    def _shift(self, verdict: Array, second: int, known_at: int, tracker: Tracker) -> list[Finding]:
-        line, measure = int(verdict["line"]), int(verdict["measure"])
-        code = BY_NAME[_CODES[measure]].bit
-        since = (second - int(verdict["window"])) * SECOND_NS
-        measured, bound = _ratios(verdict)
-        scope = Scope(self.places[line].channel)
-        position, values = (second * SECOND_NS, _SHIFTED), (measured, bound, 1.0)
-        member = Member(code, MOMENT, scope, position, known_at, since, values, score=fact_score(CODES[code]))
-        window, peers = int(verdict["window"]), int(verdict["peers"])
-        said = f"{shifts.MEASURES[measure]} over {window} s, against {peers} other channels"
+    def _report_shift(self, found: Record, second: int, known_at: int, tracker: Tracker) -> list[Finding]:
+        measure, window, peers = int(found["measure"]), int(found["window"]), int(found["peers"])
+        ratios = _ratios(found)
+        first_ts, values = (second - window) * SECOND_NS, (ratios.measured, ratios.bound, 1.0)
+        member = self._member(_CODES[measure], found, second, known_at, first_ts, values)
+        why = Why((), (f"{shifts.MEASURES[measure]} over {window} s, against {peers} other channels",))
         evidence: dict[str, object] = {"measure": shifts.MEASURES[measure], "window_s": window, "peers": peers, "second": second}
-        return tracker.observe(member, lambda: evidence, lambda: Why((), (said,)))
+        return tracker.observe(member, lambda: evidence, lambda: why)
 
-    def _burst(self, verdict: Array, second: int, known_at: int, tracker: Tracker) -> list[Finding]:
-        code = BY_NAME["burst"].bit
-        scope, since = Scope(self.places[int(verdict["line"])].channel), (second - 1) * SECOND_NS
-        measured, bound = _ratios(verdict)
-        usual = float(self._ticks_expected(verdict, second, measured))
-        values = (round(usual * measured, 6), round(usual * bound, 6), round(usual, 6))
-        member = Member(
-            code, MOMENT, scope, (second * SECOND_NS, _SHIFTED), known_at, since, values, score=fact_score(CODES[code])
-        )
-        evidence: dict[str, object] = {"peers": int(verdict["peers"]), "second": second}
-        said = f"{int(verdict['peers'])} other channels are not so busy, and few of its quotes move a price"
-        return tracker.observe(member, lambda: evidence, lambda: Why((), (said,)))
+    def _report_burst(self, found: Record, second: int, known_at: int, tracker: Tracker) -> list[Finding]:
+        peers, ratios = int(found["peers"]), _ratios(found)
+        # Messages that were to be expected: the second's activity is `measured` times what was.
+        usual = float(self._lines[int(found["line"])]["ring"][second % RING_S]["ticks"]) / ratios.measured
+        values = (round(usual * ratios.measured, 6), round(usual * ratios.bound, 6), round(usual, 6))
+        member = self._member("burst", found, second, known_at, (second - 1) * SECOND_NS, values)
+        why = Why((), (f"{peers} other channels are not so busy, and few of its quotes move a price",))
+        evidence: dict[str, object] = {"peers": peers, "second": second}
+        return tracker.observe(member, lambda: evidence, lambda: why)
 
-    def _ticks_expected(self, verdict: Array, second: int, measured: float) -> float:
-        """Messages that were to be expected of a channel's second, whose activity is `measured` times what was."""
-        return float(self._lines[int(verdict["line"])]["ring"][second % shifts.RING_S]["ticks"]) / measured
+    def _member(
+        self, code: str, found: Record, second: int, known_at: int, first_ts: int, values: tuple[float, float, float]
+    ) -> Member:
+        bit, scope = BY_NAME[code].bit, Scope(self.places[int(found["line"])].channel)
+        position = (second * SECOND_NS, _OF_SECOND)
+        return Member(bit, Mode.MOMENT, scope, position, known_at, first_ts, values, score=fact_score(CODES[bit]))
 
-    def _hear(self, line: int, sign: Any, said: int) -> list[Finding]:
-        self.silences[line] = feed_silence.after(self.silences[line], sign, said == OPENED)
-        place = self.places[line]
-        mine = [k for k, other in enumerate(self.places) if other.feed == place.feed]
-        heard = {self.places[k].channel: self.silences[k] for k in mine if feed_silence.is_judged(int(self._lines[k]["heard"]))}
-        heard[place.channel] = self.silences[line]
-        findings = feed_silence.observe(place.feed, place.channel, heard, self._silent, self.version)
-        for k in mine:
-            self.silences[k] = heard.get(self.places[k].channel, self.silences[k])
+    def _take_silence(self, place: int, sign: Record, is_opened: bool) -> list[Finding]:
+        self.silences[place] = feed_silence.after(self.silences[place], sign, is_opened)
+        here = self.places[place]
+        of_feed = [k for k, other in enumerate(self.places) if other.feed == here.feed]
+        by_channel = {
+            self.places[k].channel: self.silences[k] for k in of_feed if feed_silence.may_be_silent(int(self._lines[k]["heard"]))
+        }
+        by_channel[here.channel] = self.silences[place]
+        findings = feed_silence.observe(FeedSilences(here.feed, by_channel, self._open_feeds, self.version), here.channel)
+        for k in of_feed:
+            self.silences[k] = by_channel.get(self.places[k].channel, self.silences[k])
         return findings
 
 
-def _ratios(verdict: Array) -> tuple[float, float]:
+class _Ratios(NamedTuple):
     """What was measured, and the bound that it passed, as ratios to what was to be expected."""
-    usual = float(verdict["usual"])
-    measured, bound = (round(math.exp(float(verdict[name]) - usual), 6) for name in ("value", "bound"))
-    return measured, bound
+
+    measured: float
+    bound: float
+
+
+def _ratios(found: Record) -> _Ratios:
+    usual = float(found["usual"])
+    measured, bound = (round(math.exp(float(found[name]) - usual), 6) for name in ("value", "bound"))
+    return _Ratios(measured, bound)

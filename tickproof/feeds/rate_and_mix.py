@@ -1,10 +1,10 @@
-"""Does a channel's rate, or its mix of messages, drift out of its regime? Compiled; once a second, over all that meet.
+"""Whether a channel's rate, or its mix of messages, leaves its regime; checked once a second, over all channels.
 
 Rates of markets vary tenfold within minutes, and self-excitation makes counts many times as scattered as chance would. What
 tells a shift from a regime is that a regime is shared: channels of one feed, and those that carry the same symbols, rise and
-fall together. So a measure of a window is held against the channel's own usual value and against what its peers do meanwhile,
-and the scale that a residual is measured by is that of the channel's own residuals. A channel without peers is not judged:
-nothing tells its shift from a lull of its market.
+fall together. So a measure of a window is compared with the channel's own usual value and with what its peers do meanwhile,
+and the scale of a residual is that of the channel's own residuals. A channel without peers is not checked: nothing tells its
+shift from a lull of its market.
 
 The rate is taken as the sum over symbols of the roots of their counts, second by second. The root steadies the variance
 (Anscombe, "The transformation of Poisson, binomial and negative-binomial data", 1948), and news of one name or stuffing,
@@ -17,21 +17,42 @@ minutes), and for channels with fewer than LEAST_TICKS messages a second; half o
 from __future__ import annotations
 
 import math
+from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from tickproof.channel.second_counts import SKETCH
-from tickproof.kernel import array_kernel
-from tickproof.ticks.schema import Array
+from tickproof.feeds.peers import (
+    ACCEPTED_S,
+    FORGETS,
+    PEERS,
+    RING_S,
+    WARM_S,
+    compare_activity,
+    is_active,
+    second_of,
+)
+from tickproof.kernel import array_kernel, kernel
+from tickproof.ticks.records import Record, Records
 
 MEASURES = ("rate", "share of trades", "share of trades with a condition", "size")
-"""What is watched; the first is the rate, the others are of the mix."""
-RATE, TRADES, CONDITIONS, SIZES = range(4)
+"""What is watched, by Measure; the first is the rate, the others are of the mix."""
+
+
+class Measure(IntEnum):
+    """Places of MEASURES."""
+
+    RATE = 0
+    TRADES = 1
+    CONDITIONS = 2
+    SIZES = 3
+
+
+RATE, TRADES, CONDITIONS, SIZES = (int(measure) for measure in Measure)
 WINDOWS_S = (5, 10, 20, 60)
 _M, _W = len(MEASURES), len(WINDOWS_S)
-RING_S = 64
-PEERS = 16
-"""At most so many peers of a channel are asked."""
 
 VALUES = np.dtype(
     [
@@ -70,62 +91,132 @@ LINE = np.dtype(
         ("moved_share", "<f8"),
     ]
 )
-"""One channel. `level`: usual logarithm of its activity beside that of its peers, learnt in `seen` seconds. `run`: seconds in
-a row, with its sign, in which a measure was off; `off`: how long it has been told of;
+"""One channel. `heard`: its messages so far; `level`: usual logarithm of its activity relative to that of its peers, learnt in
+`seen` seconds. `run`: seconds in a row, with its sign, in which a measure was off; `off`: how many of them were reported;
 `moved_share`: the usual share of quotes that move a price."""
-VERDICT = np.dtype([("line", "<i8"), ("measure", "<i8"), ("window", "<i8"), ("value", "<f8"), ("usual", "<f8"), ("bound", "<f8"),
-                    ("peers", "<i8")])  # fmt: skip
-"""A measure that is off: its value, what was to be expected, and the bound that it passed, in logarithms."""
+DEVIATION = np.dtype(
+    [
+        ("line", "<i8"),
+        ("measure", "<i8"),
+        ("window", "<i8"),
+        ("value", "<f8"),
+        ("usual", "<f8"),
+        ("bound", "<f8"),
+        ("peers", "<i8"),
+    ]
+)
+"""A measure that is off: the channel's place, the Measure, the window in seconds; its value, what was to be expected, and the
+bound that it passed, in logarithms; how many peers it was compared with."""
+MEASURED = np.dtype([("value", "<f8"), ("size", "<f8"), ("residual", "<f8"), ("symbols", "<f8")])
+"""One measure of a window: its value in logarithms, NaN if there is none; how much it was made from; the median residual of its
+seconds (of the rate only); symbols a second."""
+REGIME = np.dtype([("level", "<f8"), ("peers", "<i8")])
+"""What a channel's peers say of the regime, in logarithms, and how many they are."""
 
-LEAST_TICKS = 5
 LEAST_EXPECTED, LEAST_SIZED = 10.0, 50
 """Trades of a window, or those with a condition, that are to be expected before their share means anything, and sizes
 before their mean does."""
-WARM_S = 15
 LASTING_S = 2
-FAR = 0.5
-ACCEPTED_S = 120
-HALF_LIFE_S = 120.0
+"""A channel that falls silent is off once, by a part of a second; so a measure must be off for so many in a row."""
 LEAST_SHIFT = np.array([[0.20, 0.18, 0.16, 0.15], [0.50, 0.45, 0.40, 0.35], [1.00, 0.80, 0.70, 0.60], [0.50, 0.45, 0.40, 0.35]])
 """By measure and window, in logarithms; that of the rate is of its root: 0.20 are 33 % fewer messages."""
 _PRIOR = np.array([[0.05, 0.04, 0.04, 0.04], [0.12, 0.10, 0.08, 0.08], [0.30, 0.25, 0.20, 0.20], [0.12, 0.10, 0.10, 0.10]])
+"""The usual size of a residual before anything is known, likewise."""
 SCALE_RATE, TO_SIGMA = 0.03, 1.4826
 SCALES, SCALES_OF_FEW = 6.0, 8.0
-"""How many times its usual size a residual must have; with fewer than MANY peers, of which one may be off itself, more."""
-MANY = 3
+"""How many times its usual size a residual must have; with fewer than MANY_PEERS, of which one may be off itself, more."""
+MANY_PEERS = 3
 ONE_SYMBOL = 1.5
 """A name that halts, or has news, moves its channel by about its part of it, and channels with other names by other parts."""
 OVERDISPERSION = 1.5
 """Variance of counts of trades within a window over that of chance; much of the excitation is in what peers share."""
-BURST_SYMBOLS = 4
-"""Of fewer, it is their own: without its busiest one nothing is left of a channel of one."""
-BURST_QUOTES, BURST_SCALES, BURST_RESIDUAL, BURST_BESIDE_FEW, BURST_MOVES = 100, 8.0, 0.3, 0.6, 0.6
-"""A burst has so many quotes in a second; its activity is above what peers let expect by so many scales, and by so much of a
-logarithm at least, with a few peers by more (0.3 are 1.8 times the messages, where symbols have several each); and at most this
-part of the usual share of quotes moves a price."""
-_FORGETS = 1.0 - 2.0 ** (-1.0 / HALF_LIFE_S)
 _TINY = 1e-3
 
+Floats = npt.NDArray[np.float64]
 
-@array_kernel()
-def tell(line, sign):  # type: ignore[no-untyped-def]
+
+class Cell(NamedTuple):
+    """A measure, and the place of its window in WINDOWS_S."""
+
+    measure: int
+    window: int
+
+
+@kernel()
+def take_second(line: Record, sign: Record) -> None:
     """Take one second of a channel, a SECOND_SIGN."""
-    one = line.ring[sign.second % RING_S]
-    one.second, one.activity, one.log_size = sign.second, sign.roots, sign.log_size
-    one.symbols, one.ticks, one.trades = sign.symbols, sign.ticks, sign.trades
-    one.explained, one.sized = sign.explained, sign.sized
-    one.moved, one.top, one.residual = sign.moved, sign.top, np.nan
-    line.heard = sign.heard
+    one = second_of(line, sign.second)
+    one.second = sign.second
+    one.activity = sign.roots
+    one.log_size = sign.log_size
+    one.symbols = sign.symbols
+    one.ticks = sign.ticks
+    one.trades = sign.trades
+    one.explained = sign.explained
+    one.sized = sign.sized
+    one.moved = sign.moved
+    one.top = sign.top
+    one.residual = np.nan
+    line.heard = sign.messages
 
 
 @array_kernel()
-def _look(line, second, window, logs, out):  # type: ignore[no-untyped-def]
-    """Fill `out` with (value, how much it was made from) by measure; NaN where there is none."""
-    out[:, 0] = np.nan
+def check_second(lines: Records, second: int, out: Records) -> int:
+    """Check a second that is complete for all channels, and learn from it.
+
+    Each window is measured for all channels first, then compared with what their peers say, and learnt last: results do not
+    depend on the order of the channels.
+
+    Parameters
+    ----------
+    lines : array of LINE
+    second : int
+        The second (second − 1 s, second].
+    out : array of DEVIATION
+        With room for one a channel and measure.
+
+    Returns
+    -------
+    int
+        How many were written.
+    """
+    n = len(lines)
+    measured, regimes = np.zeros((n, _M), MEASURED), np.zeros(n, REGIME)
+    worst, deviations, candidate = np.zeros((n, _M)), np.zeros((n, _M), DEVIATION), np.zeros(1, DEVIATION)
+    compare_activity(lines, second)
+    for w in range(_W):
+        for c in range(n):
+            _measure(lines[c], second, WINDOWS_S[w], measured[c])
+        for m in range(_M):
+            cell = Cell(m, w)
+            for c in range(n):
+                _find_regime(lines, c, cell, measured, regimes[c])
+            for c in range(n):
+                one = measured[c, m]
+                if math.isnan(one.value):
+                    continue
+                usual = lines[c].usual[m, w]
+                if usual.seen == 0:
+                    usual.log_scale = math.log(_PRIOR[m, w])
+                off = _deviation(usual, cell, one, regimes[c], candidate[0])
+                if abs(off) > abs(worst[c, m]):
+                    worst[c, m] = off
+                    deviations[c, m] = candidate[0]
+                if off == 0.0 or lines[c].off[m] >= ACCEPTED_S:
+                    _learn(usual, one.value, regimes[c], m != RATE)
+    return _report_lasting(lines, worst, deviations, out)
+
+
+@array_kernel()
+def _measure(line: Record, second: int, window: int, out: Records) -> None:
+    """Write the MEASURED of each measure over the `window` seconds that end with `second`."""
+    for m in range(_M):
+        out[m].value = np.nan
+    logs = np.empty(RING_S)
     count, symbols, ticks, trades, explained, sized, log_size, share = 0, 0, 0, 0, 0, 0, 0.0, 0.0
     for s in range(second - window + 1, second + 1):
-        one = line.ring[s % RING_S]
-        if one.second != s or one.ticks < LEAST_TICKS:
+        one = second_of(line, s)
+        if not is_active(one, s):
             continue
         logs[count] = math.log(one.activity)
         count += 1
@@ -136,117 +227,101 @@ def _look(line, second, window, logs, out):  # type: ignore[no-untyped-def]
         sized += one.sized
         log_size += one.log_size
         share += float(one.trades) / float(one.ticks)
-    newest = line.ring[second % RING_S]
-    if newest.second != second or newest.ticks < LEAST_TICKS or 4 * count < 3 * window:
+    if not is_active(second_of(line, second), second) or 4 * count < 3 * window:
         return
-    out[RATE, 0] = np.median(logs[:count])
-    out[RATE, 1] = count
-    out[RATE, 2] = _residual(line, second, window, logs)
-    out[:, 3] = symbols / count
-    out[TRADES, 0] = math.log(share / count + _TINY)
-    out[TRADES, 1] = ticks
+    for m in range(_M):
+        out[m].symbols = symbols / count
+    _write(out[RATE], np.median(logs[:count]), count)
+    out[RATE].residual = _median_residual(line, second, window)
+    _write(out[TRADES], math.log(share / count + _TINY), ticks)
     if trades > 0:
-        out[CONDITIONS, 0] = math.log((explained + 0.5) / (trades + 1.0))
-        out[CONDITIONS, 1] = trades
+        _write(out[CONDITIONS], math.log((explained + 0.5) / (trades + 1.0)), trades)
     if sized >= LEAST_SIZED:
-        out[SIZES, 0] = log_size / sized
-        out[SIZES, 1] = sized
+        _write(out[SIZES], log_size / sized, sized)
+
+
+@kernel()
+def _write(out: Record, value: float, size: float) -> None:
+    out.value = value
+    out.size = size
 
 
 @array_kernel()
-def _residual(line, second, window, room):  # type: ignore[no-untyped-def]
-    """The median of what single seconds had beside their peers: that of the values is anywhere while the regime changes."""
-    count = 0
+def _median_residual(line: Record, second: int, window: int) -> float:
+    """Return the median of single seconds' residuals: that of their values is anywhere while the regime changes."""
+    residuals, count = np.empty(RING_S), 0
     for s in range(second - window + 1, second + 1):
-        one = line.ring[s % RING_S]
+        one = second_of(line, s)
         if one.second == s and not math.isnan(one.residual):
-            room[count] = one.residual
+            residuals[count] = one.residual
             count += 1
-    return np.median(room[:count]) if 4 * count >= 3 * window else np.nan
+    return np.median(residuals[:count]) if 4 * count >= 3 * window else np.nan
 
 
 @array_kernel()
-def _hold_beside(lines, second, others):  # type: ignore[no-untyped-def]
-    """Work out what each channel's activity of a second is beside its peers'."""
-    n = len(lines)
-    beside = np.full(n, np.nan)
-    for c in range(n):
-        one = lines[c].ring[second % RING_S]
-        if one.second == second and one.ticks >= LEAST_TICKS:
-            beside[c] = math.log(one.activity)
-    for c in range(n):
-        line = lines[c]
-        count = 0
-        for k in range(line.peer_count):
-            p = line.peers[k]
-            # Those that have just come say nothing yet, unless nobody does.
-            if not math.isnan(beside[p]) and (lines[p].seen >= WARM_S or line.seen < WARM_S):
-                others[count] = beside[p] - lines[p].level
-                count += 1
-        line.ring[second % RING_S].residual = beside[c] - line.level - np.median(others[:count]) if count > 0 else np.nan
-    for c in range(n):
-        line = lines[c]
-        residual = line.ring[second % RING_S].residual
-        if math.isnan(beside[c]) or math.isnan(residual) or 0 < line.off[RATE] < ACCEPTED_S:
-            continue
-        if line.seen >= WARM_S:
-            residual = min(max(residual, -FAR), FAR)
-        line.level += residual * max(_FORGETS, 1.0 / (line.seen + 1.0))
-        line.seen += 1
+def _find_regime(lines: Records, c: int, cell: Cell, measured: Records, out: Record) -> None:
+    """Write what the peers of channel `c` say of the regime: the median of their values relative to their usual ones.
 
-
-@array_kernel()
-def bursts(lines, second, out):  # type: ignore[no-untyped-def]
-    """Which channels had a burst without information in a second that was judged; returns how many VERDICT went to `out`.
-
-    Many times what peers let expect, by all symbols, and a share of moves well below the usual one: news moves prices, and is
-    shared. What is no burst teaches the usual share.
+    Of the rate, the median residual says the same, second by second.
     """
-    n = 0
-    for c in range(len(lines)):
-        line = lines[c]
-        one = line.ring[second % RING_S]
-        quotes = one.ticks - one.trades
-        if (
-            one.second != second
-            or one.symbols < BURST_SYMBOLS
-            or quotes < BURST_QUOTES
-            or math.isnan(one.residual)
-            or line.seen <= WARM_S
-        ):
-            continue
-        share = float(one.moved) / float(quotes)
-        least = BURST_RESIDUAL if line.peer_count >= MANY else BURST_BESIDE_FEW
-        bound = max(BURST_SCALES * math.exp(line.usual[RATE, 0].log_scale), least) + ONE_SYMBOL / one.symbols
-        usual = math.log(one.activity) - one.residual
-        # Even without its busiest symbol, whose own burst it may be.
-        rest = one.activity - math.sqrt(float(one.top))
-        if rest > math.exp(usual + bound) * (1.0 - 1.0 / one.symbols) and share <= BURST_MOVES * line.moved_share:
-            out[n].line, out[n].window, out[n].peers = c, 1, line.peer_count
-            out[n].value, out[n].usual, out[n].bound = math.log(one.activity), usual, usual + bound
-            n += 1
-        elif one.moved <= quotes:
-            line.moved_share += (share - line.moved_share) * max(0.05, 1.0 / float(max(line.seen - WARM_S, 1)))
-    return n
-
-
-@array_kernel()
-def _chance(m, expected, size):  # type: ignore[no-untyped-def]
-    """Deviation that chance alone gives a value that was made from `size`; infinite where too little is to be expected."""
+    m, w = cell.measure, cell.window
+    relative, count = np.empty(PEERS), 0
+    is_warm = lines[c].usual[m, w].seen >= WARM_S
+    for k in range(lines[c].peer_count):
+        p = lines[c].peers[k]
+        theirs = lines[p].usual[m, w]
+        # Those that have just come say nothing yet, unless nobody does.
+        if not math.isnan(measured[p, m].value) and (theirs.seen >= WARM_S or not is_warm):
+            relative[count] = measured[p, m].value - theirs.level
+            count += 1
+    out.level = np.median(relative[:count]) if count > 0 else 0.0
+    out.peers = count
     if m == RATE:
+        out.level = measured[c, m].value - measured[c, m].residual
+        if math.isnan(measured[c, m].residual):
+            out.peers = 0
+
+
+@kernel()
+def _deviation(usual: Record, cell: Cell, measured: Record, regime: Record, out: Record) -> float:
+    """Return by how many bounds a value is off, with its sign, or 0; what is off is written to `out`, a DEVIATION."""
+    if regime.peers == 0 or usual.seen < WARM_S:
+        return 0.0
+    expected = usual.level + regime.level
+    residual, own = measured.value - expected, measured.value - usual.own
+    scale = max(math.exp(usual.log_scale), _chance(cell.measure, expected, measured.size))
+    scales = SCALES if regime.peers >= MANY_PEERS else SCALES_OF_FEW
+    bound = max(scales * scale, LEAST_SHIFT[cell.measure, cell.window] + ONE_SYMBOL / measured.symbols)
+    # With few peers, one of which may be off itself, a channel must have left its own usual value, too.
+    if not abs(residual) > bound or (regime.peers < MANY_PEERS and own * residual <= 0.5 * residual * residual):
+        return 0.0
+    out.window = WINDOWS_S[cell.window]
+    out.peers = regime.peers
+    out.value = measured.value
+    out.usual = expected
+    out.bound = expected + math.copysign(bound, residual)
+    return residual / bound
+
+
+@kernel()
+def _chance(measure: int, expected: float, size: float) -> float:
+    """Return the deviation that chance alone gives a value that was made from `size`; infinite where that is too little."""
+    if measure == RATE:
         # The root of a count varies by a half, whatever the count; the sum over symbols by the root of their number, at most.
         return 0.6 / math.sqrt(math.exp(expected) * size)
-    if m == SIZES:
+    if measure == SIZES:
         return 2.0 / math.sqrt(size)
     count = math.exp(expected) * size
     return math.sqrt(OVERDISPERSION / count) if count >= LEAST_EXPECTED else math.inf
 
 
-@array_kernel()
-def _learn(usual, residual, x, has_peers, has_level):  # type: ignore[no-untyped-def]
-    usual.own += (x - usual.own) * max(_FORGETS, 1.0 / (usual.own_seen + 1.0))
+@kernel()
+def _learn(usual: Record, value: float, regime: Record, has_level: bool) -> None:
+    """Learn a measure's usual value, its usual value relative to the regime, and the usual size of the residual."""
+    residual = value - usual.level - regime.level
+    usual.own += (value - usual.own) * max(FORGETS, 1.0 / (usual.own_seen + 1.0))
     usual.own_seen += 1
-    if not has_peers:
+    if regime.peers == 0:
         return
     if usual.seen >= WARM_S:
         # Stochastic approximation of a median (Robbins and Monro, 1951), on the logarithm: what is far off does not widen it.
@@ -254,84 +329,13 @@ def _learn(usual, residual, x, has_peers, has_level):  # type: ignore[no-untyped
         bound = 3.0 * math.exp(usual.log_scale)
         residual = min(max(residual, -bound), bound)
     if has_level:
-        usual.level += residual * max(_FORGETS, 1.0 / (usual.seen + 1.0))
+        usual.level += residual * max(FORGETS, 1.0 / (usual.seen + 1.0))
     usual.seen += 1
 
 
-@array_kernel()
-def _shared(lines, c, place, values, others):  # type: ignore[no-untyped-def]
-    """(median of what the peers of a channel say of the regime, how many they are); `place` is (measure, window)."""
-    m, w = place
-    warm = lines[c].usual[m, w].seen >= WARM_S
-    count = 0
-    for k in range(lines[c].peer_count):
-        p = lines[c].peers[k]
-        theirs = lines[p].usual[m, w]
-        # Those that have just come say nothing yet, unless nobody does.
-        if not math.isnan(values[p, m, 0]) and (theirs.seen >= WARM_S or not warm):
-            others[count] = values[p, m, 0] - theirs.level
-            count += 1
-    return (np.median(others[:count]) if count > 0 else 0.0), count
-
-
-@array_kernel()
-def _is_off(usual, place, seen, verdict):  # type: ignore[no-untyped-def]
-    """Fill in `verdict`, and say by how many bounds a value is off, or 0; `seen` is (value, size, shared, peers, symbols)."""
-    m, w = place
-    x, size, shared, peers, symbols = seen
-    if peers == 0 or usual.seen < WARM_S:
-        return 0.0
-    expected = usual.level + shared
-    residual, own = x - expected, x - usual.own
-    scale = max(math.exp(usual.log_scale), _chance(m, expected, size))
-    bound = max((SCALES if peers >= MANY else SCALES_OF_FEW) * scale, LEAST_SHIFT[m, w] + ONE_SYMBOL / symbols)
-    if not abs(residual) > bound or (peers < MANY and own * residual <= 0.5 * residual * residual):
-        return 0.0
-    verdict.window, verdict.peers = WINDOWS_S[w], peers
-    verdict.value, verdict.usual, verdict.bound = x, expected, expected + math.copysign(bound, residual)
-    return residual / bound
-
-
-@array_kernel()
-def judge(lines, second, out):  # type: ignore[no-untyped-def]
-    """Judge a second that is complete for all channels, and learn from it; returns how many VERDICT were written to `out`.
-
-    `out` has room for one a channel and measure.
-    """
-    n = len(lines)
-    values, regimes = np.empty((n, _M, 4)), np.empty((n, 2))
-    logs, others = np.empty(RING_S), np.empty(PEERS)
-    worst = np.zeros((n, _M))
-    verdicts, candidate = np.zeros((n, _M), VERDICT), np.zeros(1, VERDICT)
-    _hold_beside(lines, second, others)
-    for w in range(_W):
-        for c in range(n):
-            _look(lines[c], second, WINDOWS_S[w], logs, values[c])
-        for m in range(_M):
-            for c in range(n):
-                regimes[c, 0], regimes[c, 1] = _shared(lines, c, (m, w), values, others)
-                if m == RATE:
-                    regimes[c, 0] = values[c, m, 0] - values[c, m, 2]
-                    regimes[c, 1] = 0 if math.isnan(values[c, m, 2]) else regimes[c, 1]
-            for c in range(n):
-                x = values[c, m, 0]
-                if math.isnan(x):
-                    continue
-                usual, shared, peers = lines[c].usual[m, w], regimes[c, 0], np.int64(regimes[c, 1])
-                if usual.seen == 0:
-                    usual.log_scale = math.log(_PRIOR[m, w])
-                off = _is_off(usual, (m, w), (x, values[c, m, 1], shared, peers, values[c, m, 3]), candidate[0])
-                if abs(off) > abs(worst[c, m]):
-                    worst[c, m] = off
-                    verdicts[c, m] = candidate[0]
-                if off == 0.0 or lines[c].off[m] >= ACCEPTED_S:
-                    _learn(usual, x - usual.level - shared, x, peers > 0, m != RATE)
-    return _tell_apart(lines, worst, verdicts, out)
-
-
-@array_kernel()
-def _tell_apart(lines, worst, verdicts, out):  # type: ignore[no-untyped-def]
-    """Write down what is off for the second time in a row: a channel that falls silent is off once, by a part of a second."""
+@kernel()
+def _report_lasting(lines: Records, worst: Floats, deviations: Records, out: Records) -> int:
+    """Write what has been off for LASTING_S seconds in a row, in the same direction; return how many were written."""
     written = 0
     for c in range(len(lines)):
         line = lines[c]
@@ -343,18 +347,8 @@ def _tell_apart(lines, worst, verdicts, out):  # type: ignore[no-untyped-def]
             line.run[m] = line.run[m] + sign if line.run[m] * sign > 0 else sign
             if abs(line.run[m]) >= LASTING_S:
                 line.off[m] += 1
-                out[written] = verdicts[c, m]
-                out[written].line, out[written].measure = c, m
+                out[written] = deviations[c, m]
+                out[written].line = c
+                out[written].measure = m
                 written += 1
     return written
-
-
-def introduce(lines: Array) -> None:
-    """Say who is whose peer: channels of one feed, and those whose symbols are partly the same."""
-    sketches, feeds = lines["sketch"], lines["feed"]
-    common = ((sketches[:, None, :] == sketches[None, :, :]) & (sketches[:, None, :] > 0)).any(axis=2)
-    peers = (common | (feeds[:, None] == feeds[None, :])) & ~np.eye(len(lines), dtype=bool)
-    for line, mine in zip(lines, peers, strict=True):
-        known = np.flatnonzero(mine)[:PEERS]
-        line["peers"][: len(known)] = known
-        line["peer_count"] = len(known)

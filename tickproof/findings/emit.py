@@ -1,47 +1,76 @@
-"""How a compiled step notes what it saw: one record of EVENT after the other."""
+"""How a compiled step emits events: one EVENT record after the other into a log that its caller made."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+import numpy.typing as npt
 
+from tickproof.findings.event import EVENT, NO_SUBJECT, Event, Mode
 from tickproof.findings.finding import BY_NAME
-from tickproof.kernel import array_kernel
-
-HELD = -2
-"""`row` of an event about a tick that was held in mind: HELD is place 0, HELD − 1 place 1, and so on."""
+from tickproof.kernel import kernel
+from tickproof.ticks.records import Record, Records
 
 
-def bit(name: str) -> int:
-    """The number of a code's bit."""
+class EventLog(NamedTuple):
+    """Events of one step.
+
+    Attributes
+    ----------
+    records : array of EVENT, shape (capacity,)
+    written : int64 array, shape (1,)
+        How many there are so far.
+    """
+
+    records: Records
+    written: npt.NDArray[np.int64]
+
+
+class Observation(NamedTuple):
+    """What an event says about itself; fields as of `Event`."""
+
+    row: int
+    time: int
+    first_ts: int
+    measured: float
+    threshold: float
+    reference: float
+
+
+def new_log(capacity: int) -> EventLog:
+    """Return an empty log with room for `capacity` events."""
+    return EventLog(np.empty(capacity, EVENT), np.zeros(1, np.int64))
+
+
+def events_of(log: EventLog) -> list[Event]:
+    """Return the events of a log in the order in which they were emitted."""
+    return [Event(*values) for values in log.records[: int(log.written[0])].tolist()]
+
+
+def code_bit(name: str) -> int:
+    """Return the number of a code's bit in `reasons`."""
     return BY_NAME[name].bit
 
 
-@array_kernel()
-def note(events, n, at, code, mode, measured):  # type: ignore[no-untyped-def]
-    """Append one event; `at` is (row, time, first_ts, threshold, reference). Returns the new number of events."""
-    event = events[n]
-    event.row = at[0]
-    event.subject = -1
-    event.time = at[1]
-    event.first_ts = at[2]
-    event.measured = measured
-    event.threshold = at[3]
-    event.reference = at[4]
+@kernel()
+def emit(log: EventLog, code: int, mode: Mode, what: Observation) -> Record:
+    """Append one event and return its record."""
+    event: Record = log.records[log.written[0]]
+    event.row = what.row
+    event.subject = NO_SUBJECT
+    event.time = what.time
+    event.first_ts = what.first_ts
+    event.measured = what.measured
+    event.threshold = what.threshold
+    event.reference = what.reference
     event.code = code
     event.mode = mode
-    return n + 1
+    log.written[0] += 1
+    return event
 
 
-@array_kernel()
-def since(earlier, later):  # type: ignore[no-untyped-def]
-    """ns from one time to another, negative if that is before it; infinite where 64 bits do not hold it."""
-    apart = float(later) - float(earlier)
-    if abs(apart) >= 9.0e18:
-        return np.inf if apart > 0.0 else -np.inf
-    return float(later - earlier)
-
-
-@array_kernel()
-def mark(code):  # type: ignore[no-untyped-def]
-    """The bit of a code in `reasons`."""
+@kernel()
+def reason(code: int) -> np.uint64:
+    """Return the bit of a code as a value of `reasons`."""
     return np.uint64(1) << np.uint64(code)

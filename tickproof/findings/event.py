@@ -1,10 +1,11 @@
-"""Events: what a compiled step noticed at one tick. A tracker turns them into findings."""
+"""Events: what a compiled step noticed, one record each. A tracker turns them into findings."""
 
 from __future__ import annotations
 
-import numpy as np
+from enum import IntEnum
+from typing import NamedTuple
 
-from tickproof.findings.finding import BY_NAME
+import numpy as np
 
 EVENT = np.dtype(
     [
@@ -20,65 +21,79 @@ EVENT = np.dtype(
     ],
     align=True,
 )
-"""`row` in the step's ticks, `subject` the instrument (-1: the channel), `time` when it was known (event time),
-`first_ts` since when it lasts, `code` the taxonomy's bit, `mode` below."""
+"""One event, see `Event` for the meaning of its fields."""
 
-MOMENT, OPENS, CLOSES, ANNOUNCED, AMENDS, HOLDS, REBASES = 0, 1, 2, 3, 4, 5, 6
-"""Modes: a moment; a condition that lasts until it CLOSES; a moment that was announced or is tolerated (info, a finding apart);
-what an open finding of SUMMED measured turns out to be; a tick to keep in mind for an event to come, in place `subject` + 1;
-event time went back, so that nothing open goes on."""
 
-UNITS: dict[int, str] = {
-    BY_NAME[name].bit: unit
-    for name, unit in {
-        "payload_unreadable": "messages",
-        "schema_changed": "messages",
-        "field_missing": "fields",
-        "price_not_positive": "price",
-        "decimal_shift": "price",
-        "digit_error": "price",
-        "bad_run": "price",
-        "spike": "price",
-        "size_outlier": "size",
-        "frozen": "price",
-        "sentinel_value": "price",
-        "off_tick_grid": "price",
-        "unit_change": "price",
-        "drift": "price",
-        "bit_flip": "price",
-        "field_swap": "price",
-        "symbol_swap": "price",
-        "locked": "price",
-        "cancelled": "price",
-        "corrected": "price",
-        "stale_book": "price",
-        "crossed": "price",
-        "wide_spread": "ratio",
-        "outside_quotes": "price",
-        "explained_print": "price",
-        "genuine_move": "price",
-        "sequence_gap": "messages",
-        "sequence_reset": "sequence",
-        "duplicate": "sequence",
-        "duplicate_changed": "sequence",
-        "replayed_block": "messages",
-        "out_of_order": "ns",
-        "time_implausible": "ns",
-        "clock_offset": "ns",
-        "clock_drift": "ns/s",
-        "latency_spike": "ns",
-        "silent": "ns",
-        "burst": "messages",
-        "out_of_session": "",
-        "unknown_symbol": "",
-        "cross_break": "price",
-        "late_tick": "ns",
-        "rate_shift": "ratio",
-        "mix_shift": "ratio",
-    }.items()
-}
-"""Unit of `measured`, `threshold` and `reference` by code; its keys are the codes that this version can find."""
+class Event(NamedTuple):
+    """An EVENT record in Python; fields in its order.
 
-SUMMED = frozenset({BY_NAME["sequence_gap"].bit})
-"""Codes whose `measured` and `reference` are sums over a finding's members: messages lost, and messages missing at arrival. A
-finding of which nothing is left is information."""
+    Attributes
+    ----------
+    row : int
+        The tick that it is about, by its row in the step's ticks, or a NoRow.
+    subject : int
+        Of a shard's event the instrument. Of a channel's silence the row at which it was noticed. Else NO_SUBJECT.
+    time : int
+        Event time at which it was known, ns.
+    first_ts : int
+        Event time since when it lasts, ns.
+    measured, threshold, reference : float
+        In the unit of the code, see `tickproof.codes`.
+    code : int
+        The code's bit in `reasons`.
+    mode : int
+        A Mode.
+    """
+
+    row: int
+    subject: int
+    time: int
+    first_ts: int
+    measured: float
+    threshold: float
+    reference: float
+    code: int
+    mode: int
+
+
+class NoRow(IntEnum):
+    """`row` of an event that is about none of the step's ticks."""
+
+    CHANNEL = -1
+    """The event has no tick: it is about the channel or the instrument."""
+    KEPT_TICK = -2
+    """It is about the tick that an earlier KEEPS event asked to keep."""
+
+
+NO_SUBJECT = -1
+"""`subject` of an event that needs none."""
+
+
+class Mode(IntEnum):
+    """What an event does to the finding of its code and scope.
+
+    ============  ==================  ======================================================================
+    mode          finding before      finding after
+    ============  ==================  ======================================================================
+    MOMENT        none or open        open, one member more; closes after 5 s without a member
+    OPENS         none                open until CLOSES
+    CLOSES        open                closed, `measured` is the event's
+    ANNOUNCED     none or open        as MOMENT, in a finding of its own that is information: it was announced
+                                      or is within tolerance
+    AMENDS        open                `measured` and `reference` (codes that are sums) changed by the event's;
+                                      closed as information when nothing is left
+    KEEPS         any                 unchanged; the tick is kept for an event to come
+    REBASES       any                 all closed: event time went back
+    ============  ==================  ======================================================================
+    """
+
+    MOMENT = 0
+    OPENS = 1
+    CLOSES = 2
+    ANNOUNCED = 3
+    AMENDS = 4
+    KEEPS = 5
+    REBASES = 6
+
+
+MOMENT, OPENS, CLOSES, ANNOUNCED, AMENDS = Mode.MOMENT, Mode.OPENS, Mode.CLOSES, Mode.ANNOUNCED, Mode.AMENDS

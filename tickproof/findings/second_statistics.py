@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
+from tickproof.findings.finding import Quality
 from tickproof.kernel import kernel
-from tickproof.ticks.schema import Array
+from tickproof.ticks.records import Record, Records
+from tickproof.ticks.schema import Array, Kind
 
 SECOND_NS = 1_000_000_000
 MOST = 2**63 - 1
 """The largest price there is; the middle of two that are nearly so is rounded up in floating point."""
 VARIANCE_WEIGHT = 0.06
+_QUOTE, _TRADE = int(Kind.QUOTE), int(Kind.TRADE)
+_GOOD, _SUSPECT, _CORRUPT, _MARKET_EVENT = (int(quality) for quality in Quality)
+Ints = npt.NDArray[np.int64]
 
 ACCUMULATOR = np.dtype(
     [
@@ -30,7 +38,8 @@ ACCUMULATOR = np.dtype(
         ("base_second", "<i8"),
     ]
 )
-"""What is counted of one instrument in the second that is not over; `mid` and `spread` of its last good two-sided quote."""
+"""What is counted of one instrument in the second that is not over. `mid` and `spread` of its last good two-sided quote in units
+of 1e-9; `last_time` of its last tick, ns; `variance` of log returns a second, from `base_mid` at the end of `base_second` on."""
 
 SYMBOL_SECOND = np.dtype(
     [
@@ -48,6 +57,7 @@ SYMBOL_SECOND = np.dtype(
         ("age", "<i8"),
     ]
 )
+"""One second (ts − 1 s, ts] of an instrument, see `Row`."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,94 +88,185 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @kernel()
-def _close(a, k, out, n):  # type: ignore[no-untyped-def]
-    row = out[n]
-    row.ts = a.second * SECOND_NS
-    row.instrument = k
-    row.ticks, row.quotes, row.trades = a.ticks, a.quotes, a.trades
-    row.suspect, row.corrupt, row.market_event = a.suspect, a.corrupt, a.market_event
-    row.mid, row.spread = a.mid, a.spread
-    row.age = row.ts - a.last_time
-    if a.mid > 0.0:
-        if a.base_mid > 0.0 and a.second > a.base_second:
-            moved = np.log(a.mid / a.base_mid)
-            a.variance += VARIANCE_WEIGHT * (moved * moved / (a.second - a.base_second) - a.variance)
-        a.base_mid = a.mid
-        a.base_second = a.second
-    row.volatility = np.sqrt(a.variance)
-    a.ticks = a.quotes = a.trades = a.suspect = a.corrupt = a.market_event = 0
-    return n + 1
+def count(rows: Records, instrument_of: Ints, quality: Array, accumulators: Records, out: Records) -> int:
+    """Count final ticks for the statistics of their instruments' seconds.
 
+    Parameters
+    ----------
+    rows : array of ROW, shape (n,)
+        In the shard's order.
+    instrument_of : int array, shape (n,)
+        The instrument of each; negative where it has none.
+    quality : uint8 array, shape (n,)
+        The final Quality of each.
+    accumulators : array of ACCUMULATOR
+        By instrument; written to.
+    out : array of SYMBOL_SECOND
+        With room for n records.
 
-@kernel()
-def count(rows, instrument_of, quality, accumulators, out):  # type: ignore[no-untyped-def]
-    """Count final ticks in the shard's order; returns how many SYMBOL_SECOND records were written to `out`."""
-    n = 0
+    Returns
+    -------
+    int
+        How many records were written.
+    """
+    written = 0
     for i in range(len(rows)):
-        k = instrument_of[i]
-        if k < 0:
+        instrument = instrument_of[i]
+        if instrument < 0:
             continue
-        row = rows[i]
-        a = accumulators[k]
-        second = (row.event_time + SECOND_NS - 1) // SECOND_NS
-        if a.ticks > 0 and second > a.second:
-            n = _close(a, k, out, n)
-        a.second = second
-        a.ticks += 1
-        a.last_time = row.event_time
-        if row.kind == 0:
-            a.quotes += 1
-            if quality[i] == 0 and row.bid_px > 0 and row.ask_px > row.bid_px:
-                a.mid = 0.5 * (float(row.bid_px) + float(row.ask_px))
-                a.spread = float(row.ask_px - row.bid_px)
-        elif row.kind == 1:
-            a.trades += 1
-        if quality[i] == 1:
-            a.suspect += 1
-        elif quality[i] == 2:
-            a.corrupt += 1
-        elif quality[i] == 3:
-            a.market_event += 1
-    return n
+        state = accumulators[instrument]
+        second = (rows[i].event_time + SECOND_NS - 1) // SECOND_NS
+        if state.ticks > 0 and second > state.second:
+            _close_second(state, instrument, out[written])
+            written += 1
+        state.second = second
+        _count_tick(rows[i], state, quality[i])
+    return written
 
 
 @kernel()
-def flush(accumulators, which, before_ns, out):  # type: ignore[no-untyped-def]
-    """Close the seconds of the instruments `which` that ended before `before_ns`; returns how many records went to `out`."""
-    n = 0
-    for k in which:
-        if accumulators[k].ticks > 0 and accumulators[k].second * SECOND_NS < before_ns:
-            n = _close(accumulators[k], k, out, n)
-    return n
+def _count_tick(row: Record, state: Record, quality: int) -> None:
+    """Count one tick by its kind and quality."""
+    state.ticks += 1
+    state.last_time = row.event_time
+    if row.kind == _QUOTE:
+        state.quotes += 1
+        if quality == _GOOD and row.bid_px > 0 and row.ask_px > row.bid_px:
+            state.mid = 0.5 * (float(row.bid_px) + float(row.ask_px))
+            state.spread = float(row.ask_px - row.bid_px)
+    elif row.kind == _TRADE:
+        state.trades += 1
+    if quality == _SUSPECT:
+        state.suspect += 1
+    elif quality == _CORRUPT:
+        state.corrupt += 1
+    elif quality == _MARKET_EVENT:
+        state.market_event += 1
+
+
+@kernel()
+def flush(accumulators: Records, which: Ints, before_ns: int, out: Records) -> int:
+    """Close the seconds of the instruments `which` that ended before `before_ns`; return how many records went to `out`."""
+    written = 0
+    for instrument in which:
+        state = accumulators[instrument]
+        if state.ticks > 0 and state.second * SECOND_NS < before_ns:
+            _close_second(state, instrument, out[written])
+            written += 1
+    return written
+
+
+@kernel()
+def _close_second(state: Record, instrument: int, row: Record) -> None:
+    """Write the record of an instrument's second, learn its volatility, and start to count anew."""
+    row.ts = state.second * SECOND_NS
+    row.instrument = instrument
+    row.ticks = state.ticks
+    row.quotes = state.quotes
+    row.trades = state.trades
+    row.suspect = state.suspect
+    row.corrupt = state.corrupt
+    row.market_event = state.market_event
+    row.mid = state.mid
+    row.spread = state.spread
+    row.age = row.ts - state.last_time
+    _learn_variance(state)
+    row.volatility = np.sqrt(state.variance)
+    state.ticks = state.quotes = state.trades = state.suspect = state.corrupt = state.market_event = 0
+
+
+@kernel()
+def _learn_variance(state: Record) -> None:
+    """Learn the variance of log returns a second from the mid of the second that ended."""
+    if state.mid <= 0.0:
+        return
+    if state.base_mid > 0.0 and state.second > state.base_second:
+        moved = np.log(state.mid / state.base_mid)
+        state.variance += VARIANCE_WEIGHT * (moved * moved / (state.second - state.base_second) - state.variance)
+    state.base_mid = state.mid
+    state.base_second = state.second
+
+
+class SymbolSecond(NamedTuple):
+    """A SYMBOL_SECOND record in Python; fields in its order."""
+
+    ts: int
+    instrument: int
+    ticks: int
+    quotes: int
+    trades: int
+    suspect: int
+    corrupt: int
+    market_event: int
+    mid: float
+    spread: float
+    volatility: float
+    age: int
+
+
+class ChannelSecond(NamedTuple):
+    """What statistics say about a `check_frame.SECOND_ROW` record; fields by name."""
+
+    ts: int
+    ticks: int
+    quotes: int
+    trades: int
+    gaps: int
+    lost: int
+    duplicates: int
+    latency_p50: float
+    latency_p99: float
+    latency_p999: float
+    age: int
 
 
 def symbol_rows(seconds: Array, instruments: list[tuple[str, str]]) -> list[Row]:
-    """Rows of instruments, by time and instrument."""
+    """Return rows of `feed.statistics` from records of SYMBOL_SECOND, by time and instrument."""
     out = []
-    for record in np.sort(seconds, order=["ts", "instrument"]).tolist():
-        ts, instrument, ticks, quotes, trades, suspect, corrupt, market_event, mid, spread, volatility, age = record
-        venue, symbol = instruments[instrument]
+    for one in map(SymbolSecond._make, np.sort(seconds, order=["ts", "instrument"]).tolist()):
+        venue, symbol = instruments[one.instrument]
         out.append(
             Row(
-                ts=ts, scope=f"{venue}|{symbol}", venue=venue, symbol=symbol, ticks=ticks, quotes=quotes, trades=trades,
-                suspect=suspect, corrupt=corrupt, market_event=market_event, mid=min(round(mid), MOST) if mid > 0 else None,
-                spread=round(spread) if mid > 0 else None, volatility=volatility, age=age,
+                ts=one.ts,
+                scope=f"{venue}|{symbol}",
+                venue=venue,
+                symbol=symbol,
+                ticks=one.ticks,
+                quotes=one.quotes,
+                trades=one.trades,
+                suspect=one.suspect,
+                corrupt=one.corrupt,
+                market_event=one.market_event,
+                mid=min(round(one.mid), MOST) if one.mid > 0 else None,
+                spread=round(one.spread) if one.mid > 0 else None,
+                volatility=one.volatility,
+                age=one.age,
             )
-        )  # fmt: skip
+        )
     return out
 
 
 def channel_rows(seconds: Array, channel: str) -> list[Row]:
-    """Rows of one channel, from the records of `channel_kernel.SECOND_ROW`."""
+    """Return rows of `feed.statistics` from records of `check_frame.SECOND_ROW` of one channel."""
     out = []
-    for ts, ticks, quotes, trades, gaps, lost, duplicates, p50, p99, p999, age, *_ in seconds.tolist():
+    for one in map(ChannelSecond._make, seconds[list(ChannelSecond._fields)].tolist()):
         out.append(
             Row(
-                ts=ts, scope=channel, channel=channel, ticks=ticks, quotes=quotes, trades=trades, gaps=gaps, lost=lost,
-                duplicates=duplicates, latency_p50=_whole(p50), latency_p99=_whole(p99), latency_p999=_whole(p999),
-                age=age if age >= 0 else None,
+                ts=one.ts,
+                scope=channel,
+                channel=channel,
+                ticks=one.ticks,
+                quotes=one.quotes,
+                trades=one.trades,
+                gaps=one.gaps,
+                lost=one.lost,
+                duplicates=one.duplicates,
+                latency_p50=_whole(one.latency_p50),
+                latency_p99=_whole(one.latency_p99),
+                latency_p999=_whole(one.latency_p999),
+                age=one.age if one.age >= 0 else None,
             )
-        )  # fmt: skip
+        )
     return out
 
 

@@ -11,15 +11,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from tickproof.findings.event import AMENDS, ANNOUNCED, CLOSES, OPENS, SUMMED, UNITS
+from tickproof.findings.event import Mode
 from tickproof.findings.finding import CODES, Contribution, Finding, Quality, Severity, feed_of, finding_id
 
 CLOSE_AFTER_NS = 5_000_000_000
 REVISE_EVERY_NS = 1_000_000_000
-
-Key = tuple[int, str, str, str]
-_APART = 64
-"""Added to the code in a key: what was announced or is tolerated is a finding apart, or it would hide what is not."""
 
 
 class Scope(NamedTuple):
@@ -30,8 +26,43 @@ class Scope(NamedTuple):
     symbol: str = ""
 
 
+class Key(NamedTuple):
+    """What tells open findings apart: a code, and a scope."""
+
+    code: int
+    channel: str
+    venue: str
+    symbol: str
+
+
+ANNOUNCED_CODES = 64
+"""Added to the code of a key where a member was announced or is tolerated: a finding of its own, or it would hide what is not."""
+
+
 class Member(NamedTuple):
-    """One tick, or one moment, that belongs to a finding."""
+    """One tick, or one moment, that belongs to a finding.
+
+    Attributes
+    ----------
+    code : int
+        Its bit in `reasons`.
+    mode : int
+        A Mode.
+    scope : Scope
+    position : tuple of int
+        `ts_recv` and ordinal of the tick.
+    time, first_ts : int
+        Event time at which it was noticed, and since when it lasts, ns.
+    values : tuple of float
+        Measured, threshold and reference; NaN is null.
+    quality, causal : int
+        The final and the causal Quality of the tick.
+    score : float
+    detected_at : int
+        Event time at which it was known; 0: at `time`.
+    is_flood : bool
+        Whether more than a hundredth of the scope's ticks of the minute are corrupt.
+    """
 
     code: int
     mode: int
@@ -40,18 +71,15 @@ class Member(NamedTuple):
     time: int
     first_ts: int
     values: tuple[float, float, float]
-    """Measured, threshold and reference; NaN is null."""
     quality: int = 0
     causal: int = 0
     score: float = 0.0
     detected_at: int = 0
-    """When it was known; 0: at `time`."""
     is_flood: bool = False
-    """Whether more than a hundredth of the scope's ticks of the minute are corrupt."""
 
 
 class Why(NamedTuple):
-    """Besides evidence: what the model's score is made of, and which other sources agree or disagree, in words."""
+    """What explains a finding besides its evidence: what the model's score is made of, and which venues agree or disagree."""
 
     contributions: tuple[Contribution, ...] = ()
     corroboration: tuple[str, ...] = ()
@@ -74,75 +102,74 @@ class Tracker:
         Feed by channel, where it is not the channel's name up to the last dot.
     """
 
-    __slots__ = ("_feeds", "_open", "_versions")
+    __slots__ = ("_feeds", "_model_version", "_open", "_rules_version")
 
     def __init__(self, rules_version: str = "", model_version: str = "", feeds: Mapping[str, str] | None = None) -> None:
         self._open: dict[Key, _Open] = {}
-        self._versions = (rules_version, model_version)
+        self._rules_version, self._model_version = rules_version, model_version
         self._feeds = feeds or {}
 
     def copy(self) -> Tracker:
-        """A tracker that goes on from here alone."""
-        twin = Tracker(*self._versions, self._feeds)
+        """Return a tracker that continues from here alone."""
+        twin = Tracker(self._rules_version, self._model_version, self._feeds)
         twin._open = {key: _Open(item.finding, item.emitted_at, item.lasting) for key, item in self._open.items()}
         return twin
 
     def observe(self, member: Member, evidence: Callable[[], dict[str, object]], why: Callable[[], Why] = Why) -> list[Finding]:
-        """Take one member; `evidence` and `why` are asked for only when a finding opens. Returns the revisions to publish."""
-        key = (member.code + (_APART if member.mode == ANNOUNCED else 0), *member.scope)
-        if member.mode == AMENDS:
+        """Take one member; return the revisions to publish.
+
+        Parameters
+        ----------
+        member : Member
+            In the order of its channel or shard.
+        evidence, why : callable
+            Asked only when a finding opens.
+        """
+        key = _key(member)
+        if member.mode == Mode.AMENDS:
             return self._amend(key, member)
         out: list[Finding] = []
         item = self._open.get(key)
         if item and not item.lasting and member.time > item.finding.last_ts + CLOSE_AFTER_NS:
             out.append(self._close(key))
             item = None
-        if item is None:
-            if member.mode == CLOSES:
-                return out
-            finding = self._new(member, evidence(), why())
-            self._open[key] = _Open(finding, member.time, member.mode == OPENS)
-            return [*out, finding]
+        if item is not None:
+            return out + self._add(key, item, member)
+        if member.mode == Mode.CLOSES:
+            return out
+        finding = self._new(member, evidence(), why())
+        self._open[key] = _Open(finding, member.time, member.mode == Mode.OPENS)
+        return [*out, finding]
+
+    def _add(self, key: Key, item: _Open, member: Member) -> list[Finding]:
+        """Add a member to an open finding; return a revision if it closes or got worse, or none was published for a second."""
         old = item.finding
-        changed: dict[str, object] = {"last_ts": max(old.last_ts, member.time), "count": old.count + 1}
-        if member.mode == CLOSES:
-            changed |= {"count": old.count, "measured": _number(member.values[0])}
+        item.finding = _with_member(old, member)
+        if member.mode == Mode.CLOSES:
             item.lasting = False
-        if member.code in SUMMED:
-            changed |= _summed(old, member)
-        if member.score > old.score:
-            changed["score"] = member.score
-        risen = _rank(member.quality) > _rank(Quality[old.current.upper()])
-        severity = max(_severity(member), old.severity, key=_STEPS.index)
-        if risen:
-            changed |= {"current": Quality(member.quality).name.lower()}
-        if severity != old.severity:
-            changed |= {"severity": severity}
-            risen = True
-        item.finding = msgspec.structs.replace(old, **changed)
-        if member.mode == CLOSES:
-            return [*out, self._close(key)]
-        if risen or member.time >= item.emitted_at + REVISE_EVERY_NS:
-            item.finding = msgspec.structs.replace(item.finding, revision=item.finding.revision + 1)
-            item.emitted_at = member.time
-            out.append(item.finding)
-        return out
+            return [self._close(key)]
+        got_worse = (item.finding.current, item.finding.severity) != (old.current, old.severity)
+        if not got_worse and member.time < item.emitted_at + REVISE_EVERY_NS:
+            return []
+        item.finding = msgspec.structs.replace(item.finding, revision=item.finding.revision + 1)
+        item.emitted_at = member.time
+        return [item.finding]
 
     def expire(self, now: int) -> list[Finding]:
-        """Close what had no member for `CLOSE_AFTER_NS` before the event time `now`."""
+        """Close the findings without a member for CLOSE_AFTER_NS before the event time `now`; return them."""
         due = [key for key, item in self._open.items() if not item.lasting and now > item.finding.last_ts + CLOSE_AFTER_NS]
         return [self._close(key) for key in sorted(due)]
 
     def close_all(self) -> list[Finding]:
-        """Close everything: event time went back, so that what is open says nothing about what comes."""
+        """Close all findings, and return them: event time went back, so that what is open says nothing about what comes."""
         return [self._close(key) for key in sorted(self._open)]
 
     def open_findings(self) -> list[Finding]:
-        """The last state of each open finding."""
+        """Return the last state of each open finding."""
         return [item.finding for _, item in sorted(self._open.items())]
 
     def pack(self) -> bytes:
-        """The open findings as bytes."""
+        """Return the open findings as bytes."""
         return msgspec.msgpack.encode(sorted(self._open.items(), key=lambda pair: pair[0]))
 
     def unpack(self, data: bytes) -> None:
@@ -187,12 +214,12 @@ class Tracker:
             measured=_number(measured),
             threshold=_number(threshold),
             reference=_number(reference),
-            unit=UNITS[member.code],
+            unit=code.unit,
             score=member.score,
             contributions=list(why.contributions),
             corroboration=list(why.corroboration),
-            rules_version=self._versions[0],
-            model_version=self._versions[1],
+            rules_version=self._rules_version,
+            model_version=self._model_version,
             evidence=evidence,
         )
 
@@ -200,23 +227,43 @@ class Tracker:
 _STEPS = tuple(Severity)
 
 
+def _key(member: Member) -> Key:
+    code = member.code + (ANNOUNCED_CODES if member.mode == Mode.ANNOUNCED else 0)
+    return Key(code, member.scope.channel, member.scope.venue, member.scope.symbol)
+
+
+def _with_member(old: Finding, member: Member) -> Finding:
+    """Return a finding with one member more."""
+    changed: dict[str, object] = {"last_ts": max(old.last_ts, member.time), "count": old.count + 1}
+    if member.mode == Mode.CLOSES:
+        changed |= {"count": old.count, "measured": _number(member.values[0])}
+    if CODES[member.code].is_summed:
+        changed |= _summed(old, member)
+    if member.score > old.score:
+        changed["score"] = member.score
+    if _rank(member.quality) > _rank(Quality[old.current.upper()]):
+        changed["current"] = Quality(member.quality).name.lower()
+    changed["severity"] = max(_severity(member), old.severity, key=_STEPS.index)
+    return msgspec.structs.replace(old, **changed)
+
+
 def _severity(member: Member) -> Severity:
-    """The code's own, one step more in a flood; info where it was announced, or where a tick is only suspected."""
+    """Return the code's severity, one step more in a flood; info where it was announced, or a tick is only suspected."""
     code = CODES[member.code]
     suspected = code.quality == Quality.CORRUPT and member.quality != Quality.CORRUPT
-    if member.mode == ANNOUNCED or suspected or code.severity == Severity.INFO:
+    if member.mode == Mode.ANNOUNCED or suspected or code.severity == Severity.INFO:
         return Severity.INFO
     return _STEPS[min(_STEPS.index(code.severity) + member.is_flood, len(_STEPS) - 1)]
 
 
 def _summed(old: Finding, member: Member) -> dict[str, Any]:
-    """What a finding measured in all, with one member more."""
+    """Return what a finding measured in all, with one member more."""
     measured, _, reference = member.values
     return {"measured": (old.measured or 0.0) + measured, "reference": (old.reference or 0.0) + reference}
 
 
 def _rank(quality: int) -> int:
-    """Corrupt is the worst that can be said of a tick."""
+    """Return how bad a quality is: nothing worse than corrupt can be said of a tick."""
     return 3 if quality == Quality.CORRUPT else min(quality, 2)
 
 

@@ -2,7 +2,7 @@
 
 A file is JSON or TOML with any of these tables:
 
-- `channels`: name -> `sequence`, `sides`, `feed`, `line`, `sentinels` (see `Channel`);
+- `channels`: name -> `sequence`, `sides`, `feed`, `sentinels` (see `Channel`);
 - `instruments`: a list of `symbol`, `venue`, `channel`, `tick`, `lot`, `may_cross`, `may_be_negative`, `peers`
   (see `Instrument`);
 - `sessions`: venue -> a calendar's code, or pairs (open, close) in ns;
@@ -26,7 +26,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tickproof.errors import SettingsError
 from tickproof.findings.finding import feed_of
@@ -43,16 +43,22 @@ _Power = Annotated[float, Field(ge=-100, le=100, allow_inf_nan=False)]
 
 
 class Channel(_Strict):
-    """One channel: what its `sequence` is, whether a message's sides are judged merged with the last ones, its feed and line.
+    """One channel: what its `sequence` is, whether a message's sides are judged merged with the last ones, and its feed.
 
-    `sentinels` are its placeholders, prices and sizes in units of 1e-9; None: the usual ones.
+    `sentinels` are its placeholders, prices and sizes in units of 1e-9; None: the usual ones. `line`, the name that a feed's
+    redundant A and B lines share, is accepted and ignored: lines are not arbitrated yet, and files that name it stay usable.
     """
 
     sequence: Literal["contiguous", "increasing", "shared", "none"] = "contiguous"
     sides: Literal["message", "merge"] = "message"
     feed: str | None = None
-    line: str | None = None
     sentinels: tuple[_Int64, ...] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_line(cls, data: Any) -> Any:
+        """Return the entries of a channel without `line`."""
+        return {name: value for name, value in data.items() if name != "line"} if isinstance(data, Mapping) else data
 
 
 class Instrument(_Strict):

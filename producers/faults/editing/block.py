@@ -1,4 +1,4 @@
-"""A block of ticks under the hands of faults: rows to edit, to drop and to insert, found by series or channel and time."""
+"""One block of ticks while faults edit it: rows to change, drop and insert, found by series or channel and time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tickproof.ticks.schema import NS_PER_SECOND, ROW, Condition, Kind, Present
 Random = np.random.Generator
 PRICES = ("bid_px", "ask_px", "price")
 BOTH_SIDES = int(Present.BID_PX | Present.ASK_PX)
-"""What a two-sided quote carries; a feed without sizes carries no more."""
+"""The fields of a two-sided quote; a feed without sizes has only the prices."""
 PRINT = int(Present.PRICE | Present.SIZE)
 EXPLAINED = int(
     Condition.AUCTION_OPEN
@@ -28,23 +28,23 @@ EXPLAINED = int(
 )
 """Conditions that explain a price away from the market."""
 RESERVED = -1
-"""In `Block.touched`: a row that an episode leaves as it is and no other one may change."""
+"""In `Block.touched`: a row that an episode leaves unchanged and no other episode may change."""
 
 
 def tick_of(universe: Universe, instruments: Array | int) -> Array:
-    """The price step of instruments (or of one), in units of 1e-9."""
+    """Return the price step of one or more instruments, in units of 1e-9."""
     found: Array = universe.instruments["tick"][instruments]
     return found
 
 
 def lot_of(universe: Universe, instruments: Array | int) -> Array:
-    """The round lot of instruments (or of one), in units of 1e-9."""
+    """Return the round lot of one or more instruments, in units of 1e-9."""
     found: Array = universe.instruments["lot"][instruments]
     return found
 
 
 class Target(NamedTuple):
-    """Where an episode may happen: the window [start, stop) of `ts_recv`, and the rows in it.
+    """The place of one episode: the window [start, stop) of `ts_recv` in ns, and the rows in it.
 
     `channels` and `series` are the ones concerned; `series` is empty for a channel's episode.
     """
@@ -57,7 +57,7 @@ class Target(NamedTuple):
 
 
 class Span(NamedTuple):
-    """What a fault did: first and last `ts_recv` (ns, inclusive), its magnitude, and the symbol where that is a new one.
+    """What a fault did: first and last `ts_recv` in ns (inclusive), its magnitude, and the symbol if it introduced one.
 
     `symbol` is the code of a name; −1: the target's.
     """
@@ -70,55 +70,55 @@ class Span(NamedTuple):
 
 @dataclass(slots=True)
 class Block:
-    """Rows between venue and capture, in each channel's order.
+    """The rows of one block after the venue and before capture, in each channel's order.
 
     Parameters
     ----------
     rows : array of ROW, shape (n,)
-        Edited in place.
+        The rows of the block, edited in place.
     universe : Universe
     marked : bool
-        Write the number of the episode that changed a row into its field `row`, which is no part of the tick.
+        Write the number of the episode that changed a row into its field `row`, which is not part of the tick.
     """
 
     rows: Array
     universe: Universe
     marked: bool = False
     keep: Array = field(init=False)
-    """Rows that stay."""
+    """Whether each row stays."""
     touched: Array = field(init=False)
-    """By row, the number of the episode that has changed it, RESERVED, or 0."""
+    """By row: the number of the episode that changed it, RESERVED, or 0."""
     episode: int = field(init=False, default=1)
     """The number of the episode that is being injected."""
     is_open: bool = field(init=False, default=False)
-    """Whether others may change what it changes: a genuine move that lasts is market like the rest."""
+    """Whether other episodes may change the same rows: a genuine move that lasts is part of the market."""
     changed: int = field(init=False, default=0)
     """Rows changed, dropped and inserted so far."""
     spare: list[int] = field(init=False, default_factory=list)
-    """Codes of names that nobody has had yet."""
+    """Codes of names that no symbol has used yet."""
     _inserted: list[tuple[Array, Array]] = field(init=False, default_factory=list)
-    """Rows, and as many rows to come after them."""
+    """Rows, and the rows after which they are inserted."""
     _links: list[tuple[int, int]] = field(init=False, default_factory=list)
-    """(place among all inserted rows, row whose trade id it will have)."""
+    """(place among all inserted rows, row whose trade id it gets)."""
     _order: Array | None = field(init=False, default=None)
     _offsets: Array = field(init=False)
     _channels: list[Array] | None = field(init=False, default=None)
     _sorted: Array = field(init=False)
-    """By inserted row, its place among them in the order of the rows."""
+    """For each inserted row, its place among them in row order."""
 
     def __post_init__(self) -> None:
         self.keep = np.ones(len(self.rows), np.bool_)
         self.touched = np.zeros(len(self.rows), np.int32)
 
     def of_series(self, series: tuple[int, ...], start: int, stop: int) -> Array:
-        """Rows of some series with `start` <= ts_recv < `stop`, in order."""
+        """Return the rows of some series with `start` <= ts_recv < `stop`, in order."""
         self._index()
         assert self._order is not None
         parts = [self._between(self._order[self._offsets[one] : self._offsets[one + 1]], start, stop) for one in series]
         return parts[0] if len(parts) == 1 else np.sort(np.concatenate(parts))
 
     def of_channels(self, channels: tuple[int, ...], start: int, stop: int) -> Array:
-        """Rows of some channels with `start` <= ts_recv < `stop`, in order."""
+        """Return the rows of some channels with `start` <= ts_recv < `stop`, in order."""
         if self._channels is None:
             of = self.rows["channel"]
             # numpy sorts 16-bit integers by radix.
@@ -129,7 +129,7 @@ class Block:
         return parts[0] if len(parts) == 1 else np.sort(np.concatenate(parts))
 
     def counts(self) -> Array:
-        """How many rows each series has."""
+        """Return the number of rows of each series."""
         self._index()
         found: Array = np.diff(self._offsets)
         return found
@@ -149,12 +149,12 @@ class Block:
         return where[_first(times, where, start) : _first(times, where, stop)]
 
     def is_free(self, where: Array) -> Array:
-        """Which of some rows stay and are untouched."""
+        """Return which of some rows are kept and untouched."""
         free: Array = self.keep[where] & (self.touched[where] == 0)
         return free
 
     def quotes(self, where: Array) -> Array:
-        """Those of some rows that are untouched two-sided quotes, neither locked nor one-sided."""
+        """Return those of some rows that are untouched two-sided quotes, not locked and not one-sided."""
         rows = self.rows
         where = where[self.is_free(where)]
         where = where[(rows["kind"][where] == Kind.QUOTE) & ((rows["present"][where] & BOTH_SIDES) == BOTH_SIDES)]
@@ -162,7 +162,7 @@ class Block:
         return found
 
     def trades(self, where: Array) -> Array:
-        """Those of some rows that are untouched trades without a condition that explains an odd price."""
+        """Return those of some rows that are untouched trades without a condition that explains an odd price."""
         rows = self.rows
         where = where[self.is_free(where)]
         where = where[(rows["kind"][where] == Kind.TRADE) & ((rows["present"][where] & PRINT) == PRINT)]
@@ -170,24 +170,24 @@ class Block:
         return found
 
     def plain(self, where: Array) -> Array:
-        """Two-sided quotes and ordinary trades among some rows, in order."""
+        """Return the two-sided quotes and ordinary trades among some rows, in order."""
         return np.sort(np.concatenate([self.quotes(where), self.trades(where)]))
 
     def one(self, where: Array, rng: Random) -> int:
-        """One of those; trades and quotes equally often where both are there. −1: there is none."""
+        """Draw one plain row, trades and quotes equally often where there are both; −1 if there is none."""
         choices = [found for found in (self.quotes(where), self.trades(where)) if len(found)]
         return int(rng.choice(choices[int(rng.integers(len(choices)))])) if choices else -1
 
     def quote_before(self, series: int, row: int, start: int) -> int:
-        """The last two-sided quote of a series before `row`, captured at `start` or later; −1 if there is none."""
+        """Return the last two-sided quote of a series before `row`, captured at `start` or later; −1 if there is none."""
         where = self.of_series((series,), start, int(self.rows["ts_recv"][row]) + 1)
         quotes = self.quotes(where[where < row])
         return int(quotes[-1]) if len(quotes) else -1
 
     def market_at(self, target: Target, row: int) -> tuple[int, int]:
-        """Middle (or price) and spread around a row of one series: its own quote, or the last one of ten seconds.
+        """Return mid (or price) and spread around a row of one series: its own quote, or the last within ten seconds.
 
-        0, 0 if there is none.
+        Both are 0 if there is none.
         """
         is_quote = self.rows["kind"][row] == Kind.QUOTE
         quote = row if is_quote else self.quote_before(target.series[0], row, target.start - 10 * NS_PER_SECOND)
@@ -197,15 +197,15 @@ class Block:
         return (bid + ask) // 2, ask - bid
 
     def tick(self, target: Target) -> int:
-        """The price step of the target's symbol, in units of 1e-9."""
+        """Return the price step of the target's symbol, in units of 1e-9."""
         return int(tick_of(self.universe, int(self.universe.series["instrument"][target.series[0]])))
 
     def lot(self, target: Target) -> int:
-        """The round lot of the target's symbol, in units of 1e-9."""
+        """Return the round lot of the target's symbol, in units of 1e-9."""
         return int(lot_of(self.universe, int(self.universe.series["instrument"][target.series[0]])))
 
     def move(self, where: Array, steps: int, tick: int) -> None:
-        """Move all prices that some rows carry by price steps; upwards where they would not stay positive."""
+        """Move all prices of some rows by price steps; upwards where they would not stay positive."""
         rows = self.rows
         lowest = min(int(rows[name][where][rows[name][where] != 0].min(initial=1 << 62)) for name in PRICES)
         if lowest + steps * tick < tick:
@@ -215,7 +215,7 @@ class Block:
             rows[name][where] = np.where(values != 0, values + steps * tick, 0)
 
     def touch(self, where: Array) -> None:
-        """Note that the episode has changed some rows; those of an earlier one stay that one's."""
+        """Record that the current episode has changed some rows; a row keeps the first episode that changed it."""
         self.changed += len(where)
         mine = where[self.touched[where] <= 0]
         if not self.is_open:
@@ -224,39 +224,39 @@ class Block:
             self.rows["row"][mine] = self.episode
 
     def rename(self, where: Array, symbol: int) -> None:
-        """Give some rows another symbol; they are no longer rows of their series."""
+        """Give some rows another symbol and remove them from their series."""
         self.rows["symbol"][where] = symbol
         self.touch(where)
         self._order = None
 
     def reserve(self, where: Array) -> None:
-        """Keep untouched rows from other episodes."""
+        """Keep other episodes from changing some untouched rows."""
         self.touched[where] = np.where(self.touched[where] == 0, RESERVED, self.touched[where])
 
     def drop(self, where: Array) -> None:
-        """Take some rows out."""
+        """Remove some rows."""
         self.keep[where] = False
         self.touched[where] = self.episode
         self.changed += len(where)
 
     def insert(self, after: Array, rows: Array) -> None:
-        """Put each of some rows after the row at the same place of `after`, and behind what has come there no later."""
+        """Insert each row after the row at the same place of `after`, and after what was inserted there no later."""
         self._inserted.append((after, rows))
         self.changed += len(rows)
         rows["row"] = self.episode if self.marked else 0
 
     def link(self, back: int, original: int) -> None:
-        """Give the inserted row that is the `back`-th from the last one the trade id of another row, once there is one."""
+        """Give the `back`-th last inserted row the trade id of another row, once that has one."""
         self._links.append((sum(len(rows) for _, rows in self._inserted) - back, original))
 
     def done(self, where: Array, magnitude: float) -> Span:
-        """Touch some rows, and the span of their times."""
+        """Touch some rows and return the span of their times."""
         self.touch(where)
         times = self.rows["ts_recv"][where]
         return Span(int(times.min()), int(times.max()), magnitude)
 
     def settle(self, *, free: bool = False) -> list[tuple[int, int]]:
-        """Make dropped rows forgotten and inserted ones rows like the others, so that all can be numbered.
+        """Remove the dropped rows and merge the inserted ones, so that all rows can be numbered.
 
         Parameters
         ----------
@@ -266,7 +266,7 @@ class Block:
         Returns
         -------
         list of (int, int)
-            Rows, and those whose trade ids they are to have once they are numbered.
+            Pairs of rows: the first gets the trade id of the second once that is numbered.
         """
         self._order = self._channels = None
         if not self._inserted:
@@ -284,13 +284,13 @@ class Block:
         return links
 
     def outcome(self) -> tuple[Array, Array]:
-        """Which rows remain, in order, and the inserted rows, whose indices begin at the number of rows."""
+        """Return the kept rows in order, and the inserted rows, whose indices begin at the number of rows."""
         remaining = np.flatnonzero(self.keep)
         if not self._inserted:
             return remaining, np.zeros(0, ROW)
         after = np.concatenate([after for after, _ in self._inserted])
         extra = joined([rows for _, rows in self._inserted])
-        # What comes after one row comes by its time; at one time, what was inserted first.
+        # Insertions after one row are ordered by time, then by the order of insertion.
         order = np.lexsort((extra["ts_recv"], after))
         self._sorted = np.empty(len(order), np.int64)
         self._sorted[order] = np.arange(len(order))
@@ -299,7 +299,7 @@ class Block:
 
 
 def _first(times: Array, where: Array, bound: int) -> int:
-    """The first place in `where` whose time is at least `bound`; looked for without copying the times."""
+    """Return the first place in `where` whose time is at least `bound`, without copying the times."""
     low, high = 0, len(where)
     while low < high:
         middle = (low + high) // 2

@@ -1,4 +1,4 @@
-"""One episode of a fault: what, where and when, carried on from block to block by the same random numbers."""
+"""One episode of a fault: what, where and when. It continues from block to block with the same random numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from producers.faults.editing.fault import Fault
 
 @dataclass(slots=True)
 class Episode:
-    """One episode that has a place: what, where, when, and the seed of its random numbers.
+    """One placed episode: what, where, when, and the seed of its random numbers.
 
     `name` is the code of a symbol's name that is free to be used, `span` what it has done so far.
     """
@@ -29,7 +29,7 @@ class Episode:
     span: Span | None = None
 
     def inject(self, block: Block) -> Span | None:
-        """Edit a block; whether and what it did there."""
+        """Edit a block; return what was done, or None."""
         window = self.start, self.stop
         where = block.of_series(self.series, *window) if self.series else block.of_channels(self.channels, *window)
         block.episode, block.spare = self.number, [self.name] if self.name >= 0 else []

@@ -1,4 +1,4 @@
-"""One entry of the table of faults: what it is, where it strikes, how long and how strongly, and what is like it and genuine."""
+"""One entry of the table of faults: what it does, where, for how long and how strongly, and which genuine event looks like it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Inject = Callable[[Block, Target, float, np.random.Generator], Span | None]
 """(block, target, size, random) -> what was done, or None and an unchanged block."""
 Reach = Literal["one", "venue", "all"]
 Need = Literal["sequence", "sizes", "trades", "relation"]
-"""What not every feed has."""
+"""What a feed must have for some faults."""
 Aspect = Literal["presence", "price", "spread", "size", "time", "sequence", "latency"]
-"""What a tick's format shows: the audit's groups of features (`models.training.format_features`)."""
+"""Groups of features of a tick's format, as the audit knows them (`models.training.format_features`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,14 +27,14 @@ class Fault:
     Parameters
     ----------
     name : str
-        Its own name; two entries may share a kind.
+        Name of the entry; several entries may share a kind.
     kind : str
         The taxonomy's code, which its labels carry; a twin's begins with `genuine_`.
     scope : {"symbol", "channel"}
     inject : Inject
         The edit.
     window_s : float
-        The episode lies within a window of this length; of one that lasts, the longest.
+        Length of the window of an episode; for lasting ones, the longest.
     sizes : (float, float)
         The size is drawn from it, evenly in logarithm; (1, 1) where the edit draws its own.
     magnitude : str
@@ -44,22 +44,22 @@ class Fault:
     reach : {"one", "venue", "all"}
         One channel, or one symbol on one venue; all channels of a venue; all channels, or one symbol on all its venues.
     lasts_s : (float, float) or None
-        It lasts so long, over several blocks; None: within one block.
+        Range of the length of a lasting episode, over several blocks; None: within one block.
     effect_s : float
         How long statistics may be upset after the end.
     about : tuple of Aspect
-        What it is about by its nature; the audit does not look there.
+        Groups of format features that the fault changes by its nature; the audit leaves them out.
     is_format : bool
         Whether it is about format as such (grid, unit, shift, swap, flip, sentinel): no audit.
     twin : str
-        The genuine thing that looks like it and must not be called corrupt: an entry of FAULTS, a genuine event of the market,
+        The genuine event that looks like it and must not be called corrupt: an entry of FAULTS, a genuine event of the market,
         or, in words, what only reference data or a recording can show. Empty where the taxonomy names none.
     ticks : float
         About how many ticks it changes.
     when_shut : bool
-        Whether it befalls the time in which the market is shut, and so only markets that are.
+        Whether it occurs while the market is closed, and so only in markets that close.
     needs : tuple of Need
-        What a feed must have to suffer it; all of the sequence stage need numbers.
+        What a feed must have for it; entries of the sequence stage need sequence numbers.
     """
 
     name: str
@@ -82,10 +82,10 @@ class Fault:
 
     @property
     def is_genuine(self) -> bool:
-        """Whether it is a twin and no fault."""
+        """Return whether the entry is a genuine twin and not a fault."""
         return self.kind.startswith(GENUINE_PREFIX)
 
     @property
     def is_open_ended(self) -> bool:
-        """Whether it goes on to the end of the stream."""
+        """Return whether the episode lasts to the end of the stream."""
         return self.lasts_s is not None and self.lasts_s[1] == np.inf

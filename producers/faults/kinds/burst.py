@@ -1,4 +1,4 @@
-"""Messages that should not be there: quotes without information in a burst, and symbols that were never listed."""
+"""Messages that should not be there: bursts of quotes without information, replayed ticks after the close, unlisted symbols."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from producers.streams.word_copy import gathered
 from tickproof.ticks.schema import NS_PER_MS, NS_PER_SECOND, UNITS_PER_ONE, Condition, Kind, Present
 
 STAMPED = int(Present.TS_EVENT | Present.SEQUENCE)
-"""What a status carries, on a channel with numbers."""
+"""Fields of a status message on a channel with sequence numbers."""
 
 
 SPARE_NAMES = 256
-"""Symbols that a stream can be given besides its own."""
+"""How many symbols a stream can be given besides its own."""
 
 
 def spare_names(market: Market, universe: Universe, seed: list[int]) -> list[str]:
-    """Names like those of the universe's symbols, and none of them."""
+    """Return names that look like those of the universe's symbols and are not among them."""
     rng = np.random.default_rng([*seed, 3])
     listed = set(universe.names)
     names = market.character.listing(SPARE_NAMES + market.symbols, rng).names
@@ -27,7 +27,7 @@ def spare_names(market: Market, universe: Universe, seed: list[int]) -> list[str
 
 
 def burst(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """A symbol's quotes come again and again within a second, on one side with the size of another moment: stuffing.
+    """Repeat a symbol's quotes within a second, one side with the size of another moment (quote stuffing).
 
     `size` is how many messages come.
     """
@@ -40,7 +40,7 @@ def burst(block: Block, target: Target, size: float, rng: Random) -> Span | None
 
 
 def channel_burst(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """All symbols of a channel repeat their quotes for a second or two, `size` messages in all."""
+    """Repeat the quotes of all symbols of a channel for a second or two, `size` messages in all."""
     quotes = block.quotes(target.where)
     quotes = quotes[block.rows["symbol"][quotes] < len(block.universe.names)]
     if len(quotes) < 100:
@@ -51,19 +51,19 @@ def channel_burst(block: Block, target: Target, size: float, rng: Random) -> Spa
 
 
 def _stuff(block: Block, target: Target, quotes: Array, window: tuple[int, int], count: int, rng: Random) -> Span | None:
-    """Insert copies of the quotes that stand, at times even in the window."""
+    """Insert copies of the current quotes at times spread evenly over the window."""
     rows = block.rows
     times = np.sort(rng.integers(window[0] + 1, window[1], count))
     if times[-1] >= target.stop:
         return None
-    # The last quote of each moment; of a channel, one of its last few that still stands, so that symbols take turns.
+    # The last quote of each moment; of a channel, one of its last few current ones, so that symbols take turns.
     base = np.searchsorted(rows["ts_recv"][quotes], times, side="right") - 1
     if not target.series:
         earlier = np.maximum(base - rng.integers(0, 20, count), 0)
         base = np.where(_next_of_same(rows["symbol"][quotes])[earlier] > base, earlier, base)
     copies = gathered(rows, quotes[base])
     latency = copies["ts_recv"] - copies["ts_event"]
-    # Sizes that the symbol has shown, so that nothing in them tells copies from quotes.
+    # Sizes that the symbol has shown, so that copies cannot be told from quotes by them.
     if target.series:
         other = rng.integers(len(quotes), size=count)
     else:
@@ -79,7 +79,7 @@ def _stuff(block: Block, target: Target, quotes: Array, window: tuple[int, int],
 
 
 def _with_ties(block: Block, target: Target, quotes: Array, times: Array, rng: Random) -> Array:
-    """Ascending times, of which as large a share as of some quotes is that of the channel's message before."""
+    """Return ascending times, with as many ties with the channel's previous message as the given quotes have."""
     mine = block.of_channels(target.channels, target.start, target.stop)
     recorded = block.rows["ts_recv"][mine]
     is_tied = np.diff(recorded, prepend=-1) == 0
@@ -91,7 +91,7 @@ def _with_ties(block: Block, target: Target, quotes: Array, times: Array, rng: R
 
 
 def _next_of_same(codes: Array) -> Array:
-    """For each place, the next one with the same code; beyond the end where there is none."""
+    """Return for each place the next one with the same code; a place beyond the end where there is none."""
     order = np.argsort(codes, kind="stable")
     follows = codes[order[1:]] == codes[order[:-1]]
     found = np.full(len(codes), len(codes))
@@ -100,7 +100,7 @@ def _next_of_same(codes: Array) -> Array:
 
 
 def insert_at_their_times(block: Block, channel: int, rows: Array) -> None:
-    """Put rows, sorted by `ts_recv`, among those of a channel where they belong."""
+    """Insert rows, sorted by `ts_recv`, into a channel at their times."""
     mine = block.of_channels((channel,), 0, 1 << 62)
     # What was captured after the block's last message is in the next block.
     rows["ts_recv"] = np.minimum(rows["ts_recv"], block.rows["ts_recv"][mine[-1]])
@@ -109,7 +109,7 @@ def insert_at_their_times(block: Block, channel: int, rows: Array) -> None:
 
 
 def out_of_session(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
-    """A symbol's last ticks of the session come again with new times, when its venue has long been shut."""
+    """Repeat a symbol's last ticks of the session with new times, long after its venue has closed."""
     series, channel = target.series[0], target.channels[0]
     last = block.plain(block.of_series((series,), 0, 1 << 62))[-int(rng.integers(5, 40)) :]
     if len(last) < 5:
@@ -124,21 +124,21 @@ def out_of_session(block: Block, target: Target, _size: float, rng: Random) -> S
 
 
 def unknown_symbol(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
-    """Quotes and trades of a symbol that was never listed: another one's, some price steps away."""
+    """Insert quotes and trades of a symbol that was never listed: copies of another's, some price steps away."""
     if not block.spare:
         return None
     return _adopt(block, target, block.spare[0], rng, listed=False)
 
 
 def genuine_listing(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
-    """A new symbol opens on all venues with its status message, and goes on to the end of the stream."""
+    """Open a new symbol on all venues with its status message; it trades to the end of the stream."""
     if not block.spare:
         return None
     return _adopt(block, target, block.spare[0], rng, listed=True)
 
 
 def _adopt(block: Block, target: Target, name: int, rng: Random, *, listed: bool) -> Span | None:
-    """Insert copies of a symbol's ticks under another name, a little later than they came."""
+    """Insert copies of a symbol's ticks under another name, a little later than the originals."""
     rows = block.rows
     where = target.where
     where = where[block.keep[where] & (rows["kind"][where] <= Kind.TRADE)]
@@ -146,7 +146,7 @@ def _adopt(block: Block, target: Target, name: int, rng: Random, *, listed: bool
     if len(where) < 10 * len(target.series):
         return None
     tick = block.tick(target)
-    # So that it is another price and no copy: up to half as much again, and the same in all blocks of an episode.
+    # So that the price differs from the original's: up to half as much again, and the same in all blocks of an episode.
     first = float(block.universe.instruments["price"][block.universe.series["instrument"][target.series[0]]])
     steps = max(3, round(rng.uniform(0.05, 0.5) * first))
     later = int(rng.uniform(0.1, 2.0) * NS_PER_MS)

@@ -1,4 +1,4 @@
-"""Faults of whole channels that come before messages are numbered: silence, lateness, wrong clocks, a rate or a mix that shifts.
+"""Faults of whole channels before messages are numbered: silence, latency, wrong clocks, shifts of rate and mix.
 
 Each returns what it did, or None when the window does not suit it; nothing is changed then. Clocks and shifts may last over
 several blocks: they are called once a block with the same source of random numbers, and depend on absolute time.
@@ -15,11 +15,11 @@ from producers.market.universe import Array
 from tickproof.ticks.schema import NS_PER_SECOND, Kind
 
 ZONES_H = (-5, -4, -1, 1, 4, 5)
-"""Hours by which a clock is wrong that takes one zone for another, or winter for summer."""
+"""Hours by which a clock is wrong that mistakes one time zone for another, or winter for summer."""
 
 
 def channel_silent(block: Block, target: Target, size: float, _rng: Random) -> Span | None:
-    """Channels stop for `size` seconds, heartbeats and all, and go on with the next number: nothing was sent meanwhile."""
+    """Stop the channels for `size` seconds, heartbeats included; numbers continue, because nothing was sent."""
     rows = block.rows
     stop = target.start + int(size * NS_PER_SECOND)
     lost, edges = [], []
@@ -37,7 +37,7 @@ def channel_silent(block: Block, target: Target, size: float, _rng: Random) -> S
 
 
 def latency_spike(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """A channel is captured late by `size` seconds, holds, and drains; the venue's stamps stay right.
+    """Capture a channel late by `size` seconds, then let the queue drain; the venue's stamps stay right.
 
     Nothing arrives for `size` seconds at first. The queue drains slower than time passes, so that order is kept and no two
     messages arrive at once for it.
@@ -62,7 +62,7 @@ def latency_spike(block: Block, target: Target, size: float, rng: Random) -> Spa
 
 
 def genuine_conflation(block: Block, target: Target, size: float, _rng: Random) -> Span | None:
-    """A channel sends what it has every `size` seconds and nothing between: late by design."""
+    """Send a channel's messages together every `size` seconds: late by design."""
     where = target.where
     if len(where) < 50 or not block.is_free(where).all():
         return None
@@ -80,19 +80,19 @@ def genuine_conflation(block: Block, target: Target, size: float, _rng: Random) 
 
 
 def clock_zone(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
-    """A venue's clock is wrong by whole hours."""
+    """Set a venue's clock wrong by whole hours."""
     hours = ZONES_H[int(rng.integers(len(ZONES_H)))]
     return _shift_clock(block, target, lambda sent: np.full(len(sent), hours * 3600 * NS_PER_SECOND), hours * 3600.0)
 
 
 def clock_offset(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """A venue's clock is ahead or behind by `size` seconds."""
+    """Set a venue's clock ahead or behind by `size` seconds."""
     offset = int(size * NS_PER_SECOND) * (1 if rng.random() < 0.5 else -1)
     return _shift_clock(block, target, lambda sent: np.full(len(sent), offset), offset / NS_PER_SECOND)
 
 
 def clock_drift(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """A venue's clock gains or loses `size` seconds a second, until it is set right."""
+    """Let a venue's clock gain or lose `size` seconds a second, until it is set right."""
     rate = size if rng.random() < 0.5 else -size
     return _shift_clock(block, target, lambda sent: np.rint((sent - target.start) * rate).astype(np.int64), rate)
 
@@ -111,12 +111,12 @@ def _shift_clock(block: Block, target: Target, offset: Callable[[Array], Array],
 
 
 def rate_shift(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """Fewer and fewer messages, down to a share of 1 − `size`: the rate slides out of its regime."""
+    """Drop more and more messages, down to a share of 1 − `size`: the rate leaves its regime gradually."""
     return _thin(block, target, size, rng, Kind.TRADE, Kind.QUOTE)
 
 
 def mix_shift(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """Trades become fewer, down to a share of 1 − `size`, while quotes go on as ever."""
+    """Drop more and more trades, down to a share of 1 − `size`, while quotes continue as before."""
     return _thin(block, target, size, rng, Kind.TRADE, Kind.TRADE)
 
 

@@ -1,4 +1,4 @@
-"""Faults of single fields and of whole messages: what is missing, exchanged, absurd, or under another's name."""
+"""Faults of single fields and of whole messages: missing, exchanged or absurd values, and another symbol's name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LARGEST_SIZE = 1_000_000_000 * UNITS_PER_ONE
 
 
 def field_missing(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
-    """A trade without price, size or both."""
+    """Remove price, size or both of a trade."""
     trades = block.trades(target.where)
     if not len(trades):
         return None
@@ -25,7 +25,7 @@ def field_missing(block: Block, target: Target, _size: float, rng: Random) -> Sp
 
 
 def size_outlier(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """A round-lot trade of an absurd size, or a quote that shows one.
+    """Give a round-lot trade, or one side of a quote, an absurd size.
 
     What is added is a multiple of a hundred lots, so that lots and last digits stay what they were.
     """
@@ -48,7 +48,7 @@ def size_outlier(block: Block, target: Target, size: float, rng: Random) -> Span
 
 
 def size_zero(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
-    """A trade of no size."""
+    """Set the size of a trade to 0."""
     trades = block.trades(target.where)
     if not len(trades):
         return None
@@ -58,7 +58,7 @@ def size_zero(block: Block, target: Target, _size: float, rng: Random) -> Span |
 
 
 def field_swap(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
-    """Price and size change places, on both sides of a quote."""
+    """Exchange price and size on both sides of a quote."""
     row = block.one(target.where, rng)
     if row < 0:
         return None
@@ -71,7 +71,7 @@ def field_swap(block: Block, target: Target, _size: float, rng: Random) -> Span 
 
 
 def side_swap(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
-    """Bid and ask of one to three quotes change places, prices and sizes; not where quotes cross anyway."""
+    """Exchange bid and ask, prices and sizes, of one to three quotes; not where quotes cross anyway."""
     if block.universe.is_aggregated(target.series[0]):
         return None
     quotes = block.quotes(target.where)
@@ -92,7 +92,7 @@ def _exchange(block: Block, row: int, pairs: list[tuple[str, str]]) -> None:
 
 
 def symbol_swap(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
-    """A tick of another symbol of the channel carries this symbol's name."""
+    """Publish a tick of another symbol of the channel under this symbol's name."""
     own = block.quotes(target.where)
     if not len(own):
         return None
@@ -113,7 +113,7 @@ def symbol_swap(block: Block, target: Target, _size: float, rng: Random) -> Span
 
 
 def time_implausible(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """The venue's time of one to five ticks is hours ahead, on another day, or near the epoch."""
+    """Move the venue's time of one to five ticks by hours, to another day, or near the epoch."""
     where = block.plain(target.where)
     if not len(where):
         return None

@@ -16,18 +16,18 @@ from tickproof.ticks.schema import NS_PER_SECOND, UNITS_PER_ONE, Kind, Present
 
 SIZES = ("bid_sz", "ask_sz", "size")
 LEAST_QUOTES = 16
-"""Of a frozen or stale stretch."""
+"""Least quotes of a frozen or stale stretch."""
 LEAST_LOST = 60
-"""Ticks that a silence swallows: so many usual intervals."""
+"""Least length of a silence, in usual intervals between ticks."""
 
 
 def frozen(block: Block, target: Target, _size: float, _rng: Random) -> Span | None:
-    """Quotes repeat one message, sizes and all, while the market moves on; trades print at its prices."""
+    """Repeat one quote, sizes included, while the market moves; trades print at its prices."""
     return _freeze(block, target, sizes=True)
 
 
 def frozen_price(block: Block, target: Target, _size: float, _rng: Random) -> Span | None:
-    """Quotes repeat one price while the market and displayed sizes move on; trades print at that price."""
+    """Repeat one price while the market moves and displayed sizes change; trades print at that price."""
     return _freeze(block, target, sizes=False)
 
 
@@ -35,39 +35,39 @@ def _freeze(block: Block, target: Target, *, sizes: bool) -> Span | None:
     held = _held(block, target)
     if held is None:
         return None
-    still, whole, away = held
+    held_row, whole, away = held
     rows = block.rows
-    bid, ask = int(rows["bid_px"][still]), int(rows["ask_px"][still])
+    bid, ask = int(rows["bid_px"][held_row]), int(rows["ask_px"][held_row])
     hold(block, whole, bid, ask)
     if sizes:
         quotes = whole[rows["kind"][whole] == Kind.QUOTE]
         for name in ("bid_sz", "ask_sz"):
-            rows[name][quotes] = np.where(rows[name][quotes] != 0, rows[name][still], rows[name][quotes])
+            rows[name][quotes] = np.where(rows[name][quotes] != 0, rows[name][held_row], rows[name][quotes])
     span = block.done(whole, away / ((bid + ask) / 2))
-    return Span(int(rows["ts_recv"][still]), span.end, span.magnitude)
+    return Span(int(rows["ts_recv"][held_row]), span.end, span.magnitude)
 
 
 def _held(block: Block, target: Target) -> tuple[int, Array, float] | None:
-    """The quote that is held, the rows after it, and how far the market goes away from it at most."""
+    """Return the quote that is held, the rows after it, and the largest distance that the market moves from it."""
     quotes = block.quotes(target.where)
     if len(quotes) < LEAST_QUOTES:
         return None
     rows = block.rows
-    still, run = int(quotes[0]), quotes[1:]
-    bid, ask = int(rows["bid_px"][still]), int(rows["ask_px"][still])
+    held_row, run = int(quotes[0]), quotes[1:]
+    bid, ask = int(rows["bid_px"][held_row]), int(rows["ask_px"][held_row])
     away = np.abs((rows["bid_px"][run] + rows["ask_px"][run]) - (bid + ask)) / 2
     tick = block.tick(target)
-    # The last price must differ as well, or nothing tells the end.
+    # The last price must differ as well, or the end would not be visible.
     if away.max() < max(2 * tick, 0.6 * (ask - bid)) or away[-1] < tick:
         return None
-    whole = target.where[(target.where > still) & (target.where <= run[-1])]
+    whole = target.where[(target.where > held_row) & (target.where <= run[-1])]
     if not block.is_free(whole).all() or np.any(rows["kind"][whole] > Kind.TRADE):
         return None
-    return still, whole, float(away.max())
+    return held_row, whole, float(away.max())
 
 
 def hold(block: Block, where: Array, bid: int, ask: int) -> None:
-    """Give some rows the prices of one quote: quotes those sides that they carry, plain trades the nearer one."""
+    """Give some rows the prices of one quote: quotes the sides that they carry, plain trades the nearer side."""
     rows = block.rows
     sides = where[rows["kind"][where] == Kind.QUOTE]
     for name, value in (("bid_px", bid), ("ask_px", ask)):
@@ -78,29 +78,29 @@ def hold(block: Block, where: Array, bid: int, ask: int) -> None:
 
 
 def stale_book(block: Block, target: Target, _size: float, _rng: Random) -> Span | None:
-    """Updates of the book are lost upstream: quotes repeat an old price, and trades go on where the market is."""
-    return _leave_behind(block, target, mute=False)
+    """Lose updates of the book upstream: quotes repeat an old price while trades follow the market."""
+    return _leave_behind(block, target, stops=False)
 
 
 def stale_book_mute(block: Block, target: Target, _size: float, _rng: Random) -> Span | None:
-    """Quotes stop after one, and trades go on where the market is."""
-    return _leave_behind(block, target, mute=True)
+    """Stop the quotes after one while trades follow the market."""
+    return _leave_behind(block, target, stops=True)
 
 
-def _leave_behind(block: Block, target: Target, *, mute: bool) -> Span | None:
+def _leave_behind(block: Block, target: Target, *, stops: bool) -> Span | None:
     held = _held(block, target)
     if held is None:
         return None
-    still, whole, away = held
+    held_row, whole, away = held
     rows = block.rows
-    bid, ask = int(rows["bid_px"][still]), int(rows["ask_px"][still])
+    bid, ask = int(rows["bid_px"][held_row]), int(rows["ask_px"][held_row])
     trades = block.trades(whole)
     outside = (rows["price"][trades] > ask) | (rows["price"][trades] < bid)
-    # What makes it one: trades that the old quotes could not have given.
+    # A stale book shows by trades that the old quotes could not have produced.
     if np.count_nonzero(outside) < 3:
         return None
     quotes = whole[rows["kind"][whole] == Kind.QUOTE]
-    if mute:
+    if stops:
         block.drop(quotes)
         block.reserve(trades)
     else:
@@ -108,11 +108,11 @@ def _leave_behind(block: Block, target: Target, *, mute: bool) -> Span | None:
         block.touch(quotes)
         block.reserve(trades)
     times = rows["ts_recv"]
-    return Span(int(times[still]), int(times[whole[-1]]), away / ((bid + ask) / 2))
+    return Span(int(times[held_row]), int(times[whole[-1]]), away / ((bid + ask) / 2))
 
 
 def silent(block: Block, target: Target, size: float, _rng: Random) -> Span | None:
-    """A symbol stops on one venue for `size` seconds, at least sixty times its usual interval; its channel goes on."""
+    """Stop a symbol on one venue for `size` seconds, at least sixty times its usual interval; its channel continues."""
     # The first and the last row are the edges of the silence.
     where = target.where[block.rows["ts_recv"][target.where] < target.start + size * NS_PER_SECOND]
     lost = where[1:-1]
@@ -125,7 +125,7 @@ def silent(block: Block, target: Target, size: float, _rng: Random) -> Span | No
 
 
 def drift(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """Prices of one venue slide away from all others, up to a fraction of the price, and are right again at once."""
+    """Let the prices of one venue slide away from all others, up to a fraction of the price, then right themselves at once."""
     sign = 1.0 if rng.random() < 0.5 else -1.0
     where = priced(block, target.where)
     if len(where) < 5 or not is_visible(block, target, where, size):
@@ -135,7 +135,7 @@ def drift(block: Block, target: Target, size: float, rng: Random) -> Span | None
 
 
 def priced(block: Block, where: Array) -> Array:
-    """Untouched quotes and trades among some rows, odd ones too."""
+    """Return the untouched quotes and trades among some rows, odd ones included."""
     rows = block.rows
     where = where[block.is_free(where)]
     found: Array = where[rows["kind"][where] <= Kind.TRADE]
@@ -143,7 +143,7 @@ def priced(block: Block, where: Array) -> Array:
 
 
 def is_visible(block: Block, target: Target, where: Array, size: float) -> bool:
-    """Whether a fraction of the price is three steps and two spreads of the first quote among some rows.
+    """Return whether a fraction of the price is at least three steps and two spreads of the first quote among some rows.
 
     True where there is no quote: a later block of an episode that has begun.
     """
@@ -172,12 +172,12 @@ def slide(block: Block, where: Array, fractions: Array, tick: int, magnitude: fl
 
 
 def unit_change(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
-    """All prices are in another unit for a while: a hundredth, a hundred times, or a tenth."""
+    """Publish all prices in another unit for a while: a hundredth, a tenth, or a hundred times."""
     factor = float(rng.choice([100.0, 0.01, 0.1]))
     where = priced(block, target.where)
     if len(where) < 2:
         return None
-    # Below ten steps a price keeps nothing of what it was.
+    # Below ten steps rounding would change the price too much.
     level = np.maximum(block.rows["price"][where], block.rows["bid_px"][where])
     if factor < 1 and np.median(level) * factor < 10 * block.tick(target):
         return None
@@ -186,7 +186,7 @@ def unit_change(block: Block, target: Target, _size: float, rng: Random) -> Span
 
 
 def lots_change(block: Block, target: Target, _size: float, _rng: Random) -> Span | None:
-    """All sizes count lots where they should count shares; odd lots are none."""
+    """Publish all sizes in lots instead of shares for a while, whole lots only."""
     lot = block.lot(target)
     where = priced(block, target.where)
     if len(where) < 2 or lot < 2 * UNITS_PER_ONE:

@@ -1,4 +1,4 @@
-"""Faults of a price that is tied to others: a leg of a relation that leaves the others, and the market's own dislocation.
+"""Faults of a price that is tied to others: one leg of a relation leaves the others, and the market's own dislocation.
 
 Each returns what it did, or None when the window does not suit it; nothing is changed then.
 """
@@ -15,21 +15,21 @@ from producers.streams.word_copy import gathered
 from tickproof.ticks.schema import NS_PER_MS, NS_PER_SECOND
 
 SLIDES_NS = NS_PER_SECOND
-"""A leg that does not step off slides off within up to this time."""
+"""Longest time in which a leg that does not step off slides off."""
 LEAST_ROWS = 16
-"""Of each venue that leaves."""
+"""Least rows of each venue that leaves."""
 LEAST_QUOTES = 8
-"""Of each other leg in the window, on all its venues."""
+"""Least quotes of each other leg in the window, on all its venues."""
 MOST = 0.02
-"""Fraction of the price that no leg leaves by."""
+"""Largest fraction of the price by which a leg leaves."""
 PACE = 3
-"""Messages of a dislocation, in those of the calm market."""
+"""Rate of messages in a dislocation, as a multiple of the calm market's."""
 AT_ONCE, AT_ONCE_NS = 8, 200 * NS_PER_MS
-"""Quotes of each venue, on top, within the first fifth of a second."""
+"""Additional quotes of each venue within the first fifth of a second."""
 
 
 def cross_break(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """A leg's quotes and trades step or slide off by `size` times the spreads of all legs together, and stay there.
+    """Let a leg's quotes and trades step or slide off by `size` times the spreads of all legs together, and stay there.
 
     The target's first series alone, or all venues of the leg, with the spreads and the pace that they had.
     """
@@ -46,7 +46,7 @@ def cross_break(block: Block, target: Target, size: float, rng: Random) -> Span 
 
 
 def genuine_dislocation(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """All venues of a leg go away from the others as in `cross_break`, quoting wider and several times as often: its twin."""
+    """Move all venues of a leg away as in `cross_break`, quoting wider and several times as often: its twin."""
     away = _away(block, target, size)
     venues = [block.of_series((one,), target.start, target.stop) for one in target.series]
     if not away or any(len(mine) < LEAST_ROWS or not block.is_free(mine).all() for mine in venues):
@@ -57,16 +57,16 @@ def genuine_dislocation(block: Block, target: Target, size: float, rng: Random) 
         quotes = block.quotes(mine)
         if len(quotes) < 2:
             continue
-        # Every venue is quoted anew at once: a move that only some of them quote is none.
+        # Every venue is requoted at once: a move on some venues only would not be genuine.
         at_once = target.start + rng.integers(NS_PER_MS, AT_ONCE_NS, AT_ONCE)
         times = np.sort(np.append(at_once, rng.integers(target.start + 1, target.stop, (PACE - 1) * len(mine))))
-        # Before its first quote in the window a venue has that one's sides.
+        # Before its first quote in the window, a venue uses that quote's sides.
         base = np.maximum(np.searchsorted(block.rows["ts_recv"][quotes], times, side="right") - 1, 0)
         copies = gathered(block.rows, quotes[base])
         latency = copies["ts_recv"] - copies["ts_event"]
         copies["ts_recv"], copies["ts_event"] = times, times - latency
-        aside = Block(copies, block.universe)
-        _leave(aside, np.arange(len(copies)), signed, tick, rng)
+        copied = Block(copies, block.universe)
+        _leave(copied, np.arange(len(copies)), signed, tick, rng)
         moved = _leave(block, priced(block, mine), signed, tick, rng)
         insert_at_their_times(block, int(block.universe.series["channel"][series]), copies)
         spans += [moved] if moved else []
@@ -77,7 +77,7 @@ def genuine_dislocation(block: Block, target: Target, size: float, rng: Random) 
 
 
 def _leave(block: Block, where: Array, signed: float, tick: int, rng: Random) -> Span | None:
-    """Move rows away, and widen what of them is a two-sided quote to 3 or 5 times, evenly on both sides."""
+    """Move rows away, and widen two-sided quotes among them to 3 or 5 times, evenly on both sides."""
     quotes = block.quotes(where)
     span = slide(block, where, np.full(len(where), signed), tick, signed)
     rows = block.rows
@@ -89,7 +89,7 @@ def _leave(block: Block, where: Array, signed: float, tick: int, rng: Random) ->
 
 
 def _away(block: Block, target: Target, size: float) -> float:
-    """`size` times the relative spreads of all legs of the target's relation; 0 where a leg says too little, or it is too far."""
+    """Return `size` times the relative spreads of all legs of the relation; 0 if a leg has too few ticks or it is too far."""
     world = block.universe
     relation = world.relation(int(world.series["instrument"][target.series[0]]))
     whole = 0.0

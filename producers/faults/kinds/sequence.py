@@ -1,4 +1,4 @@
-"""Faults of whole channels that come after messages are numbered: numbers lost, started again, repeated, and out of order.
+"""Faults of whole channels after messages are numbered: numbers lost, restarted, repeated, and out of order.
 
 Each returns what it did, or None when the window does not suit it; nothing is changed then.
 """
@@ -16,7 +16,7 @@ ANNOUNCED = int(Present.TS_EVENT | Present.SEQUENCE)
 
 
 def sequence_gap(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """Some messages in a row are lost after they were numbered."""
+    """Lose some messages in a row after they were numbered."""
     found = _stretch(block, target.where, max(1, round(size)), rng)
     if found is None:
         return None
@@ -31,7 +31,7 @@ def sequence_gap(block: Block, target: Target, size: float, rng: Random) -> Span
 
 
 def sequence_reset(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
-    """The counter starts again at 1 without a word. The rest of the channel counts on from there."""
+    """Restart the counter at 1 without announcing it. The rest of the channel counts on from there."""
     found = _restart(block, target, rng)
     if found is None:
         return None
@@ -43,7 +43,7 @@ def sequence_reset(block: Block, target: Target, _size: float, rng: Random) -> S
 
 
 def genuine_sequence_reset(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
-    """The counter starts again and the venue says so: a session message bears the first number, the next one follows it."""
+    """Restart the counter with an announcement: a session message carries the first number."""
     found = _restart(block, target, rng)
     if found is None or found[2] < 2:
         return None
@@ -64,7 +64,7 @@ def genuine_sequence_reset(block: Block, target: Target, _size: float, rng: Rand
 
 
 def _restart(block: Block, target: Target, rng: Random) -> tuple[int, Array, int] | None:
-    """A row in the middle of the window, the rest of the channel from there, and how far its number is above 1."""
+    """Return a row in mid-window, the rest of the channel from there, and how far its number is above 1."""
     if len(target.where) < 3:
         return None
     row = int(target.where[int(rng.integers(1, len(target.where) - 1))])
@@ -75,13 +75,13 @@ def _restart(block: Block, target: Target, rng: Random) -> tuple[int, Array, int
 
 
 def duplicate(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """Some messages in a row come again a little later, number and content alike."""
+    """Repeat some messages in a row a little later, number and content alike."""
     found = _stretch(block, target.where, max(1, round(size)), rng)
     return None if found is None else _insert(block, found[0], target, gathered(block.rows, found[0]), rng)
 
 
 def duplicate_changed(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """Some messages come again with their number and another content: a size, or prices that are some steps off.
+    """Repeat some messages with their number and another content: a size, or prices some steps off.
 
     Ten lots more, and both sides by as many steps: last digits of sizes and spreads stay.
     """
@@ -106,7 +106,7 @@ def duplicate_changed(block: Block, target: Target, size: float, rng: Random) ->
 
 
 def replayed_block(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """After a reconnect the last `size` messages come once more, all at once, with their old numbers and times."""
+    """Repeat the last `size` messages at once after a reconnect, with their old numbers and times."""
     where = target.where
     count = round(size)
     if len(where) < count + 20:
@@ -131,12 +131,12 @@ def replayed_block(block: Block, target: Target, size: float, rng: Random) -> Sp
 
 
 def out_of_order(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """Some messages in a row arrive behind many later ones: the number goes back, capture time does not."""
+    """Deliver some messages in a row behind many later ones: the number falls, capture time does not."""
     return _put_behind(block, target, max(2, round(size)), int(rng.integers(1, 6)), rng)
 
 
 def genuine_reorder(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """Two packets of a line overtake each other: a message arrives behind the next few, within a millisecond."""
+    """Let a message arrive behind the next few, within a millisecond, as packets overtake each other on a line."""
     return _put_behind(block, target, max(1, round(size)), 1, rng, within_ns=NS_PER_MS)
 
 
@@ -163,7 +163,7 @@ def _put_behind(block: Block, target: Target, behind: int, length: int, rng: Ran
 
 
 def _stretch(block: Block, where: Array, length: int, rng: Random) -> tuple[Array, int, int] | None:
-    """Consecutive messages of a channel without status or session messages and untouched, with the row before and after."""
+    """Return consecutive untouched messages of a channel without status or session messages, with the rows around them."""
     if len(where) < length + 3:
         return None
     first = int(rng.integers(1, len(where) - length - 1))
@@ -176,7 +176,7 @@ def _stretch(block: Block, where: Array, length: int, rng: Random) -> tuple[Arra
 
 
 def _insert(block: Block, run: Array, target: Target, copies: Array, rng: Random) -> Span | None:
-    """Put copies of numbered messages behind the channel's messages of the next 0 to 40 ms; heartbeats are not repeated."""
+    """Insert copies of numbered messages behind the channel's messages of the next 0 to 40 ms; heartbeats are not repeated."""
     copies = gathered(copies, np.flatnonzero(copies["kind"] != Kind.HEARTBEAT))
     times = block.rows["ts_recv"]
     later = target.where[target.where >= run[-1]]
@@ -191,7 +191,7 @@ def _insert(block: Block, run: Array, target: Target, copies: Array, rng: Random
 
 
 def _after(block: Block, target: Target, last: int, count: int, rng: Random) -> Array:
-    """Capture times between a row's and its channel's next one, so that no tie tells what was put in."""
+    """Draw capture times between a row's and its channel's next one, so that no tie gives an inserted row away."""
     times = block.rows["ts_recv"]
     later = target.where[target.where > last]
     gap = int(times[later[0]] - times[last]) if len(later) else 0

@@ -14,14 +14,14 @@ from producers.market.universe import Array
 from tickproof.ticks.schema import NS_PER_SECOND, UNITS_PER_ONE, Kind
 
 SENTINELS = (0, -UNITS_PER_ONE, 999_999_999_900_000, 214_748_364_700_000, 429_496_729_500_000, np.iinfo(np.int64).max)
-"""What stands for no price in some feed, read as one: 0, −1, LOBSTER's 9999999999 and the largest 32-bit integers in units of
+"""Placeholders for "no price" of some feeds, read as prices: 0, −1, LOBSTER's 9999999999, the largest 32-bit integers in units of
 1e-4, and the largest 64-bit integer in ours."""
 FINEST = 100
-"""Prices off the grid are off by so-manieths of a step; a step that is no finer than the unit of prices has none."""
+"""Off-grid prices are off by fractions of a step with these denominators; a step of one unit has none."""
 
 
 def spike(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """One trade, or both sides of one quote, away by a fraction of the price, and back at once."""
+    """Move one trade, or both sides of one quote, by a fraction of the price; the next tick is back."""
     row = block.one(target.where, rng)
     if row < 0:
         return None
@@ -34,7 +34,7 @@ def spike(block: Block, target: Target, size: float, rng: Random) -> Span | None
 
 
 def bad_run(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """5 to 50 ticks in a row on one venue, trades and quotes, off by one fraction."""
+    """Move 5 to 50 ticks in a row on one venue, trades and quotes, by one fraction."""
     where = block.plain(target.where)
     length = int(np.exp(rng.uniform(np.log(5), np.log(51))))
     if len(where) < length + 2:
@@ -50,7 +50,7 @@ def bad_run(block: Block, target: Target, size: float, rng: Random) -> Span | No
 
 
 def decimal_shift(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
-    """One to three ticks with prices times 10, 100, 1/10 or 1/100."""
+    """Multiply the prices of one to three ticks by 10, 100, 1/10 or 1/100."""
     run = _short_run(block.plain(target.where), rng, 3)
     if not len(run):
         return None
@@ -60,7 +60,7 @@ def decimal_shift(block: Block, target: Target, _size: float, rng: Random) -> Sp
 
 
 def scale(block: Block, where: Array, factor: float, tick: int) -> None:
-    """Multiply all prices of some rows, back to the grid."""
+    """Multiply all prices of some rows, rounded back to the grid."""
     for name in PRICES:
         before = block.rows[name][where]
         scaled = np.maximum(np.rint(before / tick * factor), 1).astype(np.int64) * tick
@@ -71,7 +71,7 @@ def scale(block: Block, where: Array, factor: float, tick: int) -> None:
 
 
 def price_not_positive(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
-    """A trade or one side of a quote at zero, or with its sign flipped."""
+    """Set a trade or one side of a quote to zero, or flip its sign."""
     row = block.one(target.where, rng)
     if row < 0:
         return None
@@ -82,7 +82,7 @@ def price_not_positive(block: Block, target: Target, _size: float, rng: Random) 
 
 
 def sentinel_value(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
-    """One to three ticks whose price, or both of whose prices, is one of SENTINELS."""
+    """Set the price or prices of one to three ticks to one of SENTINELS."""
     run = _short_run(block.plain(target.where), rng, 3)
     if not len(run):
         return None
@@ -96,13 +96,13 @@ def sentinel_value(block: Block, target: Target, _size: float, rng: Random) -> S
 
 
 def off_tick_grid(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
-    """One to three ticks whose prices lie between two steps."""
+    """Set the prices of one to three ticks between two steps."""
     run = _short_run(block.plain(target.where), rng, 3)
     return _off_grid(block, target, run, rng) if len(run) and block.tick(target) >= FINEST else None
 
 
 def precision_change(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
-    """Every price of the window carries two decimals more than the grid has."""
+    """Give every price of the window two more decimals than the grid has."""
     run = block.plain(target.where)
     return _off_grid(block, target, run, rng) if len(run) >= 5 and block.tick(target) >= FINEST else None
 
@@ -119,7 +119,7 @@ def _off_grid(block: Block, target: Target, run: Array, rng: Random) -> Span:
 
 
 def crossed(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """One to three quotes in a row with the bid above the ask, by what their spread is or an odd multiple of it.
+    """Cross one to three quotes in a row by their own spread or an odd multiple of it.
 
     A venue whose quotes cross anyway has no such fault.
     """
@@ -139,7 +139,7 @@ def crossed(block: Block, target: Target, size: float, rng: Random) -> Span | No
 
 
 def wide_spread(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """One side of two to six quotes in a row runs off to a multiple of the spread."""
+    """Move one side of two to six quotes in a row to a multiple of the spread."""
     quotes = block.quotes(target.where)
     length = int(rng.integers(2, 7))
     if len(quotes) < length:
@@ -158,7 +158,7 @@ def wide_spread(block: Block, target: Target, size: float, rng: Random) -> Span 
 
 
 def outside_quotes(block: Block, target: Target, size: float, rng: Random) -> Span | None:
-    """A trade beyond fresh quotes of its venue by a fraction of the price, without a condition."""
+    """Print a trade outside its venue's fresh quotes by a fraction of the price, without a condition."""
     trades = block.trades(target.where)
     if not len(trades):
         return None
@@ -176,7 +176,7 @@ def outside_quotes(block: Block, target: Target, size: float, rng: Random) -> Sp
 
 
 def digit_error(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
-    """Two neighbouring digits of the price change places, or one digit is another; a quote keeps its spread."""
+    """Exchange two neighbouring digits of the price, or replace one; a quote keeps its spread."""
     row = block.one(target.where, rng)
     if row < 0:
         return None
@@ -200,7 +200,7 @@ def digit_error(block: Block, target: Target, _size: float, rng: Random) -> Span
 
 
 def bit_flip(block: Block, target: Target, _size: float, rng: Random) -> Span | None:
-    """One bit of one price flips, counted in price steps as a feed would send it."""
+    """Flip one bit of one price, counted in price steps as a feed would send it."""
     row = block.one(target.where, rng)
     if row < 0:
         return None
@@ -221,7 +221,7 @@ def _one_price(block: Block, row: int, rng: Random) -> str:
 
 
 def _short_run(where: Array, rng: Random, most: int) -> Array:
-    """One to `most` neighbours among some rows; none if there are none."""
+    """Return one to `most` neighbours among some rows; none if there are none."""
     if not len(where):
         return where
     first = int(rng.integers(len(where)))
@@ -229,7 +229,7 @@ def _short_run(where: Array, rng: Random, most: int) -> Array:
 
 
 def _steps(block: Block, target: Target, row: int, size: float) -> tuple[int, int]:
-    """A fraction of the price at a row in steps, and that price; 0 steps if it is less than two, or than twice the spread."""
+    """Return a fraction of the price at a row in steps, and that price; 0 steps if below two, or twice the spread."""
     middle, spread = block.market_at(target, row)
     tick = block.tick(target)
     steps = round(size * middle / tick)

@@ -3,7 +3,7 @@
 - `bookTicker` is the best bid and ask: a quote on `BINANCE.<SYMBOL>.QUOTE`, numbered by the book's update id, which skips what
   did not change the top: `increasing`. Spot gives no venue time.
 - `aggTrade` is a trade on `BINANCE.<SYMBOL>.TRADE`, numbered by the aggregate id without holes: `contiguous`.
-- `depthUpdate` changes the book by level, which begins with an order book that came over HTTP: `cryptofeed_binance_depth`.
+- `depthUpdate` changes the book by level, which begins with an order book that came over HTTP: `binance_depth`.
 - An order book over HTTP gives one quote with the flag SNAPSHOT, on `BINANCE.<SYMBOL>.BOOK`, where its file is read.
 """
 
@@ -28,7 +28,7 @@ _SEQUENCES = {
 
 
 class Binance:
-    """See the module."""
+    """Binance's messages, see the module."""
 
     venue = "BINANCE"
 
@@ -37,7 +37,7 @@ class Binance:
         self._depths = Depths(builder, tally)
 
     def received(self, message: Any) -> str | None:
-        """Take a message of the session; its type if no tick came of it."""
+        """Take a message of the session; return its type if it gave no tick."""
         stream, data = message["stream"].partition("@")[2], message["data"]
         kind = data.get("e", stream)
         if kind == "bookTicker":
@@ -75,7 +75,7 @@ class Binance:
         self._builder.add(Kind.TRADE, f"BINANCE.{symbol}.TRADE", symbol, values)
 
     def answered(self, url: str, message: Any) -> str | None:
-        """Take an answer over HTTP; its type if no tick came of it."""
+        """Take an HTTP answer; return its type if it gave no tick."""
         path = urlsplit(url).path.rpartition("/")[2]
         if path != "depth":
             return f"HTTP {path}"
@@ -88,21 +88,21 @@ class Binance:
         self._builder.add(Kind.QUOTE, f"BINANCE.{symbol}.BOOK", symbol, values, Flag.SNAPSHOT)
         return None
 
-    def overheard(self, url: str, message: Any) -> None:
-        """Learn from an answer that stands in a file beside."""
+    def learn(self, url: str, message: Any) -> None:
+        """Learn from an HTTP answer that is in another file."""
         if urlsplit(url).path.rpartition("/")[2] == "depth":
             self._depths.begin(parse_qs(urlsplit(url).query)["symbol"][0], message)
 
     @staticmethod
     def steps(message: Any) -> Iterator[tuple[str, str, str]]:
-        """Symbols with the steps of their prices and sizes."""
+        """Return symbols with the steps of their prices and sizes."""
         for one in message.get("symbols", []):
             filters = {item["filterType"]: item for item in one["filters"]}
             yield one["symbol"], filters["PRICE_FILTER"]["tickSize"], filters["LOT_SIZE"]["stepSize"]
 
     @staticmethod
     def reference(url: str, sent: list[Any]) -> Reference:
-        """Streams are named in the address."""
+        """Return the channels of the streams that the address names."""
         streams = parse_qs(urlsplit(url).query).get("streams", [""])[0].split("/")
         channels = {}
         for stream in streams:

@@ -1,4 +1,4 @@
-"""Binance's books by level: a snapshot over HTTP, and the changes since.
+"""Binance's books by level: an HTTP snapshot, and the changes since.
 
 https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams#how-to-manage-a-local-order-book-correctly
 
@@ -6,12 +6,12 @@ Every change of a book has an update id. A `depthUpdate` covers those from `U` t
 that chain is verified and counted. A snapshot covers all up to `lastUpdateId`; changes that it covers are left out. Where the top
 of a book changes with a message there is a quote on `BINANCE.<SYMBOL>.DEPTH`.
 
-- **Sequence.** Messages that merge many ids and change nothing at the top would leave holes in `u`, and holes that are none hide
-  those that are. The quotes are counted on from the `u` of the first, by one, and by one more for each id that the chain lacks:
+- **Sequence.** Messages that merge many ids and change nothing at the top would leave holes in `u`, and these would hide
+  real gaps. The quotes are counted on from the `u` of the first, by one, and by one more for each id that the chain lacks:
   `contiguous`, so that a broken chain is a gap of so many ids.
 - **A broken chain** shows at once, as a quote with the flag MAYBE_BAD_BOOK, which stays until another snapshot.
 - **A snapshot** is used from the time on at which it came, and only by a book that is not whole: none yet, or a broken chain.
-  Changes that came before it and that it does not cover are kept until then, and then told with the next one.
+  Changes that came before it and that it does not cover are kept until then, and then reported with the next one.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from producers.recordings.reading.top_of_book import Book
 from tickproof.ticks.schema import NS_PER_MS, Flag, Kind
 
 WAITING = 1_000
-"""How many changes of a symbol wait for its snapshot; Binance sends ten a second, and a snapshot takes about one."""
+"""How many changes of a symbol are kept for its snapshot; Binance sends ten a second, and a snapshot takes about one."""
 
 
 class Depth:
-    """One symbol: its chain, its book once there is one, and what waits for it."""
+    """The state of one symbol: its chain of ids, its book once there is one, and the changes that wait for it."""
 
     __slots__ = ("book", "covered", "last", "lost", "sequence", "waiting")
 
@@ -38,16 +38,16 @@ class Depth:
         """The last update id of the chain as it arrived."""
         self.book: Book[int] | None = None
         self.covered = 0
-        """The last update id that the book knows."""
+        """The last update id that the book contains."""
         self.sequence: int | None = None
-        """Of the last quote."""
+        """The sequence of the last quote."""
         self.lost = 0
-        """Ids that the book lacks since then."""
+        """Ids missing from the book since then."""
         self.waiting: deque[dict[str, Any]] = deque(maxlen=WAITING)
-        """What came while the book is not whole."""
+        """Changes that arrived while there is no complete book."""
 
     def follow(self, data: dict[str, Any]) -> bool:
-        """Put a change into the book, if the book does not know it; whether it did not."""
+        """Apply a change that the book does not contain yet; return whether it was applied."""
         first, last = _reach(data)
         assert self.book is not None
         if last <= self.covered:
@@ -65,13 +65,13 @@ class Depth:
         return True
 
     def begin(self, snapshot: dict[str, Any]) -> None:
-        """A snapshot, and what waited for it."""
+        """Start the book from a snapshot and the changes that waited for it."""
         book: Book[int] = Book()
         for levels, side in ((book.bids, "bids"), (book.asks, "asks")):
             for price, size in snapshot[side]:
                 levels.put(units(price), units(size))
-        # A doubt that was told is told to be over, too.
-        book.told = None if self.book is None else self.book.told
+        # Where a doubt was reported, its end is reported as well.
+        book.reported = None if self.book is None else self.book.reported
         self.book, self.covered = book, int(snapshot["lastUpdateId"])
         for data in self.waiting:
             self.follow(data)
@@ -79,18 +79,18 @@ class Depth:
 
     @property
     def is_whole(self) -> bool:
-        """Whether there is a book, and nothing that it lacks."""
+        """Return whether there is a complete book."""
         return self.book is not None and not self.book.suspicious
 
     def number(self) -> int:
-        """The sequence of the next quote."""
+        """Return the sequence of the next quote."""
         self.sequence = self.covered if self.sequence is None else self.sequence + 1 + self.lost
         self.lost = 0
         return self.sequence
 
 
 class Depths:
-    """Books of one session, by symbol."""
+    """The books of one session, by symbol."""
 
     def __init__(self, builder: Builder, tally: Tally) -> None:
         self._builder = builder
@@ -98,13 +98,13 @@ class Depths:
         self._depths: dict[str, Depth] = {}
 
     def begin(self, symbol: str, snapshot: dict[str, Any]) -> None:
-        """A snapshot came; a book that is whole has no need of it."""
+        """Take a snapshot; a complete book ignores it."""
         depth = self._depths.setdefault(symbol, Depth())
         if not depth.is_whole:
             depth.begin(snapshot)
 
     def change(self, data: dict[str, Any]) -> str | None:
-        """Take a change; its type if no tick came of it."""
+        """Take a change; return its type if it gave no tick."""
         symbol = data["s"]
         depth = self._depths.setdefault(symbol, Depth())
         try:
@@ -141,5 +141,5 @@ class Depths:
 
 
 def _reach(data: dict[str, Any]) -> tuple[int, int]:
-    """The first and the last update id of a change. Futures say where the last message ended: their ids are not dense."""
+    """Return the first and the last update id of a change. Futures name the last message's end: their ids are not dense."""
     return int(data["pu"]) + 1 if "pu" in data else int(data["U"]), int(data["u"])

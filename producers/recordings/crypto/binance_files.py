@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from producers.recordings.reading import csv_blocks as sheets
+from producers.recordings.reading import csv_blocks
 from producers.recordings.reading.delimited import PRICE, SIZE, TEXT
+from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.implied_reference import channels
 from producers.recordings.reading.level_changes import Changes, read_changes
 from producers.recordings.reading.tally import Tally
@@ -44,17 +45,26 @@ DEPTH = Changes(
 )
 
 
+FACTS = Facts(
+    recognised_by="a header with `symbol,timestamp,first_update_id,last_update_id,side,update_type,price,qty,pu`",
+    clock="one, in ms; `ts_recv`",
+    sequence="`none`: the chain of update ids is verified on reading, and a break marks the quotes after it as doubtful (flag 4)",
+    cannot_tell="trades; latency; the best price before the first snapshot",
+    sample="`BTCUSDT_T_DEPTH_2021-01-01.csv`: the header above",
+)
+
+
 def recognises(path: Path, first: bytes) -> bool:
-    """Its header."""
-    header = sheets.header_of(first)
+    """Return whether the first line is the header of such a file."""
+    header = csv_blocks.header_of(first)
     return header is not None and DEPTH.fits(header)
 
 
 def read(path: Path, tally: Tally) -> Iterator[Ticks]:
-    """The ticks of one file."""
+    """Yield the ticks of one file."""
     return read_changes(path, DEPTH, tally)
 
 
 def reference(path: Path) -> Reference:
-    """Ticks have no numbers."""
+    """Return the channel, which has no sequence numbers."""
     return channels((CHANNEL,), "none")

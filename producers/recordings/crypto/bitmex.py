@@ -2,7 +2,7 @@
 
 Nothing has a number; trades have ids. Sizes are contracts. A table is a channel, for each has a latency of its own: `trade` comes
 at once on `BITMEX.TRADE`, `quote`, the best bid and ask, in parcels up to a second later on `BITMEX.QUOTE`. A `partial` of either
-is what was before the session, a snapshot. `orderBookL2` is the book by level and ahead of the quotes: `cryptofeed_bitmex_book`.
+is what was before the session, a snapshot. `orderBookL2` is the book by level and ahead of the quotes: `bitmex_book`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from producers.recordings.crypto import bitmex_book as level2
+from producers.recordings.crypto import bitmex_book
 from producers.recordings.reading.implied_reference import Sequence
 from producers.recordings.reading.row_builder import Builder, hashed
 from producers.recordings.reading.tally import Tally
@@ -25,20 +25,20 @@ _TRADE = {"price": "price", "size": "size"}
 
 
 class Bitmex:
-    """See the module."""
+    """BitMEX's messages, see the module."""
 
     venue = "BITMEX"
 
     def __init__(self, builder: Builder, tally: Tally) -> None:
         self._builder = builder
-        self._level2 = level2.Level2(builder, tally)
+        self._level2 = bitmex_book.Level2(builder, tally)
 
     def received(self, message: Any) -> str | None:
-        """Take a message of the session; its type if no tick came of it."""
+        """Take a message of the session; return its type if it gave no tick."""
         table = message.get("table")
         if table is None:
             return "subscription confirmed" if "subscribe" in message else next(iter(message))
-        if table in level2.TABLES:
+        if table in bitmex_book.TABLES:
             return self._level2.received(message)
         action = message["action"]
         if table not in ("quote", "trade") or action not in ("partial", "insert"):
@@ -62,20 +62,20 @@ class Bitmex:
         return None if number is None else self._builder.units(number)
 
     def answered(self, url: str, message: Any) -> str | None:
-        """Answers hold no ticks."""
+        """Ignore HTTP answers, which hold no ticks."""
         return f"HTTP {url.rpartition('/')[2]}"
 
-    def overheard(self, url: str, message: Any) -> None:
-        """Answers tell nothing that a session needs."""
+    def learn(self, url: str, message: Any) -> None:
+        """Ignore HTTP answers in other files, which a session does not need."""
 
     @staticmethod
     def steps(message: Any) -> Iterator[tuple[str, int | Decimal, int | Decimal]]:
-        """Symbols with the steps of their prices and sizes."""
+        """Return symbols with the steps of their prices and sizes."""
         for one in message:
             yield one["symbol"], one["tickSize"], one["lotSize"]
 
     @staticmethod
     def reference(url: str, sent: list[Any]) -> Reference:
-        """No numbers; a trade that comes twice is known by its id."""
-        kinds: dict[str, Sequence] = {TRADES: "increasing", QUOTES: "none", level2.CHANNEL: "none"}
+        """Return channels without sequence numbers; a trade sent twice is known by its id."""
+        kinds: dict[str, Sequence] = {TRADES: "increasing", QUOTES: "none", bitmex_book.CHANNEL: "none"}
         return Reference(channels={name: Channel(sequence=kind, feed="BITMEX") for name, kind in kinds.items()})

@@ -20,7 +20,7 @@ from tickproof.ticks.schema import Flag, Kind
 CHANNEL = "BITMEX.L2"
 TABLES = ("orderBookL2", "orderBookL2_25")
 FINER = 1_000
-"""Prices of a book are kept in units of 1e-12: instruments with steps of 1e-10 have levels that are one in units of 1e-9."""
+"""Prices of a book are kept in units of 1e-12: levels of instruments with steps of 1e-10 would coincide in units of 1e-9."""
 _DECIMALS = 12
 
 
@@ -34,7 +34,7 @@ class Depth(Book[int]):
         self._at: dict[int, tuple[Levels[int], int]] = {}
 
     def take(self, action: str, one: dict[str, Any]) -> bool:
-        """Change one level; False if it is one that the book does not have."""
+        """Change one level; return False if the book does not have it."""
         identity = one["id"]
         if action in ("partial", "insert"):
             self._drop(identity)
@@ -61,7 +61,7 @@ class Depth(Book[int]):
         return {"Buy": self.bids, "Sell": self.asks}[name]
 
     def best(self) -> dict[str, int | None]:
-        """The best prices as fields of a quote, rounded half to even to units of 1e-9."""
+        """Return the best prices as fields of a quote, rounded half to even to units of 1e-9."""
         values = super().best()
         for name in ("bid_px", "ask_px"):
             price = values[name]
@@ -69,12 +69,12 @@ class Depth(Book[int]):
         return values
 
     def rounded(self) -> int:
-        """How many prices of the top are finer than a unit."""
+        """Return how many prices of the top are finer than a unit."""
         return sum(price % FINER != 0 for levels in (self.bids, self.asks) for price, _ in levels.first(1))
 
 
 class Level2:
-    """Messages of TABLES."""
+    """The messages of TABLES."""
 
     def __init__(self, builder: Builder, tally: Tally) -> None:
         self._builder = builder
@@ -82,7 +82,7 @@ class Level2:
         self._depths: dict[str, Depth] = {}
 
     def received(self, message: Any) -> str | None:
-        """Take a message; its type if no tick came of it."""
+        """Take a message; return its type if it gave no tick."""
         action, data = message["action"], message["data"]
         symbols = dict.fromkeys(one["symbol"] for one in data)
         if action == "partial":
@@ -90,15 +90,15 @@ class Level2:
             symbols |= dict.fromkeys(filter(None, [message.get("filter", {}).get("symbol")]))
             self._depths |= {symbol: Depth() for symbol in symbols}
         try:
-            told = [self._change(symbol, action, [one for one in data if one["symbol"] == symbol]) for symbol in symbols]
+            reasons = [self._change(symbol, action, [one for one in data if one["symbol"] == symbol]) for symbol in symbols]
         except Exception:
             # Whatever was wrong with the message, the books lack it.
             for symbol in symbols:
                 if symbol in self._depths:
                     self._depths[symbol].suspicious = True
             raise
-        unmoved = next((reason for reason in told if reason is not None), f"{action} without rows")
-        return None if None in told else f"{message['table']} {unmoved}"
+        unmoved = next((reason for reason in reasons if reason is not None), f"{action} without rows")
+        return None if None in reasons else f"{message['table']} {unmoved}"
 
     def _change(self, symbol: str, action: str, rows: list[dict[str, Any]]) -> str | None:
         if action not in ("partial", "insert", "update", "delete"):
@@ -125,7 +125,7 @@ class Level2:
 
 
 def _fine(price: int | Decimal) -> int:
-    """A price in units of 1e-12, exact."""
+    """Return a price in units of 1e-12, exact."""
     found = Decimal(price).scaleb(_DECIMALS)
     if not found.is_finite() or found != found.to_integral_value():
         raise ValueError(f"found {price!r}, expected a price of at most {_DECIMALS} decimals")

@@ -23,7 +23,7 @@ LEVEL2 = "COINBASE.LEVEL2"
 
 
 class Coinbase:
-    """See the module."""
+    """Coinbase's messages, see the module."""
 
     venue = "COINBASE"
 
@@ -33,7 +33,7 @@ class Coinbase:
         self._tickers: set[str] = set()
 
     def received(self, message: Any) -> str | None:
-        """Take a message of the session; its type if no tick came of it."""
+        """Take a message of the session; return its type if it gave no tick."""
         kind = str(message["type"])
         if kind == "l2update":
             try:
@@ -56,7 +56,7 @@ class Coinbase:
             for price, size, *_ in message[side]:
                 levels.put(units(price), units(size))
         self._books[message["product_id"]] = book
-        return self._tell(message["product_id"], None, Flag.SNAPSHOT)
+        return self._quote(message["product_id"], None, Flag.SNAPSHOT)
 
     def _update(self, message: dict[str, Any]) -> str | None:
         product = message["product_id"]
@@ -69,9 +69,9 @@ class Coinbase:
                 levels.put(units(price), size)
             else:
                 levels.drop(units(price))
-        return self._tell(product, nanoseconds(message["time"]), 0)
+        return self._quote(product, nanoseconds(message["time"]), 0)
 
-    def _tell(self, product: str, time: int | None, flags: int) -> str | None:
+    def _quote(self, product: str, time: int | None, flags: int) -> str | None:
         top = self._books[product].changed()
         if top is None:
             return "l2update below the top of the book"
@@ -103,21 +103,21 @@ class Coinbase:
         self._builder.add(Kind.TRADE, f"COINBASE.{product}.MATCH", product, values, Flag.SNAPSHOT if is_old else 0)
 
     def answered(self, url: str, message: Any) -> str | None:
-        """Answers hold no ticks."""
+        """Ignore HTTP answers, which hold no ticks."""
         return f"HTTP {url.rpartition('/')[2]}"
 
-    def overheard(self, url: str, message: Any) -> None:
-        """Answers tell nothing that a session needs."""
+    def learn(self, url: str, message: Any) -> None:
+        """Ignore HTTP answers in other files, which a session does not need."""
 
     @staticmethod
     def steps(message: Any) -> Iterator[tuple[str, str, str]]:
-        """Symbols with the steps of their prices and sizes."""
+        """Return symbols with the steps of their prices and sizes."""
         for one in message:
             yield one["id"], one["quote_increment"], one["base_increment"]
 
     @staticmethod
     def reference(url: str, sent: list[Any]) -> Reference:
-        """Products are named in what was sent."""
+        """Return the channels of the products named in the subscriptions."""
         channels = {LEVEL2: Channel(sequence="none")}
         for message in sent:
             for product in message.get("product_ids", []) if isinstance(message, dict) else []:

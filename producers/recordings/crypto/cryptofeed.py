@@ -31,6 +31,7 @@ from producers.recordings.crypto.coinbase import Coinbase
 from producers.recordings.crypto.kraken import Kraken
 from producers.recordings.reading.compressed import pieces
 from producers.recordings.reading.delimited import blocks
+from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.implied_reference import merged
 from producers.recordings.reading.row_builder import Builder, units
 from producers.recordings.reading.tally import Tally
@@ -40,7 +41,7 @@ from tickproof.ticks.schema import NS_PER_SECOND, Ticks
 
 BATCH_TICKS = 10_000
 HEAD_LINES = 64
-"""Subscriptions are among so many first lines."""
+"""Subscriptions are within this many first lines."""
 _BEGINNING = re.compile(rb"(wss?|https?)://[^\s/]+")
 _LINE = re.compile(
     rb"(?:(?P<url>(?:wss?|https?)://\S+) (?P<way><->|<-|->) )?(?P<time>\d{1,10}(?:\.\d{1,9})?)(?:: (?P<json>.*))?", re.S
@@ -52,39 +53,48 @@ Step = tuple[str, str | int | Decimal, str | int | Decimal]
 
 
 class Exchange(Protocol):
-    """What one exchange's messages mean."""
+    """The messages of one exchange."""
 
     venue: str
 
     def __init__(self, builder: Builder, tally: Tally) -> None: ...
 
     def received(self, message: Any) -> str | None:
-        """Take a message of the session; its type if no tick came of it."""
+        """Take a message of the session; return its type if it gave no tick."""
 
     def answered(self, url: str, message: Any) -> str | None:
-        """Take an answer over HTTP; its type if no tick came of it."""
+        """Take an HTTP answer; return its type if it gave no tick."""
 
-    def overheard(self, url: str, message: Any) -> None:
-        """Learn from an answer that came while the session went on and stands in another file; no tick comes of it."""
+    def learn(self, url: str, message: Any) -> None:
+        """Learn from an HTTP answer in another file that came during the session; it gives no tick."""
 
     @staticmethod
     def reference(url: str, sent: list[Any]) -> Reference:
-        """What is known of the channels by the connection's address and what was sent."""
+        """Return what the connection's address and the subscriptions imply of the channels."""
 
     @staticmethod
     def steps(message: Any) -> Iterator[Step]:
-        """Symbols with the steps of their prices and sizes, of a list of instruments that came over HTTP."""
+        """Return symbols with the steps of their prices and sizes from an HTTP list of instruments."""
 
 
 EXCHANGES: dict[str, type[Exchange]] = {"binance": Binance, "coinbase": Coinbase, "kraken": Kraken, "bitmex": Bitmex}
-"""A word of the host's name -> the exchange."""
+"""A word of the host name -> the exchange."""
 _UNEXPECTED = (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError)
-"""What comes of a message that is JSON and not what it should be."""
+"""Errors of a message that is JSON but not of the expected form."""
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
+FACTS = Facts(
+    recognised_by="a first line with a websocket or HTTP address and what was sent to it or received from it",
+    clock="two: the time of the line, `ts_recv`, and the exchange's where the message has one, `ts_event`",
+    sequence="by exchange and stream: `increasing` where messages carry ids of their own, `none` where ids are those of a book",
+    cannot_tell="what a session that began in mid-stream missed; books before their first snapshot",
+    sample='`COINBASE.ws.1.0`, lines such as `1618677817.06: {"type": "match", …}`',
+)
+
+
 def recognises(path: Path, first: bytes) -> bool:
-    """A file that begins with an address and what went to it or came from it."""
+    """Return whether a file begins with an address and a message to or from it."""
     if _BEGINNING.match(first) is None:
         return False
     address, space, rest = first.partition(b" ")
@@ -98,7 +108,7 @@ def _exchange(line: bytes) -> type[Exchange] | None:
 
 
 def reference(path: Path) -> Reference:
-    """Channels that a session subscribed to, with the sequence of each; tick and lot where a list of instruments says them."""
+    """Return the channels that a session subscribed to, their sequence, and ticks and lots where a list gives them."""
     instruments: list[Instrument] = []
     url = ""
     sent: list[Any] = []
@@ -114,7 +124,7 @@ def reference(path: Path) -> Reference:
             elif found["way"] == b"->" and found["json"] and exchange is not None:
                 instruments += _instruments(exchange, _decode(found["json"]))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, *_UNEXPECTED):
-            # Reading the file counts what is none.
+            # Lines that are not messages are counted when the file is read.
             continue
     exchange = _exchange(url.encode())
     if exchange is None:
@@ -123,7 +133,7 @@ def reference(path: Path) -> Reference:
 
 
 def _instruments(exchange: type[Exchange], message: Any) -> list[Instrument]:
-    """Instruments whose steps are whole units."""
+    """Return the instruments whose steps are whole units."""
     found = [(symbol, units(tick), units(lot)) for symbol, tick, lot in exchange.steps(message)]
     return [
         Instrument(symbol=symbol, venue=exchange.venue, tick=tick, lot=lot if lot > 0 else None)
@@ -138,17 +148,17 @@ def _lines(path: Path, tally: Tally) -> Iterator[bytes]:
 
 
 def read(path: Path, tally: Tally) -> Iterator[Ticks]:
-    """The ticks of one file."""
+    """Yield the ticks of one file."""
     exchange: Exchange | None = None
     builder = Builder("")
-    beside = _Beside(iter(()))
+    answers = _Answers(iter(()))
     for number, line in enumerate(_lines(path, tally)):
         if exchange is None and (kind := _exchange(line)) is not None:
             builder = Builder(kind.venue, tally.notes)
             exchange = kind(builder, tally)
-            beside = _Beside(_answers(path, _time(line)))
-        if exchange is not None and beside.has_more:
-            beside.tell(exchange, _time(line))
+            answers = _Answers(_answers(path, _time(line)))
+        if exchange is not None and answers.has_more:
+            answers.pass_on(exchange, _time(line))
         builder.row = number
         if line.strip():
             tally.messages += 1
@@ -159,8 +169,8 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
         yield builder.take()
 
 
-class _Beside:
-    """Answers in other files, told to a session as it reaches their times."""
+class _Answers:
+    """HTTP answers in other files, passed on to a session as it reaches their times."""
 
     __slots__ = ("_answers", "_next")
 
@@ -170,20 +180,20 @@ class _Beside:
 
     @property
     def has_more(self) -> bool:
-        """Whether there are answers that were not told yet."""
+        """Return whether answers are left."""
         return self._next is not None
 
-    def tell(self, exchange: Exchange, time: int | None) -> None:
-        """Tell all up to a time."""
+    def pass_on(self, exchange: Exchange, time: int | None) -> None:
+        """Pass all answers up to a time on to the session."""
         while self._next is not None and time is not None and self._next[0] <= time:
-            # Reading their own file counts what is none.
+            # What is not JSON is counted when their own file is read.
             with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError, *_UNEXPECTED):
-                exchange.overheard(self._next[1], _decode(self._next[2]))
+                exchange.learn(self._next[1], _decode(self._next[2]))
             self._next = next(self._answers, None)
 
 
 def _answers(path: Path, start: int | None) -> Iterator[tuple[int, str, bytes]]:
-    """(time, address, JSON) of the answers from `start` on that stand beside a session, by time."""
+    """Yield (time, address, JSON) of the answers from `start` on in the files of a session's folder, by time."""
     name, is_session, _ = path.name.partition(".ws.")
     files = sorted(path.parent.glob(f"{glob.escape(name)}.http.*")) if is_session and start is not None else []
     for time, url, message in heapq.merge(*map(_answers_of, files)):

@@ -21,11 +21,11 @@ from tickproof.ticks.schema import Flag, Kind
 CHANNEL = "KRAKEN.WS"
 CHECKED_LEVELS = 10
 Level = tuple[int, str]
-"""Size, and the digits that stand for the level in a checksum."""
+"""The size, and the digits that represent the level in a checksum."""
 
 
 class Kraken:
-    """See the module."""
+    """Kraken's messages, see the module."""
 
     venue = "KRAKEN"
 
@@ -35,7 +35,7 @@ class Kraken:
         self._books: dict[str, Book[Level]] = {}
 
     def received(self, message: Any) -> str | None:
-        """Take a message of the session; its type if no tick came of it."""
+        """Take a message of the session; return its type if it gave no tick."""
         if isinstance(message, dict):
             event = str(message["event"])
             if event == "heartbeat":
@@ -68,7 +68,7 @@ class Kraken:
             flags |= Flag.SNAPSHOT
         book = self._books.get(pair)
         if book is None:
-            return "book change before its snapshot"
+            return "book change before the first snapshot"
         for part in parts:
             for levels, keys in ((book.asks, ("as", "a")), (book.bids, ("bs", "b"))):
                 for key in keys:
@@ -88,27 +88,27 @@ class Kraken:
         return None
 
     def answered(self, url: str, message: Any) -> str | None:
-        """Answers hold no ticks."""
+        """Ignore HTTP answers, which hold no ticks."""
         return f"HTTP {url.rpartition('/')[2]}"
 
-    def overheard(self, url: str, message: Any) -> None:
-        """Answers tell nothing that a session needs."""
+    def learn(self, url: str, message: Any) -> None:
+        """Ignore HTTP answers in other files, which a session does not need."""
 
     @staticmethod
     def steps(message: Any) -> Iterator[tuple[str, Decimal, Decimal]]:
-        """Symbols with the steps of their prices and sizes; dark pools have no name in a session."""
+        """Return symbols with the steps of their prices and sizes; dark pools have no name in a session."""
         for one in message["result"].values():
             if "wsname" in one:
                 yield one["wsname"], *(Decimal(1).scaleb(-int(one[name])) for name in ("pair_decimals", "lot_decimals"))
 
     @staticmethod
     def reference(url: str, sent: list[Any]) -> Reference:
-        """Nothing has a number."""
+        """Return the channel, which has no sequence numbers."""
         return Reference(channels={CHANNEL: Channel(sequence="none")})
 
 
 def _apply(levels: Levels[Level], changes: list[list[str]], depth: int) -> int:
-    """Change one side; the latest time of a change in ns."""
+    """Change one side; return the latest time of a change in ns."""
     latest = 0
     for price, size, time, *_ in changes:
         amount = units(size)
@@ -127,6 +127,6 @@ def _digits(text: str) -> str:
 
 
 def checksum_of(book: Book[Level]) -> int:
-    """CRC-32 over the digits of the best ten asks, then of the best ten bids."""
+    """Return the CRC-32 over the digits of the best ten asks, then of the best ten bids."""
     best = [*book.asks.first(CHECKED_LEVELS), *book.bids.first(CHECKED_LEVELS)]
     return zlib.crc32("".join(level[1] for _, level in best).encode())

@@ -16,9 +16,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from producers.recordings.reading import csv_blocks as sheets
+from producers.recordings.reading import csv_blocks
 from producers.recordings.reading.compressed import head
 from producers.recordings.reading.delimited import PRICE, SIZE, TEXT, one_array
+from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.level_changes import Changes, read_changes
 from producers.recordings.reading.row_builder import hashed
 from producers.recordings.reading.tally import Tally
@@ -33,7 +34,7 @@ _BOOK = {"bid_px": "bids[0].price", "bid_sz": "bids[0].amount", "ask_px": "asks[
 _QUOTE = {"bid_px": "bid_price", "bid_sz": "bid_amount", "ask_px": "ask_price", "ask_sz": "ask_amount"}
 
 
-def _source(block: sheets.Block, what: str) -> None:
+def _source(block: csv_blocks.Block, what: str) -> None:
     block.time("local_timestamp", "ts_recv", _US)
     block.time("timestamp", "ts_event", _US)
     block.name("channel", "exchange", lambda exchange: _channel(exchange, what))
@@ -45,7 +46,7 @@ def _channel(exchange: str, what: str) -> str:
     return f"TARDIS.{exchange.upper()}.{what}"
 
 
-def _trades(block: sheets.Block) -> None:
+def _trades(block: csv_blocks.Block) -> None:
     _source(block, "TRADE")
     block.rows["kind"] = Kind.TRADE
     block.units("price", "price")
@@ -59,7 +60,7 @@ def _identity(word: str) -> int:
     return int(word) if word.isdecimal() and word.isascii() and len(word) < 19 else hashed(word)
 
 
-def _quotes(block: sheets.Block, columns: dict[str, str], what: str) -> None:
+def _quotes(block: csv_blocks.Block, columns: dict[str, str], what: str) -> None:
     _source(block, what)
     block.rows["kind"] = Kind.QUOTE
     for name, column in columns.items():
@@ -70,12 +71,14 @@ def _quotes(block: sheets.Block, columns: dict[str, str], what: str) -> None:
         block.rows["present"][empty] |= np.uint16(Present[f"{side}_SZ"])
 
 
-SHEETS: dict[str, sheets.Sheet] = {
-    "TRADE": sheets.Sheet({**_SOURCE, "id": TEXT, "side": TEXT, "price": PRICE, "amount": SIZE}, _trades),
-    "QUOTE": sheets.Sheet({**_SOURCE, **dict.fromkeys(_QUOTE.values(), PRICE)}, lambda block: _quotes(block, _QUOTE, "QUOTE")),
-    "BOOK": sheets.Sheet({**_SOURCE, **dict.fromkeys(_BOOK.values(), PRICE)}, lambda block: _quotes(block, _BOOK, "BOOK")),
+SHEETS: dict[str, csv_blocks.Sheet] = {
+    "TRADE": csv_blocks.Sheet({**_SOURCE, "id": TEXT, "side": TEXT, "price": PRICE, "amount": SIZE}, _trades),
+    "QUOTE": csv_blocks.Sheet(
+        {**_SOURCE, **dict.fromkeys(_QUOTE.values(), PRICE)}, lambda block: _quotes(block, _QUOTE, "QUOTE")
+    ),
+    "BOOK": csv_blocks.Sheet({**_SOURCE, **dict.fromkeys(_BOOK.values(), PRICE)}, lambda block: _quotes(block, _BOOK, "BOOK")),
 }
-"""What is in a file -> its columns; the first whose columns are there."""
+"""Kind of file -> its columns; the first whose columns are present applies."""
 L2 = Changes(
     columns={**_SOURCE, "is_snapshot": TEXT, "side": TEXT, "price": PRICE, "amount": SIZE},
     time="local_timestamp",
@@ -99,16 +102,26 @@ def _what(header: list[str] | None) -> str | None:
 
 def _header(path: Path) -> list[str] | None:
     # Books of many levels have long headers.
-    return sheets.header_of(head(path, 64 * _HEAD_BYTES))
+    return csv_blocks.header_of(head(path, 64 * _HEAD_BYTES))
+
+
+FACTS = Facts(
+    recognised_by="a header that begins with `exchange,symbol,timestamp,local_timestamp` and has the columns of one of its files",
+    clock="two, in µs: `local_timestamp`, `ts_recv`, and `timestamp`, `ts_event`",
+    sequence="`increasing` for trades, which have ids, `none` for quotes and books",
+    cannot_tell="gaps; books before their first snapshot",
+    sample="`deribit_trades_2020-04-01_OPTIONS.csv.gz`, whose header is "
+    "`exchange,symbol,timestamp,local_timestamp,id,side,price,amount`",
+)
 
 
 def recognises(path: Path, first: bytes) -> bool:
-    """A header that begins with tardis' columns and has those of one of its files."""
+    """Return whether a header begins with tardis' columns and has those of one of its files."""
     return first.startswith(",".join(_SOURCE).encode()) and _what(_header(path)) is not None
 
 
 def read(path: Path, tally: Tally) -> Iterator[Ticks]:
-    """The ticks of one file.
+    """Yield the ticks of one file.
 
     Raises
     ------
@@ -118,11 +131,11 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
     what = _what(_header(path))
     if what is None:
         raise InputError(f"{path}, line 1: found no header of tardis, expected {','.join(_SOURCE)} and prices")
-    return read_changes(path, L2, tally) if what == "L2" else sheets.read(path, SHEETS[what], tally)
+    return read_changes(path, L2, tally) if what == "L2" else csv_blocks.read(path, SHEETS[what], tally)
 
 
 def reference(path: Path) -> Reference:
-    """Nothing has a number; trades have ids. The exchange stands in the first row."""
+    """Return the channel, which has trade ids and no sequence numbers; the exchange is in the first row."""
     what = _what(_header(path))
     lines = head(path, 64 * _HEAD_BYTES).split(b"\n", 2)
     exchange = lines[1].partition(b",")[0].decode("utf-8", "replace") if len(lines) > 1 else ""

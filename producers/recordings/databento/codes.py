@@ -1,4 +1,4 @@
-"""What DBN's numbers mean: records by type, publishers as venues, trading status as canonical bits.
+"""DBN's codes: records by type, publishers as venues, trading status as canonical bits.
 
 Sources: the DBN specification and the enumerations of the package databento-dbn (`RType`, `StatusAction`), and Databento's list
 of publishers (https://databento.com/docs/api-reference-historical/metadata/metadata-list-publishers).
@@ -29,7 +29,7 @@ QUOTED: dict[int, np.dtype[Any]] = {
 }
 """Record types with the best bid and ask in their first level; those with an `action` may be trades."""
 SAMPLED = {int(rtype) for rtype in (dbn.RType.BBO_1S, dbn.RType.BBO_1M, dbn.RType.CBBO_1S, dbn.RType.CBBO_1M)}
-"""Those that are taken at regular times: their `ts_event` is when something last changed, which may be long ago."""
+"""Record types sampled at regular times: their `ts_event` is that of the last change, perhaps long ago."""
 TRADES, ORDERS = int(dbn.RType.MBP_0), int(dbn.RType.MBO)
 STATUS, MAPPING = int(dbn.RType.STATUS), int(dbn.RType.SYMBOL_MAPPING)
 DECODED: dict[int, np.dtype[Any]] = {
@@ -45,7 +45,7 @@ MAPPINGS: dict[int, np.dtype[Any]] = {
 """Layouts of a symbol mapping by their length in bytes."""
 TYPE_NAMES: dict[int, str] = {int(rtype): rtype.name.lower() for rtype in dbn.RType.variants()}
 HEADER = np.dtype(dbn.TradeMsg._dtypes[:5])
-"""What all records begin with; its `length` counts words of four bytes."""
+"""The header of all records; its `length` counts words of four bytes."""
 
 STATUSES: dict[int, Condition] = {
     int(dbn.StatusAction.TRADING): Condition.RESUMED,

@@ -6,14 +6,14 @@ are read as columns.
 - **Clock.** `ts_recv` is Databento's capture time, `ts_event` the venue's. In snapshots `ts_event` is when an order was placed,
   in sampled quotes (bbo, cbbo) when something last changed, perhaps hours ago: it is left out there.
 - **Channel.** `<dataset>.<SCHEMA>`, as `GLBX.MDP3.MBO`. `sequence` is the venue's, whose channel holds more than what was asked
-  of it: a file of one instrument has holes that are no gaps, so its mode is `increasing`. Several records of one number are one
-  message: the first tick carries the number. A file of several instruments mixes channels that nothing tells apart: its ticks
+  of it: a file of one instrument has holes that are not gaps, so its mode is `increasing`. Several records of one number are one
+  message: the first tick carries the number. A file of several instruments mixes channels that cannot be told apart: its ticks
   carry no number.
 - **Books by order** are built, and their top is a quote where an event ends (flag LAST) with another top than before. A snapshot
   gives one quote, when it is whole.
 - **tbbo** records are a quote as it stood before, then the trade.
 
-Bars, definitions, statistics and the like are counted by type.
+Bars, definitions, statistics and other records are counted by type.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ import numpy.typing as npt
 from producers.recordings.databento.codes import DECODED, HEADER, MAPPING, MAPPINGS, ORDERS, TYPE_NAMES, VENUES
 from producers.recordings.databento.rows import of_type
 from producers.recordings.reading.compressed import head, pieces
+from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.implied_reference import channels
 from producers.recordings.reading.names import Names
 from producers.recordings.reading.tally import Tally
@@ -62,17 +63,26 @@ class _Reading:
 
     @property
     def numbered(self) -> bool:
-        """Whether its numbers are of one channel."""
+        """Return whether its sequence numbers are of one channel."""
         return len(self.metadata.symbols) == 1
 
 
+FACTS = Facts(
+    recognised_by="the first bytes `DBN`, plain or zstd",
+    clock="two: Databento's capture time, `ts_recv`, and the venue's, `ts_event`, which is null in snapshots and sampled quotes",
+    sequence="`increasing` for a file of one instrument, which holds some of its channel's numbers; `none` for several",
+    cannot_tell="gaps of the venue's channel, because a file is a selection of it",
+    sample="`glbx-mdp3.mbo.dbn.zst`",
+)
+
+
 def recognises(path: Path, first: bytes) -> bool:
-    """A DBN file, by its first bytes."""
+    """Return whether the first bytes are those of a DBN file."""
     return first.startswith(MAGIC)
 
 
 def reference(path: Path) -> Reference:
-    """A file of one instrument has a part of its channel's numbers, of several none."""
+    """Return the channel: one instrument has a part of its channel's numbers, several instruments have none."""
     metadata, _ = _metadata(path, head(path, _head_bytes(path)))
     one = len(metadata.symbols) == 1
     names = {_channel(metadata, rtype) for rtype in DECODED}
@@ -85,7 +95,7 @@ def _head_bytes(path: Path) -> int:
 
 
 def _metadata(path: Path, first: bytes) -> tuple[dbn.Metadata, int]:
-    """The metadata in front of the records, and how many bytes it takes."""
+    """Return the metadata before the records, and how many bytes it takes."""
     length = 8 + int.from_bytes(first[4:8], "little")
     if len(first) < length or length > MOST_METADATA_BYTES:
         raise InputError(f"{path}: found {len(first)} bytes, expected the {length} of a DBN file's metadata; fetch it again")
@@ -102,7 +112,7 @@ def _channel(metadata: dbn.Metadata, rtype: int) -> str:
 
 
 def read(path: Path, tally: Tally) -> Iterator[Ticks]:
-    """The ticks of one file.
+    """Yield the ticks of one file.
 
     Raises
     ------
@@ -127,11 +137,11 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
         rest = data[end:]
         if broken:
             tally.messages += 1
-            tally.undecoded["record: found a length that is none, cut off there"] += 1
+            tally.undecoded["record: invalid length, the rest was not read"] += 1
             return
     if rest:
         tally.messages += 1
-        tally.undecoded["record truncated: cut off there"] += 1
+        tally.undecoded["record truncated: the rest was not read"] += 1
 
 
 def _map(reading: _Reading, instrument: str, symbol: str, span: tuple[int, int]) -> None:
@@ -144,7 +154,7 @@ def _midnight_ns(day: Any) -> int:
 
 
 def _offsets(data: bytes) -> tuple[npt.NDArray[np.int64], int, bool]:
-    """Where the whole records of a block begin, where they end, and whether something there is no record."""
+    """Return where the whole records of a block begin, where they end, and whether something there is not a record."""
     whole = np.frombuffer(data, np.uint8)
     size = 4 * data[0]
     count = len(data) // size if size >= HEADER.itemsize else 0
@@ -165,7 +175,7 @@ def _offsets(data: bytes) -> tuple[npt.NDArray[np.int64], int, bool]:
 
 
 def _block(data: Array, offsets: npt.NDArray[np.int64], reading: _Reading, tally: Tally) -> Iterator[Ticks]:
-    """The ticks of some whole records, type by type, put back in their order."""
+    """Return the ticks of some whole records, decoded type by type and put back in their order."""
     tally.messages += len(offsets)
     types = data[offsets + 1]
     parts, places = [], []
@@ -199,7 +209,7 @@ def _block(data: Array, offsets: npt.NDArray[np.int64], reading: _Reading, tally
 
 
 def _rows_of(rtype: int, records: Array, reading: _Reading, tally: Tally) -> tuple[Array, Array]:
-    """Rows of one type with their names, and the record of each."""
+    """Return rows of one type with their names, and the record of each."""
     books = None
     if rtype == ORDERS:
         if reading.books is None:
@@ -222,7 +232,7 @@ def _keys(records: Array) -> npt.NDArray[np.int64]:
 
 
 def _coded(keys: Array, code_of: Any) -> npt.NDArray[np.int32]:
-    """A code for each key, asked for once a distinct key in the order in which they turn up."""
+    """Return a code for each key, assigned in order of appearance."""
     distinct, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
     codes = np.zeros(len(distinct), np.int32)
     for index in np.argsort(first).tolist():
@@ -232,7 +242,7 @@ def _coded(keys: Array, code_of: Any) -> npt.NDArray[np.int32]:
 
 
 def _symbols(instruments: Array, times: npt.NDArray[np.int64], reading: _Reading) -> npt.NDArray[np.int32]:
-    """Codes of the symbols: an instrument's may change from day to day, and one without a symbol goes by its number."""
+    """Return codes of the symbols, which may change from day to day; an instrument without a symbol goes by its number."""
     distinct, inverse = np.unique(instruments, return_inverse=True)
     codes = np.zeros(len(instruments), np.int32)
     for index, instrument in enumerate(distinct.tolist()):
@@ -248,7 +258,7 @@ def _symbols(instruments: Array, times: npt.NDArray[np.int64], reading: _Reading
 
 
 def _take_mappings(data: Array, offsets: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64], reading: _Reading) -> None:
-    """Symbols that a live session was told."""
+    """Take the symbols that a live session was sent."""
     for offset, length in zip(offsets.tolist(), lengths.tolist(), strict=True):
         layout = MAPPINGS.get(length)
         if layout is not None:
@@ -258,7 +268,7 @@ def _take_mappings(data: Array, offsets: npt.NDArray[np.int64], lengths: npt.NDA
 
 
 def _number(rows: Array, reading: _Reading) -> None:
-    """Leave the number to the first of several ticks of one message, and to none where several channels are mixed."""
+    """Keep the number on the first of several ticks of one message, and on none where several channels are mixed."""
     there = (rows["present"] & Present.SEQUENCE) != 0
     if not reading.numbered:
         drop = there

@@ -23,7 +23,7 @@ _FLAG_TABLE = np.array([sum({int(flag) for bit, flag in _FLAGS.items() if byte &
 
 
 def trades(records: Array) -> tuple[Array, Array]:
-    """All records as trades: rows, and the record of each."""
+    """Return all records as trades: rows, and the record of each."""
     rows = _rows(records, Kind.TRADE)
     rows["price"], rows["size"] = records["price"], records["size"].astype(np.int64) * UNITS_PER_ONE
     rows["present"] |= _TRADE
@@ -34,7 +34,7 @@ def trades(records: Array) -> tuple[Array, Array]:
 
 
 def quotes(records: Array) -> Array:
-    """All records as quotes of their first level."""
+    """Return all records as quotes of their first level: rows, and the record of each."""
     rows = _rows(records, Kind.QUOTE)
     _fill_quote(rows, [records[name].astype(np.int64) for name in _TOPS])
     return rows
@@ -43,12 +43,12 @@ def quotes(records: Array) -> Array:
 def of_type(
     rtype: int, records: Array, before_trade: bool, books: tuple[Books, Array] | None, tally: Tally
 ) -> tuple[Array, Array]:
-    """Rows of all records of one type, and the record of each, in the order in which they follow each other.
+    """Return rows of all records of one type, in order, and the record of each.
 
     Parameters
     ----------
     rtype : int
-        One of `dbn_codes.DECODED`.
+        One of `codes.DECODED`.
     records : array, shape (n,)
         Of that type's layout.
     before_trade : bool
@@ -83,21 +83,21 @@ def of_type(
 
 
 def _after_each_other(first: tuple[Array, Array], second: tuple[Array, Array]) -> tuple[Array, Array]:
-    """Rows of both by record; of one record the first one's row comes first."""
+    """Return rows of both by record; of one record the first argument's row comes first."""
     at = np.concatenate([first[1], second[1]])
     order = np.argsort(at, kind="stable")
     return gathered(joined([first[0], second[0]]), order), at[order]
 
 
 def _rows(records: Array, kind: Kind) -> Array:
-    """What all types have: times, flags, number."""
+    """Return rows with what all types have: times, flags, number."""
     names = records.dtype.names or ()
     rows = np.zeros(len(records), ROW)
     rows["kind"] = kind
     rows["ts_recv"] = records["ts_recv"].view(np.int64)
     if "flags" in names:
         rows["flags"] = _FLAG_TABLE[records["flags"]]
-    # What stands in a snapshot happened long before: its venue time says nothing of how late this message is, its number nothing
+    # Entries of a snapshot happened long before: their venue time does not show how late this message is, their number nothing
     # of the channel's counter. A sampled quote's venue time is that of its last change.
     fresh = (rows["flags"] & Flag.SNAPSHOT) == 0
     stamped = fresh & (records["ts_event"] != NO_TIME) & ~np.isin(records["rtype"], list(SAMPLED))

@@ -1,4 +1,4 @@
-"""Files as streams of bytes, plain, gzip or zstd by their first bytes, a piece at a time.
+"""Files as streams of bytes, plain, gzip or zstd by their first bytes, read in pieces.
 
 What is cut or damaged ends there: what came before it is kept, and the break is counted by name.
 """
@@ -15,14 +15,14 @@ from producers.recordings.reading.tally import Tally
 from tickproof.errors import InputError
 
 PIECE_BYTES = 1 << 20
-"""About this much comes at once."""
+"""Approximate size of a piece."""
 STEP_BYTES = 1 << 16
-"""Unpacked at once where a stream is packed: so much at most is lost before a break."""
+"""Bytes decompressed at a time: at most this much is lost before a break."""
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
 def head(path: Path, count: int) -> bytes:
-    """The first bytes of a file, unpacked if it is packed; fewer where there are no more.
+    """Return the first bytes of a file, decompressed if compressed; fewer at the end of the file.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def head(path: Path, count: int) -> bytes:
 
 
 def pieces(path: Path, tally: Tally) -> Iterator[bytes]:
-    """A file's bytes, unpacked, in pieces of about PIECE_BYTES.
+    """Yield a file's bytes, decompressed, in pieces of about PIECE_BYTES.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def _steps(path: Path, tally: Tally, size: int) -> Iterator[bytes]:
 
 
 def _gzip(path: Path, tally: Tally, size: int) -> Iterator[bytes]:
-    """The members of a gzip file, one after the other."""
+    """Yield the members of a gzip file, one after the other."""
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
     rest = b""
     with path.open("rb") as file:
@@ -87,7 +87,7 @@ def _gzip(path: Path, tally: Tally, size: int) -> Iterator[bytes]:
             try:
                 step = unpacker.decompress(packed, size)
             except zlib.error:
-                tally.undecoded["gzip stream damaged: cut off there"] += 1
+                tally.undecoded["gzip stream damaged: the rest was not read"] += 1
                 return
             if step:
                 yield step
@@ -101,18 +101,18 @@ def _gzip(path: Path, tally: Tally, size: int) -> Iterator[bytes]:
     tail = unpacker.flush()
     if tail:
         yield tail
-    tally.undecoded["gzip stream truncated: cut off there"] += 1
+    tally.undecoded["gzip stream truncated: the rest was not read"] += 1
 
 
 def _zstd(path: Path, tally: Tally, size: int) -> Iterator[bytes]:
-    # Opened here and not by Arrow, whose errors about a missing file are no OSError with a reason.
+    # Opened here and not by Arrow, whose errors about a missing file carry no errno.
     with path.open("rb") as file, pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd") as stream:
         while True:
             try:
                 step = stream.read(size)
             except (pa.ArrowException, OSError) as error:
                 what = "truncated" if "runcated" in str(error) else "damaged"
-                tally.undecoded[f"zstd stream {what}: cut off there"] += 1
+                tally.undecoded[f"zstd stream {what}: the rest was not read"] += 1
                 return
             if not step:
                 return

@@ -1,4 +1,4 @@
-"""Comma-separated values under a header: columns by name, in any order, as ticks."""
+"""CSV with a header as ticks: columns by name, in any order."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tickproof.ticks.schema import NULLABLE, ROW, Array, Ticks
 
 
 class Block:
-    """Some parsed lines on their way to rows. Each method fills one field and remembers which rows it can not fill.
+    """Parsed lines on their way to rows. Each method fills one field and marks the rows that it cannot fill.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class Block:
         return column in self.table.column_names
 
     def time(self, column: str, field_: str = "ts_recv", unit_ns: int = 1) -> None:
-        """A time that has to be there, in units of `unit_ns` if it is a whole number."""
+        """Return a required time in ns; whole numbers count units of `unit_ns`."""
         values, there = filled(one_array(self.table, column))
         limit = np.iinfo(np.int64).max // unit_ns
         self.require(there & (values >= -limit) & (values <= limit), f"{column}: none, or no time")
@@ -72,7 +72,7 @@ class Block:
             self.rows["present"] |= np.where(there, np.uint16(NULLABLE[field_]), np.uint16(0))
 
     def units(self, column: str, field_: str) -> None:
-        """A price or size, from a decimal; null where there is none."""
+        """Return a price or size from decimals, in units of 1e-9, and where there is one."""
         array = one_array(self.table, column)
         if array.type.scale > PRICE.scale:
             array = pc.round(array, PRICE.scale).cast(PRICE)
@@ -81,25 +81,25 @@ class Block:
         self.put(field_, values, array.is_valid().to_numpy(zero_copy_only=False))
 
     def put(self, field_: str, values: Array, there: Fits) -> None:
-        """Values of a nullable field, and where there are any."""
+        """Set a nullable field where there are values."""
         self.rows[field_] = np.where(there, values, 0)
         self.rows["present"] |= np.where(there, np.uint16(NULLABLE[field_]), np.uint16(0))
 
     def drop(self, field_: str, absent: Fits) -> None:
-        """Make a nullable field null where `absent`."""
+        """Set a nullable field to null where `absent`."""
         self.rows[field_][absent] = 0
         self.rows["present"][absent] &= ~np.uint16(NULLABLE[field_])
 
     def same(self, field_: str, name: str) -> None:
-        """One channel, venue or symbol for all rows."""
+        """Set one channel, venue or symbol for all rows."""
         self.rows[field_] = self.names.code(name)
 
     def name(self, field_: str, column: str, spell: Callable[[str], str] = str) -> None:
-        """A channel, venue or symbol by a column of words, spelled another way if asked for."""
+        """Set a channel, venue or symbol from a column of words, respelled by `spelled` if given."""
         self.rows[field_] = self.names.codes(one_array(self.table, column), spell)
 
     def by_word(self, column: str, value_of: Callable[[str], int]) -> Array:
-        """What each row's word stands for; a null is the empty word."""
+        """Return the value of each row's word; a null is the empty word."""
         array = one_array(self.table, column)
         words = ["" if word is None else word for word in array.dictionary.to_pylist()]
         values = np.array([*map(value_of, words), value_of("")], np.int64)
@@ -107,18 +107,18 @@ class Block:
         return found
 
     def require(self, fits: Fits, reason: str) -> None:
-        """Rows that do not fit are none, and are counted."""
+        """Reject and count the rows that do not fit."""
         self._good &= counted(fits | ~self._good, reason, self._undecoded)
 
     def ticks(self) -> Ticks:
-        """The rows that have everything, as ticks."""
+        """Return the complete rows as ticks."""
         rows = self.rows if self._good.all() else gathered(self.rows, np.flatnonzero(self._good))
         return Ticks(rows, self.names.table)
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """One kind of file: the columns that it must have, those that it may have, and how they fill rows.
+    """One kind of file: its required and optional columns, and how they fill rows.
 
     A column of the file that is neither is read as text and left out.
     """
@@ -128,12 +128,12 @@ class Sheet:
     optional: Columns = field(default_factory=dict)
 
     def fits(self, header: list[str]) -> bool:
-        """Whether a header has all that is required."""
+        """Return whether a header has all required columns."""
         return len(set(header)) == len(header) and set(self.required) <= set(header)
 
 
 def header_of(head: bytes) -> list[str] | None:
-    """The names in the first line, if it is one of names."""
+    """Return the names in the first line, or None if it is not a header."""
     line = head.split(b"\n", 1)[0].removesuffix(b"\r")
     try:
         names = line.decode("utf-8").split(",")
@@ -143,7 +143,7 @@ def header_of(head: bytes) -> list[str] | None:
 
 
 def read(path: Path, sheet: Sheet, tally: Tally) -> Iterator[Ticks]:
-    """The ticks of a file with a header, in its order.
+    """Yield the ticks of a file with a header, in its order.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Lines of comma-separated values as Arrow tables, a block of whole lines at a time; what is no row is counted by reason.
+"""CSV lines as Arrow tables, a block of whole lines at a time; lines that are not rows are counted by reason.
 
 Numbers are parsed as decimals and end up as integers: nothing goes through a float.
 """
@@ -20,12 +20,12 @@ from tickproof.ticks.schema import Array
 PRICE, SIZE = pa.decimal128(28, 9), pa.decimal128(28, 9)
 """Exact: the integer behind each decimal is units of 1e-9."""
 FLOATED = pa.decimal128(38, 18)
-"""What went through a float and has up to 17 digits: rounded to units of 1e-9."""
+"""Values that were floats and have up to 17 digits: rounded to units of 1e-9."""
 TEXT = pa.dictionary(pa.int32(), pa.string())
 BLOCK_BYTES = 1_250_000
-"""A line that is longer than this is none."""
+"""Size of a block; a longer line is rejected."""
 NUMERIC = b"0123456789+-.eE \t"
-"""What a number may be written with, at most."""
+"""All characters that may occur in a number."""
 
 Columns = Mapping[str, pa.DataType]
 Numbers = npt.NDArray[np.int64]
@@ -33,7 +33,7 @@ Fits = npt.NDArray[np.bool_]
 
 
 def blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """A stream in blocks of whole lines; one that lacks its line end is the last, or is longer than a block."""
+    """Yield a stream in blocks of whole lines; only the last, or a line longer than a block, may lack its line end."""
     rest = b""
     for piece in pieces:
         whole, newline, behind = piece.rpartition(b"\n")
@@ -51,12 +51,12 @@ def blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def lines_of(block: bytes) -> int:
-    """How many lines there are in a block; the last may lack its line end."""
+    """Return the number of lines in a block; the last may lack its line end."""
     return block.count(b"\n") + (not block.endswith(b"\n"))
 
 
 def tables(block: bytes, columns: Columns, undecoded: Counter[str], blank: str = "line: empty") -> list[tuple[Numbers, pa.Table]]:
-    """A block as tables, with the numbers of their lines.
+    """Yield a block as tables, with the numbers of their lines.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def tables(block: bytes, columns: Columns, undecoded: Counter[str], blank: str =
     columns : mapping of str to DataType
         The columns in their order, and what they are parsed to.
     undecoded : Counter
-        Gets the lines that are no rows, by reason.
+        Gets the lines that are not rows, by reason.
     blank : str
         The reason of a line that is empty.
     """
@@ -73,7 +73,7 @@ def tables(block: bytes, columns: Columns, undecoded: Counter[str], blank: str =
         table = _table(block, columns)
         return [(np.arange(len(table)), table)]
     except pa.ArrowInvalid:
-        # Somewhere in it; Arrow does not say where. What cannot be a row at a glance goes first, so that little is left to seek.
+        # Arrow does not say which line is bad. Lines that are obviously not rows go first, so that little is left to search.
         lines = block.removesuffix(b"\n").split(b"\n")
     numbered = []
     for number, line in enumerate(lines):
@@ -86,7 +86,7 @@ def tables(block: bytes, columns: Columns, undecoded: Counter[str], blank: str =
 
 
 def _halves(numbered: list[tuple[int, bytes]], columns: Columns, undecoded: Counter[str]) -> Iterator[tuple[Numbers, pa.Table]]:
-    """Numbered lines as tables, in order: what does not parse is halved until the bad lines stand alone."""
+    """Yield numbered lines as tables, in order; lines that do not parse are halved until the bad ones are isolated."""
     spans = [(0, len(numbered))] if numbered else []
     while spans:
         first, last = spans.pop()
@@ -104,7 +104,7 @@ def _halves(numbered: list[tuple[int, bytes]], columns: Columns, undecoded: Coun
 
 
 def _glance(line: bytes, columns: Columns, blank: str) -> str | None:
-    """Why a line cannot be a row, as far as the count of its cells and the characters of its numbers show it."""
+    """Return why a line cannot be a row, as far as its number of cells and the characters of its numbers show it."""
     cells = line.removesuffix(b"\r").split(b",")
     if len(cells) != len(columns):
         return f"columns: found {len(cells)}, expected {len(columns)}" if line.removesuffix(b"\r") else blank
@@ -130,7 +130,7 @@ def _table(lines: bytes, columns: Columns) -> pa.Table:
 
 
 def _reason(error: pa.ArrowInvalid, columns: Columns) -> str:
-    """Arrow's message as a reason that is the same for all lines of its kind."""
+    """Return Arrow's message as a reason that is the same for all lines of its kind."""
     text = str(error)
     column = re.search(r"column #(\d+)", text)
     if column:
@@ -142,7 +142,7 @@ def _reason(error: pa.ArrowInvalid, columns: Columns) -> str:
 
 
 def counted(fits: Fits, reason: str, undecoded: Counter[str]) -> Fits:
-    """What fits; what does not is counted."""
+    """Return the lines that fit, and count the others."""
     bad = len(fits) - int(np.count_nonzero(fits))
     if bad:
         undecoded[reason] += bad
@@ -150,25 +150,25 @@ def counted(fits: Fits, reason: str, undecoded: Counter[str]) -> Fits:
 
 
 def integers(column: pa.Decimal128Array) -> tuple[Numbers, Fits]:
-    """The integers behind decimals, and which of them fit 64 bits; nulls fit."""
+    """Return the integers behind decimals, and which of them fit 64 bits; nulls fit."""
     words = np.frombuffer(column.buffers()[1], "<i8").reshape(-1, 2)[column.offset : column.offset + len(column)]
     return words[:, 0], (words[:, 1] == words[:, 0] >> 63) | numpy(column.is_null())
 
 
 def numpy(column: pa.Array) -> Array:
-    """An Arrow array without nulls as a numpy array."""
+    """Return an Arrow array without nulls as a numpy array."""
     array: Array = column.to_numpy(zero_copy_only=False)
     return array
 
 
 def filled(column: pa.Array, value: int = 0) -> tuple[Array, Fits]:
-    """The values of an integer or time column with another where there is none, and where there is one."""
+    """Return the values of an integer or time column, nulls replaced, and where there are values."""
     plain = column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
     return numpy(pc.fill_null(plain, value)), numpy(column.is_valid())
 
 
 def one_array(table: pa.Table, name: str) -> pa.Array:
-    """A column of a table, whole."""
+    """Return a column of a table as one array."""
     column = table.column(name).combine_chunks()
     # A table without rows has no chunks to combine.
     return column if isinstance(column, pa.Array) else pa.array([], column.type)

@@ -1,4 +1,4 @@
-"""What formats imply of their channels, as reference data."""
+"""Reference data that formats imply of their channels."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ Sequence = Literal["contiguous", "increasing", "shared", "none"]
 
 
 def channels(names: Iterable[str], sequence: Sequence, *, sides: Literal["message", "merge"] = "message") -> Reference:
-    """Reference data that say the same of some channels."""
+    """Return reference data with the same entry for some channels."""
     return Reference(channels={name: Channel(sequence=sequence, sides=sides) for name in names})
 
 
 def merged(first: Reference, second: Reference) -> Reference:
-    """Both together; where both speak of a channel, an instrument, a venue or a relation, the first wins."""
+    """Return both together; where both describe a channel, an instrument, a venue or a relation, the first wins."""
     said = {(one.symbol, one.venue) for one in first.instruments}
     named = {one.name for one in first.relations}
     return Reference(

@@ -1,4 +1,4 @@
-"""Files that tell changes of a book by level, a row each: the top after each message is a quote where it changed."""
+"""Files of changes of a book by level, a row each: a quote wherever the top of the book changes with a message."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from producers.recordings.reading import csv_blocks as sheets
+from producers.recordings.reading import csv_blocks
 from producers.recordings.reading.compressed import pieces
 from producers.recordings.reading.delimited import TEXT, Columns, blocks, lines_of, tables
 from producers.recordings.reading.row_builder import Builder, units
@@ -22,7 +22,7 @@ BATCH_TICKS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """One kind of file.
+    """The layout of one kind of file.
 
     Parameters
     ----------
@@ -55,12 +55,12 @@ class Changes:
     numbers: tuple[str, str] | None = None
 
     def fits(self, header: list[str]) -> bool:
-        """Whether a header has all columns."""
+        """Return whether a header has all columns."""
         return len(set(header)) == len(header) and set(self.columns) <= set(header)
 
 
 def read_changes(path: Path, kind: Changes, tally: Tally) -> Iterator[Ticks]:
-    """The ticks of one file.
+    """Yield the ticks of one file.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def read_changes(path: Path, kind: Changes, tally: Tally) -> Iterator[Ticks]:
     columns: Columns | None = None
     for block in blocks(pieces(path, tally)):
         if columns is None:
-            header = sheets.header_of(block)
+            header = csv_blocks.header_of(block)
             if header is None or not kind.fits(header):
                 raise InputError(f"{path}, line 1: found no header with the columns {','.join(kind.columns)}")
             columns = {name: kind.columns.get(name, TEXT) for name in header}
@@ -95,7 +95,7 @@ def read_changes(path: Path, kind: Changes, tally: Tally) -> Iterator[Ticks]:
 
 
 class _Reading:
-    """Books and the message that is being gathered."""
+    """The books, and the message that is being gathered."""
 
     __slots__ = ("_books", "_kind", "_last", "_message", "_numbers", "_rows", "_tally", "builder")
 
@@ -113,7 +113,7 @@ class _Reading:
         """Take one row."""
         amount = row["amount"] if "amount" in row else row["qty"]
         if row["price"] is None or amount is None or row[self._kind.time] is None or not row["symbol"]:
-            self._tally.undecoded["price, amount, time or symbol: none"] += 1
+            self._tally.undecoded["price, amount, time or symbol: missing"] += 1
             return
         message = (row["symbol"], self._kind.snapshot(row), *(row[name] for name in self._kind.message))
         if message != self._message:
@@ -122,7 +122,7 @@ class _Reading:
         self._rows.append((row, number))
 
     def finish(self) -> None:
-        """The message is whole: change its book, and tell its top if that changed."""
+        """Apply the complete message to its book, and report the top if it changed."""
         if not self._rows:
             return
         rows, self._rows = self._rows, []
@@ -135,7 +135,7 @@ class _Reading:
             book = self._books[symbol] = Book()
         self._last = f"snapshot {symbol}" if is_snapshot else None
         if book is None:
-            self._tally.without_ticks["book change before its snapshot"] += len(rows)
+            self._tally.without_ticks["book change before the first snapshot"] += len(rows)
             return
         for row, _ in rows:
             levels = book.bids if self._kind.is_bid(row) else book.asks
@@ -148,11 +148,11 @@ class _Reading:
         if top is None:
             self._tally.without_ticks["book change below the top"] += len(rows)
             return
-        self._tally.without_ticks["book change told with others"] += len(rows) - 1
+        self._tally.without_ticks["book change reported with others"] += len(rows) - 1
         flags = (Flag.SNAPSHOT if is_snapshot else 0) | (Flag.MAYBE_BAD_BOOK if book.suspicious else 0)
-        self._tell(last, rows[-1][1], top, flags)
+        self._report(last, rows[-1][1], top, flags)
 
-    def _tell(self, row: Row, number: int, top: dict[str, int | None], flags: int) -> None:
+    def _report(self, row: Row, number: int, top: dict[str, int | None], flags: int) -> None:
         kind = self._kind
         self.builder.ts_recv, self.builder.row = row[kind.time] * kind.unit_ns, number
         is_old = bool(flags & Flag.SNAPSHOT)
@@ -163,7 +163,7 @@ class _Reading:
             self._tally.undecoded["value: beyond 64 bits"] += 1
 
     def _follows(self, row: Row, is_snapshot: bool) -> bool:
-        """Does this message follow the last one of its symbol, as far as anybody can tell?"""
+        """Return whether this message follows the last one of its symbol, as far as its numbers show it."""
         if self._kind.numbers is None:
             return True
         own, before = (row[name] for name in self._kind.numbers)

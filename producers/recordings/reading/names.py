@@ -1,4 +1,4 @@
-"""The table of names of one recording, which only grows: what `channel`, `venue` and `symbol` of its rows index."""
+"""The table of names of one recording, which only grows: `channel`, `venue` and `symbol` of its rows index it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 
 class Names:
-    """Names in the order in which they turned up."""
+    """Names in order of appearance."""
 
     __slots__ = ("_codes", "_table")
 
@@ -19,11 +19,11 @@ class Names:
         self._table: tuple[str, ...] = ()
 
     def code(self, name: str) -> int:
-        """The code of a name, a new one if need be."""
+        """Return the code of a name, a new one if necessary."""
         return self._codes.setdefault(name, len(self._codes))
 
     def codes(self, column: pa.DictionaryArray, spell: Callable[[str], str] = str) -> npt.NDArray[np.int32]:
-        """The codes of a dictionary encoded column, its words spelled another way if asked for; -1 for null or empty."""
+        """Return the codes of a dictionary-encoded column, its words respelled if asked for; −1 for null or empty."""
         words = column.dictionary.to_pylist()
         spelled = [spell(word or "") for word in words]
         table = np.array([*(self.code(word) if word else -1 for word in spelled), -1], np.int32)
@@ -33,7 +33,7 @@ class Names:
 
     @property
     def table(self) -> tuple[str, ...]:
-        """All names so far; the same object as long as none is added."""
+        """Return all names so far; the same object as long as none is added."""
         if len(self._table) != len(self._codes):
             self._table = tuple(self._codes)
         return self._table

@@ -1,4 +1,4 @@
-"""Ticks of sources that come message by message: JSON and the like, where no column can be read at once."""
+"""Ticks of sources that come message by message, such as JSON, where no column can be read at once."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from tickproof.ticks.schema import NULLABLE, ROW, UNITS_PER_ONE, Kind, Ticks
 ROUNDED = "value finer than 1e-9: rounded"
 _DECIMALS = 9
 _DIGITS = 28
-"""What a decimal holds exactly."""
+"""Digits that a decimal holds exactly."""
 _LEAST, _MOST = int(np.iinfo(np.int64).min), int(np.iinfo(np.int64).max)
 _ZEROS: dict[str, object] = dict.fromkeys(ROW.names or (), 0)
 
 
 def units(value: str | int | Decimal) -> int:
-    """A price or size in units of 1e-9, exact; what is finer is rounded half to even.
+    """Return a price or size in units of 1e-9, exact; finer values are rounded half to even.
 
-    It may be beyond 64 bits: order books hold prices that nobody means. `Builder.add` refuses those.
+    It may be beyond 64 bits: order books hold absurd prices. `Builder.add` refuses those.
 
     Raises
     ------
     ValueError
-        It is no finite number, or one of an absurd size.
+        It is not a finite number, or absurdly large.
     """
     if isinstance(value, str):
         whole, _, fraction = value.partition(".")
@@ -49,7 +49,7 @@ def units(value: str | int | Decimal) -> int:
 
 
 def hashed(identity: str) -> int:
-    """A stable 64-bit number for an id that is none."""
+    """Return a stable 64-bit number for an id that is not a number."""
     return int.from_bytes(hashlib.blake2b(identity.encode(), digest_size=8).digest(), "little", signed=True)
 
 
@@ -78,7 +78,7 @@ class Builder:
         return len(self._rows)
 
     def units(self, value: str | int | Decimal) -> int:
-        """`units` of a value that goes into a tick; one that has to be rounded is counted."""
+        """Return `units` of a value of a tick, and count the values that have to be rounded."""
         found = units(value)
         if not isinstance(value, int) and Decimal(value).scaleb(_DECIMALS) != found:
             self._notes[ROUNDED] += 1
@@ -93,7 +93,7 @@ class Builder:
         flags: int = 0,
         conditions: int = 0,
     ) -> None:
-        """One tick; `values` are nullable fields, None or absent for null.
+        """Append one tick; `values` are nullable fields, None or absent for null.
 
         Raises
         ------
@@ -115,7 +115,7 @@ class Builder:
         self._rows.append(tuple(record.values()))
 
     def take(self) -> Ticks:
-        """What has been gathered, and begin anew."""
+        """Return the gathered ticks, and start again."""
         rows = np.array(self._rows, ROW)
         self._rows = []
         return Ticks(rows, self._names.table)

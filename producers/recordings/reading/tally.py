@@ -1,4 +1,4 @@
-"""What was read of recordings beside the ticks."""
+"""Counts of what was read of recordings besides the ticks."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class Tally:
     messages : int
         Messages of the source: rows, packets, lines. One message may hold several ticks, or none.
     undecoded : Counter of str
-        Messages, or parts of a file, that are no ticks, by reason.
+        Messages, or parts of a file, that are not ticks, by reason.
     without_ticks : Counter of str
-        Messages that were decoded and are no ticks (administration, depth below the top), by type.
+        Messages that were decoded and are not ticks (administration, depth below the top), by type.
     notes : Counter of str
         What else was seen on the way, by name: a checksum that was verified, one that failed.
     reached : Counter of Path
-        Bytes of each file that have been read so far, as they stand in it; of a reader that does not say, all of them at its end.
+        Bytes of each file that have been read so far, as stored; for a reader without progress, all of them at its end.
     out_of_order : int
         Ticks whose `ts_recv` is below that of an earlier one of the same file. They stay where they arrived.
     unknown : list of Path

@@ -1,4 +1,4 @@
-"""Times as texts -> ns since the epoch, exact."""
+"""RFC 3339 times as ns since the epoch, exact."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _FORM = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-
 
 
 def nanoseconds(text: str) -> int:
-    """An RFC 3339 time, UTC where it names no offset.
+    """Return an RFC 3339 time in ns since the epoch, UTC where it names no offset.
 
     Raises
     ------

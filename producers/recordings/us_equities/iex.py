@@ -7,7 +7,7 @@ Source: IEX Transport Specification (segment header) and IEX TOPS Specification 
   `contiguous`. A segment without messages is a heartbeat with the next number. Another session id is a reset: a tick of kind 5 in
   front of the first message, with the number before it, announces it.
 - **Every message takes a number**, so every message that can be decoded is a tick, or there would be holes: security directory,
-  short sale price test, auction information and the like are of kind 6 without a condition, and are counted by type. System
+  short sale price test, auction information and other messages are of kind 6 without a condition, and are counted by type. System
   events (start and end of messages, of system hours, of the regular session) are of kind 5, with the number they have.
 - **An empty side** is one whose price and size are 0.
 """
@@ -18,10 +18,12 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from producers.recordings.reading.compressed import pieces
+from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.implied_reference import channels
 from producers.recordings.reading.names import Names
 from producers.recordings.reading.tally import Tally
@@ -40,28 +42,58 @@ _TICKLESS = {b"D": "security directory", b"P": "short sale price test", b"A": "a
 _TICKLESS |= {b"I": "retail liquidity indicator", b"O": "operational halt", b"S": "system event", b"H": "trading status"}
 
 
+class _Message(NamedTuple):
+    """One message: where its bytes are in the batch, its type, capture time in ns, channel and number."""
+
+    offset: int
+    length: int
+    type: int
+    time: int
+    channel: int
+    number: int
+
+
+class _Event(NamedTuple):
+    """A tick without a message (heartbeat, reset): the message that it precedes, its kind, times in ns, channel and number."""
+
+    before: int
+    kind: Kind
+    time: int
+    sent: int
+    channel: int
+    number: int
+
+
 @dataclass(slots=True)
 class _Batch:
-    """Messages that wait to be made rows: bytes, and columns (offset, length, type, time, channel, number)."""
+    """Messages that wait to be made rows, their bytes, and the ticks without a message among them."""
 
     data: bytearray = field(default_factory=bytearray)
-    messages: list[tuple[int, int, int, int, int, int]] = field(default_factory=list)
-    others: list[tuple[int, Kind, int, int, int, int]] = field(default_factory=list)
-    """Ticks that no message stands for: place, kind, time, time sent, channel, number."""
+    messages: list[_Message] = field(default_factory=list)
+    events: list[_Event] = field(default_factory=list)
+
+
+FACTS = Facts(
+    recognised_by="a pcap or pcapng capture by its first bytes; whether it holds IEX TOPS is seen on reading",
+    clock="two: the capture's, `ts_recv`, and the message's own, `ts_event`",
+    sequence="`contiguous`: every message takes a number",
+    cannot_tell="books below the best price; whether the network or the capture lost a missing message",
+    sample="`tops.pcap.gz`",
+)
 
 
 def recognises(path: Path, first: bytes) -> bool:
-    """A capture, by its first bytes; whether IEX is in it is seen on reading."""
+    """Return whether the first bytes are those of a capture; whether it holds IEX is seen on reading."""
     return first[:4] in PCAP or first[:4] == PCAPNG
 
 
 def reference(path: Path) -> Reference:
-    """Numbers without holes."""
+    """Return channels whose numbers are contiguous."""
     return channels(("IEX.TOPS.1",), "contiguous")
 
 
 def read(path: Path, tally: Tally) -> Iterator[Ticks]:
-    """The ticks of one capture; packets that are not IEX-TP are counted."""
+    """Yield the ticks of one capture; packets that are not IEX-TP are counted."""
     names, batch, row = Names(), _Batch(), 0
     sessions: dict[int, int] = {}
     for time, link, packet in packets(pieces(path, tally), tally):
@@ -74,12 +106,12 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
             yield _ticks(batch, names, row, tally)
             row += len(batch.messages)
             batch = _Batch()
-    if batch.messages or batch.others:
+    if batch.messages or batch.events:
         yield _ticks(batch, names, row, tally)
 
 
 def _take(segment: bytes, time: int, batch: _Batch, sessions: dict[int, int], tally: Tally) -> None:
-    """Find the messages of one segment."""
+    """Collect the messages of one segment."""
     if len(segment) < SEGMENT.size:
         tally.undecoded["segment: shorter than its header"] += 1
         return
@@ -89,9 +121,9 @@ def _take(segment: bytes, time: int, batch: _Batch, sessions: dict[int, int], ta
         return
     if sessions.setdefault(channel, session) != session:
         sessions[channel] = session
-        batch.others.append((len(batch.messages), Kind.SESSION, time, sent, channel, max(number - 1, 0)))
+        batch.events.append(_Event(len(batch.messages), Kind.SESSION, time, sent, channel, max(number - 1, 0)))
     if count == 0:
-        batch.others.append((len(batch.messages), Kind.HEARTBEAT, time, sent, channel, number))
+        batch.events.append(_Event(len(batch.messages), Kind.HEARTBEAT, time, sent, channel, number))
         return
     base = len(batch.data)
     batch.data += segment
@@ -102,16 +134,16 @@ def _take(segment: bytes, time: int, batch: _Batch, sessions: dict[int, int], ta
             tally.messages += count - index
             tally.undecoded["message truncated: beyond the end of its segment"] += count - index
             return
-        batch.messages.append((base + at + 2, length, segment[at + 2], time, channel, number + index))
+        batch.messages.append(_Message(base + at + 2, length, segment[at + 2], time, channel, number + index))
         at += 2 + length
 
 
 def _ticks(batch: _Batch, names: Names, row: int, tally: Tally) -> Ticks:
-    """The rows of a batch in their order."""
+    """Return the rows of a batch in their order."""
     data = np.frombuffer(bytes(batch.data), np.uint8)
-    offset, length, type_, time, channel, number = np.array(batch.messages, np.int64).reshape(-1, 6).T
+    offset, length, type_, time, channel, number = np.array(batch.messages, np.int64).reshape(-1, len(_Message._fields)).T
     tally.messages += len(offset)
-    parts, places = [_others(batch, names)], [np.array([place - 0.5 for place, *_ in batch.others])]
+    parts, places = [_events(batch, names)], [np.array([event.before - 0.5 for event in batch.events])]
     for code in np.unique(type_).tolist():
         kind = bytes([code])
         layout = LAYOUTS.get(kind)
@@ -140,12 +172,13 @@ def _ticks(batch: _Batch, names: Names, row: int, tally: Tally) -> Ticks:
     return Ticks(rows, names.table)
 
 
-def _others(batch: _Batch, names: Names) -> Array:
-    """Heartbeats and resets of sessions."""
-    rows = np.zeros(len(batch.others), ROW)
-    for row, (_, kind, time, sent, channel, number) in zip(rows, batch.others, strict=True):
-        row["kind"], row["ts_recv"], row["ts_event"], row["sequence"] = kind, time, sent, number
-        row["channel"] = names.code(f"IEX.TOPS.{channel}")
+def _events(batch: _Batch, names: Names) -> Array:
+    """Return rows of heartbeats and session resets."""
+    rows = np.zeros(len(batch.events), ROW)
+    for row, event in zip(rows, batch.events, strict=True):
+        row["kind"], row["sequence"] = event.kind, event.number
+        row["ts_recv"], row["ts_event"] = event.time, event.sent
+        row["channel"] = names.code(f"IEX.TOPS.{event.channel}")
     rows["present"] = Present.TS_EVENT | Present.SEQUENCE
     rows["symbol"] = -1
     return rows

@@ -57,7 +57,7 @@ _KINDS = {b"Q": Kind.QUOTE, b"T": Kind.TRADE, b"B": Kind.TRADE_CANCEL, b"S": Kin
 
 
 def rows_of(type_: bytes, messages: Array) -> Array:
-    """Rows of messages of one type: everything but the time of capture, the number, and names."""
+    """Return rows of messages of one type: everything but the capture time, the number, and names."""
     rows = np.zeros(len(messages), ROW)
     rows["kind"] = _KINDS.get(type_, Kind.STATUS)
     rows["ts_event"] = messages["time"]

@@ -32,6 +32,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from producers.recordings.reading.delimited import BLOCK_BYTES, blocks
+from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.implied_reference import channels
 from producers.recordings.reading.tally import Tally
 from producers.recordings.us_equities.lean_rows import (
@@ -81,7 +82,7 @@ LAYOUTS: dict[tuple[str, str], Layout] = {
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What a file's path says of it."""
+    """What a file's path says."""
 
     security: str
     market: str
@@ -91,18 +92,18 @@ class Address:
 
     @property
     def midnight_ns(self) -> int:
-        """The file's time zero in ns since the epoch."""
+        """Return the file's time zero in ns since the epoch."""
         midnight = datetime.combine(self.day, time(), ZoneInfo(MARKETS[self.security, self.market].zone))
         return int(midnight.astimezone(UTC).timestamp()) * NS_PER_SECOND
 
     @property
     def channel(self) -> str:
-        """The channel of its ticks."""
+        """Return the channel of its ticks."""
         return f"LEAN.{self.security}.{self.market}.{self.what}".upper()
 
 
 def address(path: Path) -> Address | None:
-    """What the path of a LEAN tick file says; None if it is not one whose market and columns are known."""
+    """Return what the path of a LEAN tick file says; None if its market or columns are not known."""
     if path.suffix != ".zip" or len(path.parts) < 5:
         return None
     security, market, resolution, symbol = path.parts[-5:-1]
@@ -115,25 +116,35 @@ def address(path: Path) -> Address | None:
         return None
 
 
+FACTS = Facts(
+    recognised_by="a zip in LEAN's folders, `<security>/<market>/tick/<symbol>/<day>_<trade or quote>.zip`",
+    clock="one, the collector's: ms since midnight in the market's zone; `ts_recv`",
+    sequence="`none`: rows have no number",
+    sides="`message`: an equity quote row carries one side, which is never merged with the last other side",
+    cannot_tell="the venue's time; gaps and duplicates; the order of trades and quotes within a millisecond; currencies' sizes",
+    sample="`equity/usa/tick/ibm/20131007_trade.zip`, rows such as `34200123,1840300,100,P,1,0`",
+)
+
+
 def recognises(path: Path, head: bytes) -> bool:
-    """A zip in LEAN's folders, of a market and kind that MARKETS and LAYOUTS know."""
+    """Return whether a zip is in LEAN's folders, of a market and kind that MARKETS and LAYOUTS know."""
     return head.startswith(MAGIC) and address(path) is not None
 
 
 def reference(path: Path) -> Reference:
-    """Nothing has a number."""
+    """Return the channel, which has no sequence numbers."""
     found = address(path.absolute())
     return channels(() if found is None else (found.channel,), "none")
 
 
 def starts(path: Path) -> int | None:
-    """Midnight of the file's day, in ns."""
+    """Return midnight of the file's day, in ns."""
     found = address(path.absolute())
     return None if found is None else found.midnight_ns
 
 
 def read(path: Path, tally: Tally) -> Iterator[Ticks]:
-    """The ticks of one zip, its members (one an expiry in futures) merged by time.
+    """Yield the ticks of one zip, its members (one an expiry in futures) merged by time.
 
     Raises
     ------
@@ -149,11 +160,11 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
             yield from merge([_member(archive, name, found, tally) for name in members])
     except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, ValueError) as error:
         # Damage may look like an encrypted member, or one of a version to come.
-        raise InputError(f"{path}: not a whole zip file ({error}); fetch it again") from error
+        raise InputError(f"{path}: not a complete zip file ({error}); fetch it again") from error
 
 
 def _member(archive: zipfile.ZipFile, name: str, file: Address, tally: Tally) -> Iterator[Ticks]:
-    """The ticks of one CSV, in its order."""
+    """Yield the ticks of one CSV, in its order."""
     layout = LAYOUTS[file.security, file.what]
     names = Names(file.channel, _symbol(name, file), MARKETS[file.security, file.market].venue)
     row = 0
@@ -171,13 +182,13 @@ def _member(archive: zipfile.ZipFile, name: str, file: Address, tally: Tally) ->
 
 
 def _symbol(member: str, file: Address) -> str:
-    """The folder's symbol; in futures with the expiry, which ends the member's name: GC201312."""
+    """Return the folder's symbol; in futures with the expiry, which ends the member's name: GC201312."""
     expiry = Path(member).stem.rpartition("_")[2]
     return file.symbol + expiry if file.security == "future" and expiry.isdigit() else file.symbol
 
 
 def _pieces(stream: IO[bytes], tally: Tally) -> Iterator[bytes]:
-    """The stream in pieces of about BLOCK_BYTES: 45 000 rows of the equity files, 60 000 of forex.
+    """Yield the stream in pieces of about BLOCK_BYTES: 45 000 rows of the equity files, 60 000 of forex.
 
     A damaged one ends with its last line before the damage, and that is counted.
     """
@@ -188,7 +199,7 @@ def _pieces(stream: IO[bytes], tally: Tally) -> Iterator[bytes]:
             # Small steps: what one step has inflated is lost when it meets the damage.
             step = stream.read(INFLATE_BYTES)
         except (zlib.error, zipfile.BadZipFile, EOFError, OSError):
-            tally.undecoded["zip member damaged: cut off there"] += 1
+            tally.undecoded["zip member damaged: the rest was not read"] += 1
             whole, newline, _ = b"".join(gathered).rpartition(b"\n")
             yield whole + newline
             return

@@ -1,4 +1,4 @@
-"""What LEAN's letters and bits mean: exchanges as MICs, sale conditions as canonical bits."""
+"""LEAN's codes: exchange letters as MICs, sale conditions as canonical bits."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ numbering of its own and is not mapped."""
 
 
 def exchange(letter: str) -> str:
-    """The venue of an exchange letter."""
+    """Return the venue of an exchange letter."""
     return EXCHANGES.get(letter, f"US.{letter}" if letter else "US")
 
 
 def conditions(bits: int) -> int:
-    """The canonical bits of a LEAN sale condition."""
+    """Return the canonical bits of a LEAN sale condition."""
     return sum({int(condition) for bit, condition in SALE_CONDITIONS.items() if bits >> bit & 1})

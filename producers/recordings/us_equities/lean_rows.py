@@ -20,13 +20,13 @@ TIME, DECI_CENTS = pa.decimal128(30, 6), pa.decimal128(28, 5)
 """Exact: the integer behind each decimal is ns, or units of 1e-9; of a price × 10 000 units of 1e-9 stand five places behind
 the point."""
 TIME_LIMIT_NS = 10 * 86_400 * 1_000_000_000
-"""A time of day beyond this is none, whatever the day's length."""
+"""A later time of day is rejected, whatever the length of the day."""
 _HEX = re.compile(r"[0-9A-Fa-f]{0,8}")
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The columns of one kind of file: their names in order, with the types that they are parsed to, and the kind of tick."""
+    """The columns of one kind of file: their names in order, their types, and the kind of tick."""
 
     kind: Kind
     columns: dict[str, pa.DataType]
@@ -42,7 +42,7 @@ TWO_SIDED_QUOTE = Layout(Kind.QUOTE, {"time": TIME, "bid_px": PRICE, "ask_px": P
 
 
 class Names:
-    """The table of names of one file: its channel, its symbol, and the venues that have turned up.
+    """The table of names of one file: its channel, its symbol, and the venues seen so far.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Names:
         self._venues: dict[str, int] = {}
 
     def venues(self, letters: list[str]) -> npt.NDArray[np.int32]:
-        """Codes of the venues of some exchange letters."""
+        """Return the codes of the venues of some exchange letters."""
         for letter in letters:
             if letter not in self._venues:
                 venue = exchange(letter)
@@ -71,7 +71,7 @@ class Names:
 
 
 def parse(block: bytes, layout: Layout, names: Names, undecoded: Counter[str]) -> tuple[Array, int]:
-    """The rows of some whole lines.
+    """Return the rows of some whole lines.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def parse(block: bytes, layout: Layout, names: Names, undecoded: Counter[str]) -
     names : Names
         Gets the venues that turn up.
     undecoded : Counter
-        Gets the lines that are no rows, by reason.
+        Gets the lines that are not rows, by reason.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def parse(block: bytes, layout: Layout, names: Names, undecoded: Counter[str]) -
 
 
 def _rows(table: pa.Table, numbers: npt.NDArray[np.int64], layout: Layout, names: Names, undecoded: Counter[str]) -> Array:
-    """Ticks of a parsed table; values that are out of range make their rows undecoded."""
+    """Return the ticks of a parsed table; rows with values out of range are undecoded."""
     rows = np.zeros(len(table), ROW)
     rows["kind"] = layout.kind
     rows["row"] = numbers
@@ -125,7 +125,7 @@ def _rows(table: pa.Table, numbers: npt.NDArray[np.int64], layout: Layout, names
 
 
 def _drop_absent_sides(rows: Array) -> None:
-    """A side whose price and size are both 0 is not in the message."""
+    """Set a side whose price and size are both 0 to null: it is not in the message."""
     for price, size in (("bid_px", "bid_sz"), ("ask_px", "ask_sz")):
         absent = (rows[price] == 0) & (rows[size] == 0)
         sides = np.uint16(Present[price.upper()] | Present[size.upper()])
@@ -133,7 +133,7 @@ def _drop_absent_sides(rows: Array) -> None:
 
 
 def _text(rows: Array, name: str, column: pa.DictionaryArray, names: Names, undecoded: Counter[str]) -> npt.NDArray[np.bool_]:
-    """Fill in what an exchange letter or a condition says; False where it says nothing that can be read."""
+    """Set the field that an exchange letter or a condition gives; return False where it cannot be read."""
     words = ["" if word is None else word for word in column.dictionary.to_pylist()]
     codes = numpy(pc.fill_null(column.indices, len(words)))
     if name == "exchange":

@@ -1,12 +1,12 @@
-"""LOBSTER: `<symbol>_<day>_<start>_<end>_message_<levels>.csv`, and the order book after each of its messages beside it.
+"""LOBSTER: `<symbol>_<day>_<start>_<end>_message_<levels>.csv`, with the order book after each message in a second file.
 
 Source: https://lobsterdata.com/info/DataStructure.php. Headerless; seconds after midnight in New York, prices × 10 000.
 
 - **Clock.** One, Nasdaq's: it is `ts_recv`.
-- **Channel.** `LOBSTER.XNAS`; no numbers, and order ids are no trade ids.
+- **Channel.** `LOBSTER.XNAS`; no sequence numbers, and order ids are not trade ids.
 - **Messages.** Executions (4 visible, 5 hidden) and crosses (6) are trades, halts (7) a status. After each, the first level of
   the book is a quote if it is another one than before. Submissions and deletions deeper in the book have no tick.
-- **9999999999** (or its negative) marks a level that nobody fills: the side is empty.
+- **9999999999** (or its negative) marks an empty level: the side is empty.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import pyarrow as pa
 
 from producers.recordings.reading.compressed import pieces
 from producers.recordings.reading.delimited import blocks, counted, filled, integers, lines_of, one_array, tables
+from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.implied_reference import channels
 from producers.recordings.reading.tally import Tally
 from producers.streams.merge import BATCH_ROWS
@@ -71,19 +72,28 @@ def _name(path: Path) -> _Name | None:
         return None
 
 
+FACTS = Facts(
+    recognised_by="the file's name, `<symbol>_<day>_<start>_<end>_message_<levels>.csv`, with the order book's file beside it",
+    clock="one, Nasdaq's: seconds after midnight in New York; `ts_recv`",
+    sequence="`none`: rows have no number",
+    cannot_tell="latency; gaps and duplicates; trade ids (order ids are none)",
+    sample="`AAPL_2012-06-21_34200000_57600000_message_10.csv`, rows such as `34200.004241176,1,16113575,18,5853300,1`",
+)
+
+
 def recognises(path: Path, first: bytes) -> bool:
-    """By its name: the files have no header."""
+    """Return whether the name is LOBSTER's: the files have no header."""
     return _name(path) is not None
 
 
 def starts(path: Path) -> int | None:
-    """Midnight of the file's day in New York, in ns."""
+    """Return midnight of the file's day in New York, in ns."""
     name = _name(path)
     return None if name is None else _midnight_ns(name.day)
 
 
 def reference(path: Path) -> Reference:
-    """Nothing has a number."""
+    """Return the channel, which has no sequence numbers."""
     return channels((CHANNEL,), "none")
 
 
@@ -92,7 +102,7 @@ def _midnight_ns(day: date) -> int:
 
 
 def read(path: Path, tally: Tally) -> Iterator[Ticks]:
-    """The ticks of one message file, with its order book if that is there; of an order book alone none."""
+    """Yield the ticks of one message file, with its order book if there is one; an order book alone gives none."""
     name = _name(path)
     if name is None:
         raise InputError(f"{path}: not LOBSTER's naming, expected <symbol>_<day>_<start>_<end>_message_<levels>.csv")
@@ -105,10 +115,10 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
         else:
             tally.undecoded["order book row without its message file"] += count
         return
-    beside = path.with_name(path.name.replace("_message_", "_orderbook_"))
-    books = _Books(beside, name.levels, tally) if beside.exists() else None
+    order_book = path.with_name(path.name.replace("_message_", "_orderbook_"))
+    books = _Books(order_book, name.levels, tally) if order_book.exists() else None
     if books is None:
-        tally.notes["message file without an order book beside it: trades alone"] += 1
+        tally.notes["message file without its order book: trades only"] += 1
     row = 0
     for block in blocks(pieces(path, tally)):
         for numbers, table in tables(block, _MESSAGE, tally.undecoded):
@@ -132,7 +142,7 @@ class _Books:
         """The top after the message before, or None."""
 
     def at(self, numbers: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
-        """Which of some rows, in order, have a book, and the tops of all of them."""
+        """Return which of some rows, in order, have a book, and the tops of all of them."""
         while not len(self._numbers) or self._numbers[-1] < numbers[-1]:
             part = next(self._parts, None)
             if part is None:
@@ -159,7 +169,7 @@ def _book_parts(
 
 
 def _ticks(numbers: npt.NDArray[np.int64], table: pa.Table, name: _Name, books: _Books | None, tally: Tally) -> Iterator[Ticks]:
-    """The ticks of some messages: what happened, then the top of the book if that changed."""
+    """Return the ticks of some messages: what happened, then the top of the book if that changed."""
     if not len(table):
         return
     times, fits = integers(one_array(table, "time"))

@@ -1,4 +1,4 @@
-"""Packets of captures, pcap and pcapng, with the time of their capture in whole ns; read with dpkt.
+"""Packets of pcap and pcapng captures, with their capture time in whole ns; read with dpkt.
 
 dpkt's own reader of pcapng gives times as floats, which do not hold nanoseconds: its blocks are walked here instead.
 """
@@ -6,7 +6,7 @@ dpkt's own reader of pcapng gives times as floats, which do not hold nanoseconds
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import dpkt
 
@@ -16,9 +16,9 @@ from tickproof.ticks.schema import NS_PER_SECOND
 PCAP = (b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d")
 PCAPNG = b"\x0a\x0d\x0d\x0a"
 MOST_BYTES = 1 << 24
-"""A packet or block that claims more than this is none."""
-TRUNCATED = "packet truncated: cut off there"
-DAMAGED = "capture damaged: cut off there"
+"""A packet or block that claims to be longer is rejected."""
+TRUNCATED = "packet truncated: the rest was not read"
+DAMAGED = "capture damaged: the rest was not read"
 _ENHANCED, _SIMPLE, _OBSOLETE = dpkt.pcapng.PCAPNG_BT_EPB, dpkt.pcapng.PCAPNG_BT_SPB, dpkt.pcapng.PCAPNG_BT_PB
 _LINKS: dict[int, Callable[[bytes], Any]] = {
     dpkt.pcap.DLT_EN10MB: lambda packet: dpkt.ethernet.Ethernet(packet).data,
@@ -26,11 +26,11 @@ _LINKS: dict[int, Callable[[bytes], Any]] = {
     101: dpkt.ip.IP,
     228: dpkt.ip.IP,
 }
-"""Link type -> what is inside its frame."""
+"""Link type -> the parser of its frames."""
 
 
 class Stream:
-    """What dpkt reads from: pieces of bytes, with a note whether a read found less than it asked for."""
+    """A file object for dpkt over pieces of bytes, which notes whether a read found less than it asked for."""
 
     __slots__ = ("_pieces", "_rest", "short")
 
@@ -40,7 +40,7 @@ class Stream:
         self.short = False
 
     def read(self, count: int) -> bytes:
-        """The next bytes; fewer at the end.
+        """Return the next bytes; fewer at the end.
 
         Raises
         ------
@@ -48,7 +48,7 @@ class Stream:
             More is asked for than a packet can hold.
         """
         if count > MOST_BYTES or count < 0:
-            raise ValueError("a length that is none")
+            raise ValueError("an invalid length")
         parts, size = [self._rest], len(self._rest)
         while size < count and (piece := next(self._pieces, b"")):
             parts.append(piece)
@@ -60,7 +60,7 @@ class Stream:
 
 
 def packets(pieces: Iterator[bytes], tally: Tally) -> Iterator[tuple[int, int, bytes]]:
-    """Capture time in ns, link type and bytes of each packet; what is cut or damaged ends there and is counted."""
+    """Yield capture time in ns, link type and bytes of each packet; a cut or damaged capture ends there and is counted."""
     stream = Stream(pieces)
     magic = stream.read(4)
     stream = Stream(_again(magic, stream))
@@ -89,9 +89,17 @@ def _pcap(stream: Stream, tally: Tally) -> Iterator[tuple[int, int, bytes]]:
         yield int(time * NS_PER_SECOND), link, packet
 
 
+class _Interface(NamedTuple):
+    """An interface of a pcapng section: its link type, ticks of its clock a second, and seconds to add to its times."""
+
+    link: int
+    per_second: int
+    offset_s: int
+
+
 def _pcapng(stream: Stream, tally: Tally) -> Iterator[tuple[int, int, bytes]]:
-    """Blocks of a pcapng file: interfaces are numbered anew in each section, and each has a clock of its own."""
-    interfaces: list[tuple[int, int, int, int]] = []
+    """Yield packets of a pcapng file; interface numbers restart in each section, each with its own clock."""
+    interfaces: list[_Interface] = []
     little = True
     while (head := stream.read(8)) and not stream.short:
         if head[:4] == PCAPNG:
@@ -111,18 +119,18 @@ def _pcapng(stream: Stream, tally: Tally) -> Iterator[tuple[int, int, bytes]]:
         elif kind == _ENHANCED:
             found = (dpkt.pcapng.EnhancedPacketBlockLE if little else dpkt.pcapng.EnhancedPacketBlock)(block)
             if found.iface_id >= len(interfaces):
-                raise ValueError("a packet of no interface")
-            link, units, per_second, offset_s = interfaces[found.iface_id]
-            time = (found.ts_high << 32 | found.ts_low) * units * NS_PER_SECOND // per_second
-            yield time + offset_s * NS_PER_SECOND, link, bytes(found.pkt_data)
+                raise ValueError("a packet of an unknown interface")
+            interface = interfaces[found.iface_id]
+            time = (found.ts_high << 32 | found.ts_low) * NS_PER_SECOND // interface.per_second
+            yield time + interface.offset_s * NS_PER_SECOND, interface.link, bytes(found.pkt_data)
         elif kind in (_SIMPLE, _OBSOLETE):
-            tally.undecoded["packet without the time of its capture"] += 1
+            tally.undecoded["packet without a capture time"] += 1
     if stream.short and head:
         tally.undecoded[TRUNCATED] += 1
 
 
-def _interface(block: bytes, little: bool) -> tuple[int, int, int, int]:
-    """Link type, and the clock: how many of how many parts of a second a unit is, and seconds to add."""
+def _interface(block: bytes, little: bool) -> _Interface:
+    """Return what an interface description block says."""
     found = (dpkt.pcapng.InterfaceDescriptionBlockLE if little else dpkt.pcapng.InterfaceDescriptionBlock)(block)
     per_second, offset_s = 10**6, 0
     for option in found.opts:
@@ -131,11 +139,11 @@ def _interface(block: bytes, little: bool) -> tuple[int, int, int, int]:
             per_second = 2 ** (power & 127) if power & 128 else 10**power
         elif option.code == dpkt.pcapng.PCAPNG_OPT_IF_TSOFFSET:
             offset_s = int.from_bytes(option.data[:8], "little" if little else "big", signed=True)
-    return found.linktype, 1, per_second, offset_s
+    return _Interface(found.linktype, per_second, offset_s)
 
 
 def payload(link: int, packet: bytes) -> bytes | None:
-    """What a UDP packet carries; None for another one, or one that is broken."""
+    """Return the payload of a UDP packet; None for another or a broken one."""
     try:
         inner = _LINKS[link](packet)
         udp = inner.data

@@ -20,9 +20,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from producers.recordings.reading import csv_blocks as sheets
+from producers.recordings.reading import csv_blocks
 from producers.recordings.reading.compressed import head
 from producers.recordings.reading.delimited import FLOATED, SIZE, TEXT, filled, one_array
+from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.implied_reference import channels
 from producers.recordings.reading.tally import Tally
 from producers.recordings.us_equities.lean_codes import exchange
@@ -36,7 +37,7 @@ _TIME = pa.timestamp("ns")
 _HEAD_BYTES = 1024
 
 
-def _trades(block: sheets.Block) -> None:
+def _trades(block: csv_blocks.Block) -> None:
     block.same("channel", TRADES)
     _source(block)
     block.units("PRICE", "price")
@@ -52,7 +53,7 @@ def _trades(block: sheets.Block) -> None:
             block.rows["flags"][codes == code] = Flag.VENDOR_SUSPICIOUS if suspicious else 0
 
 
-def _quotes(block: sheets.Block) -> None:
+def _quotes(block: csv_blocks.Block) -> None:
     block.same("channel", QUOTES)
     _source(block)
     block.rows["kind"] = Kind.QUOTE
@@ -61,32 +62,41 @@ def _quotes(block: sheets.Block) -> None:
         block.units(lots, size)
 
 
-def _source(block: sheets.Block) -> None:
+def _source(block: csv_blocks.Block) -> None:
     block.time("DT")
     block.name("symbol", "SYMBOL")
     block.name("venue", "EX", exchange)
 
 
-TRADE_SHEET = sheets.Sheet(
+TRADE_SHEET = csv_blocks.Sheet(
     {"DT": _TIME, "EX": TEXT, "SYMBOL": TEXT, "PRICE": FLOATED, "SIZE": SIZE}, _trades, {"COND": TEXT, "CORR": pa.uint8()}
 )
-QUOTE_SHEET = sheets.Sheet(
+QUOTE_SHEET = csv_blocks.Sheet(
     {"DT": _TIME, "EX": TEXT, "SYMBOL": TEXT, "BID": FLOATED, "BIDSIZ": SIZE, "OFR": FLOATED, "OFRSIZ": SIZE}, _quotes
 )
 
 
-def _sheet(first: bytes) -> sheets.Sheet | None:
-    header = sheets.header_of(first)
+def _sheet(first: bytes) -> csv_blocks.Sheet | None:
+    header = csv_blocks.header_of(first)
     return None if header is None else next((sheet for sheet in (TRADE_SHEET, QUOTE_SHEET) if sheet.fits(header)), None)
 
 
+FACTS = Facts(
+    recognised_by="a CSV header with `DT`, `EX`, `SYMBOL` and the columns of trades or of quotes",
+    clock="one, the tape's, in UTC; `ts_recv`",
+    sequence="`none`: rows have no number",
+    cannot_tell="the venue's own time and latency; gaps and duplicates; trade ids",
+    sample="`sampleTDataRaw.csv.gz`, rows such as `2018-01-02 14:30:00.125,N,XXX,F,100,158.5,0`",
+)
+
+
 def recognises(path: Path, first: bytes) -> bool:
-    """A header with TAQ's columns."""
+    """Return whether the first line is a header with TAQ's columns."""
     return _sheet(first) is not None
 
 
 def read(path: Path, tally: Tally) -> Iterator[Ticks]:
-    """The ticks of one file.
+    """Yield the ticks of one file.
 
     Raises
     ------
@@ -96,9 +106,9 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
     sheet = _sheet(head(path, _HEAD_BYTES))
     if sheet is None:
         raise InputError(f"{path}, line 1: found no header of TAQ trades or quotes, expected DT,EX,SYMBOL and prices")
-    return sheets.read(path, sheet, tally)
+    return csv_blocks.read(path, sheet, tally)
 
 
 def reference(path: Path) -> Reference:
-    """Neither line has numbers."""
+    """Return channels without sequence numbers."""
     return channels((TRADES, QUOTES), "none")

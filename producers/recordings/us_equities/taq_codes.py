@@ -1,4 +1,4 @@
-"""What the letters of US consolidated tapes mean: sale conditions as canonical bits, corrections as kinds.
+"""Letters of the US consolidated tapes: sale conditions as canonical bits, corrections as kinds.
 
 Sources: Daily TAQ Client Specification (NYSE), CTS and UTP participant specifications, sale condition tables.
 """
@@ -54,7 +54,7 @@ cancel that follows an 8, 11 the one that follows a 7, 12 the correction that fo
 
 
 def conditions(letters: str) -> int:
-    """The canonical bits of a trade's sale condition letters."""
+    """Return the canonical bits of a trade's sale condition letters."""
     bits = 0
     for letter in letters:
         bits |= int(SALE_CONDITIONS.get(letter, 0))

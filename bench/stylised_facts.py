@@ -1,13 +1,13 @@
-"""Days on which stylised facts are measured: `python -m producers.realism.usual_day [DAYS]` prints a table of them.
+"""`python -m bench.stylised_facts [DAYS]`: the stylised facts of simulated days, each against the range it must keep to.
 
 A fact is a mean over several days. One day has one path of the whole market, whose tail alone decides much of what is seen on it.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 
+import click
 import numpy as np
 
 from producers.market.parameters import Market, usual
@@ -33,7 +33,10 @@ def values(seeds: Iterable[int]) -> dict[str, list[float]]:
     return {name: [one[name] for one in found] for name in STYLISED}
 
 
-def _print(days: int) -> None:
+@click.command()
+@click.argument("days", type=click.IntRange(min=1), default=DAYS)
+def command(days: int) -> None:
+    """Print the stylised facts of some simulated days, each against the range it must keep to."""
     print(f"{'fact':42} {'mean':>7}  {'range':>13}  days")
     for name, found in values(range(1, days + 1)).items():
         fact, mean = STYLISED[name], float(np.mean(found))
@@ -42,4 +45,4 @@ def _print(days: int) -> None:
 
 
 if __name__ == "__main__":
-    _print(int(sys.argv[1]) if len(sys.argv) > 1 else DAYS)
+    command()

@@ -1,16 +1,14 @@
 """The cleaning of NYSE TAQ files as Barndorff-Nielsen et al. (2009) number its steps and the R package highfrequency does them.
 
-`python -m models.baselines.taq FOLDER` cleans the package's own raw sample (`sampleTDataRaw.csv.gz`, `sampleQDataRaw.csv.gz`),
-says what each step removes, and compares what is left with the package's answers (`sampleTData.csv.gz`, `sampleQData.csv.gz`).
+It shows that the steps in `models/baselines/bnhls.py` are those of the paper: on the package's own raw sample they must leave
+what the package leaves.
 """
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import click
 import numpy as np
 import pandas as pd
 
@@ -95,12 +93,6 @@ def clean_quotes(raw: pd.DataFrame) -> Cleaning:
     return cleaning
 
 
-def off_median(quotes: pd.DataFrame) -> Mask:
-    """Q4 on cleaned quotes."""
-    bid, offer = _sides(quotes)
-    return bnhls.deviation_ratio((bid + offer) / 2, _days(quotes)) > 1.0
-
-
 def outside_quotes(trades: pd.DataFrame, quotes: pd.DataFrame) -> Mask:
     """T4 on cleaned trades, against the last cleaned quote of a stamp up to the trade's."""
     last = np.searchsorted(quotes["DT"].to_numpy(), trades["DT"].to_numpy(), side="right") - 1
@@ -130,23 +122,3 @@ def _sides(quotes: pd.DataFrame) -> tuple[Floats, Floats]:
 
 def _days(rows: pd.DataFrame) -> Integers:
     return np.asarray((rows["DT"] - BEHIND_UTC).to_numpy().astype("datetime64[D]").astype(np.int64))
-
-
-@click.command()
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-def main(folder: Path) -> None:
-    """Clean the sample in FOLDER and compare with the package's answers."""
-    trades = clean_trades(read(folder / "sampleTDataRaw.csv.gz"))
-    quotes = clean_quotes(read(folder / "sampleQDataRaw.csv.gz"))
-    for name, cleaning, answer in (("trades", trades, "sampleTData"), ("quotes", quotes, "sampleQData")):
-        steps = ", ".join(f"{step} {count}" for step, count in cleaning.removed.items())
-        other = ", ".join(
-            f"{key} {count}" for key, count in differences(cleaning.rows, read(folder / f"{answer}.csv.gz")).items()
-        )
-        click.echo(f"{name}: {steps}; left {len(cleaning.rows)}; differing from {answer}: {other}")
-    click.echo(f"T4 would remove {int(outside_quotes(trades.rows, quotes.rows).sum())} of these trades")
-    click.echo(f"Q4 would remove {int(off_median(quotes.rows).sum())} of these quotes")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,478 @@
+"""One channel's integrity: one compiled pass over its ticks, each idea in a module of its own.
+
+For each message, in this order:
+
+1. event time moves, or goes back (`event_time`);
+2. what is due by event time alone is done: the second's row is written, gaps and out-of-order runs are given up, a silence opens;
+3. a capture heartbeat ends here: it is ours, and says nothing about the venue;
+4. the message is a sign of life (`silence`);
+5. its place is checked: listed symbol, open venue, allowed lateness;
+6. its number or trade id (`sequence`), and its capture time against the message before;
+7. its venue time and latency (`clock_offset`, `clock_drift`, `latency`), unless it is not of the main sequence;
+8. it is counted for the second (`second_counts`), and its burst checked (`bursts`).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tickproof.channel import bursts, latency, second_counts, silence
+from tickproof.channel import event_time as timing
+from tickproof.channel.clock_drift import LowestLags
+from tickproof.channel.clock_offset import CLOCK, check_clock, check_plain_clock
+from tickproof.channel.event_time import SECOND_NS, Move, ns_between, second_of
+from tickproof.channel.message import LAST_TICK_KIND, Hashes, Message, content_hash, price_key, trade_key
+from tickproof.channel.sequence.gaps import expire_gaps
+from tickproof.channel.sequence.history import (
+    COUNTER,
+    Reported,
+    RunKind,
+    SequenceMode,
+    SequenceState,
+    advance,
+    is_expected,
+    numbers_between,
+)
+from tickproof.channel.sequence.numbers import TOLERATED_NS, NoCode, SequenceCheck, check_number, marked
+from tickproof.channel.sequence.out_of_order import RUN_NS, report_singly
+from tickproof.channel.sequence.trade_ids import check_trade_id
+from tickproof.findings.emit import EventLog, Observation, code_bit, emit, reason
+from tickproof.findings.event import Mode, NoRow
+from tickproof.instrument.silence import MUTE
+from tickproof.kernel import kernel
+from tickproof.reference import sessions
+from tickproof.ticks.records import Record, Records
+from tickproof.ticks.schema import Condition, Flag, Kind, Present
+
+COUNTS = np.dtype(
+    [
+        ("second", "<i8"),
+        ("ticks", "<i8"),
+        ("quotes", "<i8"),
+        ("trades", "<i8"),
+        ("gaps", "<i8"),
+        ("lost", "<i8"),
+        ("duplicates", "<i8"),
+        ("listed", "<i8"),
+        ("unlisted", "<i8"),
+    ]
+)
+"""What is counted of the second that is not over; `listed` and `unlisted` of all ticks whose symbol is listed, and is not."""
+CHANNEL = np.dtype(
+    [
+        ("arrival", timing.EVENT_TIME),
+        ("counter", COUNTER),
+        ("clock", CLOCK),
+        ("latency", latency.LATENCY),
+        ("quiet", silence.QUIET),
+        ("burst", bursts.BURST),
+        ("counts", COUNTS),
+        ("activity", second_counts.ACTIVITY),
+    ]
+)
+SECOND_ROW = np.dtype(
+    [
+        ("ts", "<i8"),
+        ("ticks", "<i8"),
+        ("quotes", "<i8"),
+        ("trades", "<i8"),
+        ("gaps", "<i8"),
+        ("lost", "<i8"),
+        ("duplicates", "<i8"),
+        ("latency_p50", "<f8"),
+        ("latency_p99", "<f8"),
+        ("latency_p999", "<f8"),
+        ("age", "<i8"),
+        ("known_at", "<i8"),
+        ("activity", second_counts.ACTIVITY),
+    ]
+)
+"""One second (ts − 1 s, ts] of a channel, and the event time at which it was known to be over; latencies and age in ns, NaN
+where no message had a venue time. `gaps` began in it, `lost` were given up in it."""
+
+EVENTS_A_TICK, EVENTS_BEFORE = 8, 64
+"""How many events a pass may emit: so many a tick, and what an out-of-order run before it had not reported."""
+LISTED, UNLISTED_AT_MOST = 20, 5
+"""A list of symbols is believed after so many ticks of symbols in it, while at most one tick for so many of these is of none."""
+
+_ORDER, _LATE, _LATENCY = code_bit("out_of_order"), code_bit("late_tick"), code_bit("latency_spike")
+_GAP, _RESET, _BURST = code_bit("sequence_gap"), code_bit("sequence_reset"), code_bit("burst")
+_UNKNOWN, _SHUT = code_bit("unknown_symbol"), code_bit("out_of_session")
+_SEQUENCE, _TS_EVENT, _TRADE_ID = int(Present.SEQUENCE), int(Present.TS_EVENT), int(Present.TRADE_ID)
+_QUOTE, _TRADE, _HEARTBEAT = int(Kind.QUOTE), int(Kind.TRADE), int(Kind.HEARTBEAT)
+_CAPTURE = int(Flag.CAPTURE_HEARTBEAT)
+_EXTENDED = int(Condition.EXTENDED_HOURS)
+_IN_ORDER, _OLD = int(NoCode.IN_ORDER), int(NoCode.OLD)
+_CHANNEL = int(NoRow.CHANNEL)
+
+
+class ChannelArrays(NamedTuple):
+    """The state of one channel, written to.
+
+    Attributes
+    ----------
+    header : array of CHANNEL, shape (1,)
+    ring : array of RING, shape (RING_SIZE,)
+        The last messages, by number, or by trade where a feed has no numbers.
+    gaps : array of GAP, shape (GAPS,)
+        Numbers that are missing.
+    lowest : array of LOWEST, shape (LOWEST_KEPT,)
+        The lowest lags of the last seconds.
+    histogram : int64 array, shape (BINS,)
+        Latencies of the second that is not over.
+    standing : uint64 array, shape (STANDING,)
+        Prices that stand.
+    slots : uint64 array, shape (SLOTS,)
+        Ticks by symbol of the second that is not over.
+    """
+
+    header: Records
+    ring: Records
+    gaps: Records
+    lowest: Records
+    histogram: npt.NDArray[np.int64]
+    standing: npt.NDArray[np.uint64]
+    slots: npt.NDArray[np.uint64]
+
+
+class Listing(NamedTuple):
+    """What is known about the names of a step, by a name's code, with one more for null.
+
+    Attributes
+    ----------
+    is_listed : uint8 array
+        Whether a symbol is listed on the channel.
+    calendar_of : int64 array
+        The calendar of a venue, or −1.
+    edges, hours : int64 arrays
+        Sessions (open, close) in ns of all calendars; those of calendar k are `hours[edges[k] : edges[k + 1]]`.
+    wide_edges, wide_hours : int64 arrays
+        Likewise with the time around sessions in which venues trade, too.
+    """
+
+    is_listed: npt.NDArray[np.uint8]
+    calendar_of: npt.NDArray[np.int64]
+    edges: npt.NDArray[np.int64]
+    hours: npt.NDArray[np.int64]
+    wide_edges: npt.NDArray[np.int64]
+    wide_hours: npt.NDArray[np.int64]
+
+
+class FrameSettings(NamedTuple):
+    """Settings of a channel.
+
+    Attributes
+    ----------
+    mode : int
+        A SequenceMode.
+    out_of_orderness_ns : int
+        How late a tick may be.
+    has_listing : bool
+        Symbols are listed, or hours are known.
+    """
+
+    mode: int
+    out_of_orderness_ns: int
+    has_listing: bool
+
+
+class Outputs(NamedTuple):
+    """Where a pass writes to.
+
+    Attributes
+    ----------
+    log : EventLog
+        With room for EVENTS_A_TICK × n + EVENTS_BEFORE events of n ticks.
+    seconds : array of SECOND_ROW, shape (n + 1,)
+    seconds_written : int64 array, shape (1,)
+        How many of them are written.
+    scratch : float64 array, shape (SCRATCH,)
+        Room to compute in.
+    """
+
+    log: EventLog
+    seconds: Records
+    seconds_written: npt.NDArray[np.int64]
+    scratch: npt.NDArray[np.float64]
+
+
+@kernel()
+def check_frame(
+    rows: Records, names: Hashes, state: ChannelArrays, settings: FrameSettings, listing: Listing, out: Outputs
+) -> None:
+    """Stamp `rows` in place and move the state.
+
+    Parameters
+    ----------
+    rows : array of ROW, shape (n,)
+    names : uint64 array
+        Hash of each name of the step, and 0 behind them for null.
+    state : ChannelArrays
+    settings : FrameSettings
+    listing : Listing
+        Read only where `settings.has_listing`.
+    out : Outputs
+    """
+    channel, log = state.header[0], out.log
+    sequence = SequenceState(channel.counter, state.ring, state.gaps, channel.counts, settings.mode)
+    for i in range(len(rows)):
+        row = rows[i]
+        move = _advance_time(row, channel, sequence, log)
+        now = channel.arrival.event_time
+        if _may_be_due(channel, now):
+            _do_what_is_due(i, now, channel, state, out)
+        row.reasons = 0
+        if row.kind == _HEARTBEAT and (row.flags & _CAPTURE) != 0:
+            continue
+        message = Message(row, i, now, names[row.symbol])
+        if not silence.observe_plain_tick(row, channel.quiet, now, message.symbol):
+            silence.observe_message(message, channel.quiet, log)
+        reasons = _check_listing(row, channel, listing, now) if settings.has_listing else np.uint64(0)
+        if row.kind == _HEARTBEAT and silence.has_quiet_symbols(channel.quiet, now):
+            reasons |= np.uint64(MUTE)
+        reasons |= _check_lateness(message, settings.out_of_orderness_ns, log)
+        checked = _check_sequence(message, names, sequence, log)
+        reasons |= _check_order(message, channel.arrival, checked, log)
+        if move == Move.FOLLOWS:
+            channel.arrival.last_ts = row.ts_recv
+        is_main = _is_of_main_sequence(checked.code)
+        if is_main and (row.present & _TS_EVENT) != 0:
+            reasons |= _check_time(message, channel, state, out)
+        reasons |= _count(message, channel, state, names, is_main, log)
+        row.reasons = reasons
+
+
+@kernel()
+def _advance_time(row: Record, channel: Record, sequence: SequenceState, log: EventLog) -> Move:
+    """Move event time by one message; where it goes back, everything that counts time begins anew."""
+    arrival = channel.arrival
+    is_first = arrival.started == 0
+    move = timing.advance_event_time(row, arrival, _is_current(row, sequence))
+    now = arrival.event_time
+    if is_first:
+        channel.counts.second = second_of(now)
+    if move == Move.REBASES:
+        _rebase(channel, sequence.gaps, now)
+        emit(log, 0, Mode.REBASES, Observation(_CHANNEL, now, now, 0.0, 0.0, 0.0))
+    return move
+
+
+@kernel()
+def _is_current(row: Record, sequence: SequenceState) -> bool:
+    """Return whether a message is not known to be old by its number."""
+    if sequence.mode == SequenceMode.NONE or (row.present & _SEQUENCE) == 0 or sequence.counter.started == 0:
+        return True
+    return numbers_between(row.sequence, sequence.counter.expected) <= 0
+
+
+@kernel()
+def _rebase(channel: Record, gaps: Records, now: int) -> None:
+    """Begin anew everything that counts time: event time went back to `now`."""
+    silence.rebase_silence(channel.quiet, now)
+    channel.counts.second = second_of(now)
+    channel.arrival.last_ts = now
+    channel.latency.late_since = now
+    channel.counter.run.since = now
+    channel.clock.off_since = now
+    for k in range(len(gaps)):
+        gaps[k].since = now
+
+
+@kernel()
+def _may_be_due(channel: Record, now: int) -> bool:
+    """Return whether anything may be due by event time alone; asked of every message, so no array is handed on."""
+    counter = channel.counter
+    is_waiting = counter.open_gaps == 1 or _is_run_open(counter)
+    return is_waiting or now > channel.counts.second * SECOND_NS or silence.may_be_silent(channel.quiet, now)
+
+
+@kernel()
+def _is_run_open(counter: Record) -> bool:
+    """Return whether there is an out-of-order run that is not reported."""
+    return counter.run.kind != RunKind.NONE and counter.run.reported == Reported.NOT_YET
+
+
+@kernel()
+def _do_what_is_due(index: int, now: int, channel: Record, state: ChannelArrays, out: Outputs) -> None:
+    """Do what event time alone makes due: close the second, give up gaps, report a run, open a silence."""
+    second, counter = second_of(now), channel.counter
+    if second > channel.counts.second:
+        _close_second(channel, state.histogram, out.seconds[out.seconds_written[0]], now)
+        out.seconds_written[0] += 1
+        channel.counts.second = second
+    if counter.open_gaps == 1:
+        expire_gaps(state.gaps, channel.counts, counter, now, out.log)
+    if _is_run_open(counter):
+        due = counter.run.since + RUN_NS
+        if now > due:
+            report_singly(counter, due, out.log)
+    silence.open_silence(channel.quiet, index, now, out.log)
+
+
+@kernel()
+def _close_second(channel: Record, histogram: npt.NDArray[np.int64], row: Record, now: int) -> None:
+    """Write the row of the second that ended, and start to count anew."""
+    counts, liveness = channel.counts, channel.quiet.any
+    row.ts = counts.second * SECOND_NS
+    row.ticks = counts.ticks
+    row.quotes = counts.quotes
+    row.trades = counts.trades
+    row.gaps = counts.gaps
+    row.lost = counts.lost
+    row.duplicates = counts.duplicates
+    row.age = row.ts - liveness.last if liveness.count > 0 else -1
+    _write_latencies(row, histogram)
+    row.known_at = now
+    row.activity = channel.activity
+    histogram[:] = 0
+    counts.ticks = counts.quotes = counts.trades = counts.gaps = counts.lost = counts.duplicates = 0
+    second_counts.begin_second(channel.activity)
+
+
+@kernel()
+def _write_latencies(row: Record, histogram: npt.NDArray[np.int64]) -> None:
+    """Write the quantiles of a second's latencies, ns; NaN where there are none."""
+    total = 0
+    for k in range(len(histogram)):
+        total += histogram[k]
+    row.latency_p50 = row.latency_p99 = row.latency_p999 = np.nan
+    if total > 0:
+        row.latency_p50 = latency.quantile(histogram, total, 0.5)
+        row.latency_p99 = latency.quantile(histogram, total, 0.99)
+        row.latency_p999 = latency.quantile(histogram, total, 0.999)
+
+
+@kernel()
+def _check_listing(row: Record, channel: Record, listing: Listing, now: int) -> np.uint64:
+    """Return the reasons of a tick whose symbol is not listed, or whose venue is shut; keep the venue's hours for silences."""
+    reasons = np.uint64(0)
+    if row.symbol >= 0 and row.kind <= LAST_TICK_KIND and not _is_listed(row, channel.counts, listing):
+        reasons |= reason(_UNKNOWN)
+    k = listing.calendar_of[row.venue]
+    if k < 0:
+        return reasons
+    hours = listing.hours[listing.edges[k] : listing.edges[k + 1]]
+    _, channel.quiet.close, channel.quiet.reopen = sessions.search(hours, now)
+    if row.kind <= _TRADE and (row.conditions & _EXTENDED) == 0:
+        wide = listing.wide_hours[listing.wide_edges[k] : listing.wide_edges[k + 1]]
+        # What was sent in time and came late is in session.
+        sent = row.ts_event if (row.present & _TS_EVENT) != 0 else now
+        if sessions.search(wide, now)[0] == 0 and sessions.search(wide, sent)[0] == 0:
+            reasons |= reason(_SHUT)
+    return reasons
+
+
+@kernel()
+def _is_listed(row: Record, counts: Record, listing: Listing) -> bool:
+    """Count a tick by its symbol; return False if that is not listed, and the list is to be believed."""
+    if listing.is_listed[row.symbol]:
+        counts.listed += 1
+        return True
+    counts.unlisted += 1
+    # Where much is not listed, the list is no listing.
+    return counts.listed < LISTED or counts.unlisted * UNLISTED_AT_MOST > counts.listed
+
+
+@kernel()
+def _check_lateness(message: Message, allowed_ns: int, log: EventLog) -> np.uint64:
+    """Return the reason of a tick that is behind event time by more than is allowed."""
+    time, now = message.row.ts_recv, message.now
+    if time >= now - allowed_ns:
+        return np.uint64(0)
+    emit(log, _LATE, Mode.MOMENT, Observation(message.row_index, now, time, ns_between(time, now), float(allowed_ns), 0.0))
+    return reason(_LATE)
+
+
+@kernel()
+def _check_sequence(message: Message, names: Hashes, sequence: SequenceState, log: EventLog) -> SequenceCheck:
+    """Check the number of one message, or its trade id where it has none."""
+    row = message.row
+    if sequence.mode == SequenceMode.NONE:
+        return marked(_IN_ORDER)
+    if is_expected(row, sequence.counter):
+        advance(row, sequence.counter, sequence.ring, content_hash(row, names))
+        return marked(_IN_ORDER)
+    if (row.present & _SEQUENCE) != 0:
+        return check_number(message, content_hash(row, names), sequence, log)
+    if (row.present & _TRADE_ID) != 0 and row.kind == _TRADE:
+        return marked(check_trade_id(message, trade_key(row, names), content_hash(row, names), sequence, log))
+    return marked(_IN_ORDER)
+
+
+@kernel()
+def _is_of_main_sequence(code: int) -> bool:
+    """Return whether a message continues the main sequence: no copy, no late arrival, nothing that was sent again."""
+    return code in (_IN_ORDER, _GAP, _RESET)
+
+
+@kernel()
+def _check_order(message: Message, arrival: Record, checked: SequenceCheck, log: EventLog) -> np.uint64:
+    """Return the reasons of a message by its number, and by its capture time against the message before.
+
+    A number and a time that go back together are one message out of order.
+    """
+    reasons = np.uint64(0)
+    if checked.code != _IN_ORDER and checked.code != _OLD:
+        reasons |= reason(checked.code)
+    time, now, last = message.row.ts_recv, message.now, arrival.last_ts
+    went_back = time < last and (_is_of_main_sequence(checked.code) or checked.code == _ORDER)
+    if not (checked.is_late or went_back):
+        return reasons
+    behind_ns, is_tolerated = checked.waited_ns, checked.is_tolerated
+    if time < last:
+        behind_ns = ns_between(time, last)
+        is_tolerated = behind_ns <= TOLERATED_NS
+    mode = Mode.ANNOUNCED if is_tolerated else Mode.MOMENT
+    emit(log, _ORDER, mode, Observation(message.row_index, now, min(time, now), behind_ns, 0.0, np.nan))
+    return reasons | reason(_ORDER)
+
+
+@kernel()
+def _check_time(message: Message, channel: Record, state: ChannelArrays, out: Outputs) -> np.uint64:
+    """Return the reasons of a message by its venue time: a clock that is wrong, or a latency spike."""
+    reasons = np.uint64(0)
+    usual_ns = latency.usual_latency(channel.latency)
+    quick = check_plain_clock(message.row, channel.clock, usual_ns, message.now)
+    latency_ns = quick.latency_ns
+    if not quick.is_plain:
+        lowest = LowestLags(state.lowest, out.scratch)
+        checked = check_clock(message, channel.clock, lowest, usual_ns, out.log)
+        reasons |= checked.reasons
+        latency_ns = checked.latency_ns
+    if np.isnan(latency_ns):
+        return reasons
+    spike = latency.check_latency(latency_ns, message.now, channel.latency, state.histogram)
+    if not spike.is_spike:
+        return reasons
+    usual_ns = latency.usual_latency(channel.latency)
+    since = channel.latency.late_since
+    what = Observation(message.row_index, message.now, since, latency_ns, spike.threshold_ns, usual_ns)
+    emit(out.log, _LATENCY, Mode.MOMENT, what)
+    return reasons | reason(_LATENCY)
+
+
+@kernel()
+def _count(message: Message, channel: Record, state: ChannelArrays, names: Hashes, is_main: bool, log: EventLog) -> np.uint64:
+    """Count a message for its second; return the reason of a quote in a burst."""
+    row, counts = message.row, channel.counts
+    counts.ticks += 1
+    channel.activity.messages += 1
+    if row.kind <= _TRADE:
+        second_counts.count_tick(row, channel.activity, state.slots, message.symbol, counts.second)
+    if row.kind == _TRADE:
+        counts.trades += 1
+    if row.kind != _QUOTE:
+        return np.uint64(0)
+    counts.quotes += 1
+    if not is_main:
+        return np.uint64(0)
+    burst, price = channel.burst, price_key(row, names)
+    if not bursts.is_burst(burst, channel.activity, state.standing, price, message.symbol, message.now):
+        return np.uint64(0)
+    began, threshold = burst.window * bursts.WINDOW_NS, bursts.MANY * burst.peak
+    what = Observation(message.row_index, message.now, began, float(burst.quotes), threshold, burst.peak)
+    emit(log, _BURST, Mode.MOMENT, what)
+    return reason(_BURST)
