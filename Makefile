@@ -1,7 +1,7 @@
 # Needs Linux on x86-64, make, and Python 3.11 or 3.12. Everything else is fetched into .venv and the user's cache.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check acceptance bench clean lock
+.PHONY: help setup demo test test-fast check acceptance bench clean lock detection-table
 
 # The first of these that starts and is a Python that Flink supports; PYTHON=… overrides it.
 PYTHON ?= $(shell for python in python3.11 python3.12 python3 python; do \
@@ -10,7 +10,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3 python; do \
 RUN := .venv/bin
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18
 
 setup: ## .venv and the jars, hash-checked; done once, resumable
 	@command -v $(PYTHON) >/dev/null || { echo "tickproof: set-up: found no Python 3, expected 3.11 or 3.12; install one, or name it: make setup PYTHON=/path/to/python3.12" >&2; exit 2; }
@@ -19,8 +19,15 @@ setup: ## .venv and the jars, hash-checked; done once, resumable
 demo: setup ## a simulated market with faults through a real broker and a real Flink job
 	@$(RUN)/tickproof demo
 
+# Two workers; one that has nothing left takes over half of what waits for the other.
+WORKERS ?= 2
+PYTEST := $(RUN)/python -m pytest -n $(WORKERS) --dist worksteal
+
 test: check ## checks and tests, as CI runs them
-	@$(RUN)/python -m pytest
+	@$(PYTEST)
+
+test-fast: setup ## the tests that need no service and no shared files, in two minutes
+	@$(PYTEST) -m "not broker and not flink and not shared and not slow"
 
 check: setup ## ruff, mypy and import-linter
 	@$(RUN)/ruff check .
@@ -30,6 +37,9 @@ check: setup ## ruff, mypy and import-linter
 
 acceptance: setup ## everything that must hold, in full
 	@$(RUN)/python -m pytest tests/acceptance
+
+detection-table: setup ## renew the table of recall and false alarms, after a change of results that is meant
+	@$(RUN)/python -m tests.support.detection_table
 
 bench: setup ## the speed table, on a real broker
 	@$(RUN)/python -m bench

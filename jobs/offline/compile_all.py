@@ -11,9 +11,10 @@ import numpy as np
 from jobs.offline.scan import engine_settings
 from jobs.pipeline import outputs
 from jobs.pipeline.engine import Engine
+from tickproof.features.table import NAMES
 from tickproof.settings import NO_MODEL
 from tickproof.ticks.schema import NS_PER_MS, ROW, UNITS_PER_ONE, Kind, Present, Ticks
-from tickproof.wire import decode_frame, encode_frame
+from tickproof.wire import decode_frame, decode_json, encode_frame, encode_json
 
 ROWS = 64
 START_NS = 1_700_000_000_000 * NS_PER_MS
@@ -48,8 +49,13 @@ def warm(model: str) -> None:
         No such model, or it does not fit.
     """
     payload = encode_frame(sample())
-    engine = Engine(engine_settings(model))
+    settings = engine_settings(model)
+    engine = Engine(settings)
     engine.feed(decode_frame(payload.value, payload.headers))
+    # What these ticks have no need of: ticks as JSON, and what a model says of its reasons.
+    decode_json(encode_json(sample()))
+    if settings.shard.detector is not None:
+        settings.shard.detector.contributions(np.zeros(len(NAMES)))
     for shard, result in engine.finish().scored:
         outputs.scored(shard, result.final, result.verdicts, ("", ""))
 

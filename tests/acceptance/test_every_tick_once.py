@@ -14,6 +14,7 @@ from tests.support import kill_guarantees as holds
 
 
 @pytest.mark.parametrize("name", ["ibm", "eurusd", "market"])
+@pytest.mark.usefixtures("flink")
 def test_every_tick_is_scored_once(
     name: str, data: Path, broker: Broker, prefix: str, tmp_path: Path, figures: list[str]
 ) -> None:

@@ -23,6 +23,7 @@ def ticks() -> Ticks:
 
 
 @pytest.mark.parametrize("parallelism", [1, 2])
+@pytest.mark.usefixtures("flink")
 def test_hostile_payloads_are_set_aside(
     parallelism: int, ticks: Ticks, broker: Broker, prefix: str, tmp_path: Path, figures: list[str]
 ) -> None:
@@ -44,6 +45,7 @@ def test_hostile_payloads_are_set_aside(
     )
 
 
+@pytest.mark.usefixtures("flink")
 def test_steps_that_fail_set_their_ticks_aside(
     ticks: Ticks, broker: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, figures: list[str]
 ) -> None:

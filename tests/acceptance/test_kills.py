@@ -17,12 +17,12 @@ KILLS = 3
 
 
 @pytest.mark.parametrize(("json", "parallelism"), [(False, 2), (True, 1)])
+@pytest.mark.usefixtures("flink")
 def test_nothing_is_lost_or_repeated(
     json: bool, parallelism: int, broker: Broker, prefix: str, tmp_path: Path, figures: list[str]
 ) -> None:
     ticks = holds.faulty_market(minutes=2.0, symbols=16, rate=25.0, per_kind=4)
     sent = holds.send(ticks, holds.Variant(rows=50, json=json, interleaving=1))
-    flow.keep_gateways()
     run = broker.brokers, prefix
     topics.create(*run)
     values = {"parallelism": parallelism, "checkpoint_interval_ms": 2_000}

@@ -51,6 +51,7 @@ def wanted(whole: Ticks) -> Flow:
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
+@pytest.mark.usefixtures("flink")
 def test_flink_says_what_the_engine_says(
     variant: Variant, whole: Ticks, wanted: Flow, broker: Broker, prefix: str, tmp_path: Path, figures: list[str]
 ) -> None:
@@ -88,6 +89,7 @@ def test_scan_says_what_the_engine_says(data: Path, whole: Ticks, wanted: Flow, 
     figures.append(f"2 scan: {len(ticks):,} ticks, {len(found):,} findings, all fields equal")
 
 
+@pytest.mark.usefixtures("flink")
 def test_two_swapped_ticks_are_noticed(data: Path, broker: Broker, prefix: str, tmp_path: Path, figures: list[str]) -> None:
     """By the engine fifty times, and by the job once."""
     ticks = stream("market", data)

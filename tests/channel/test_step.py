@@ -179,7 +179,9 @@ def test_a_step_writes_to_nothing_that_it_was_given() -> None:
     first, second = written([("gap", 0.01), ("copy", 0.01)]), written([("session", 20.0), ("jump", 1.0), ("old", 0.0)])
     state = check(first).state
     before, rows = pack(state), second.rows.copy()
-    channels.step(state, second, CHANNEL, ChannelSettings())
+    result = channels.step(state, second, CHANNEL, ChannelSettings())
+    assert result.findings
+    assert pack(result.state) != before
     assert pack(state) == before
     assert second.rows.tobytes() == rows.tobytes()
 

@@ -65,6 +65,7 @@ def table(scored: Scored) -> pd.DataFrame:
     columns = ("ts", "venue", "symbol", "ticks", "quotes", "trades", "suspect", "corrupt", "market_event")
     columns += ("mid", "spread", "volatility", "age")
     frame = pd.DataFrame([{name: getattr(row, name) for name in columns} for row in rows])
+    assert frame["mid"].notna().sum() > len(frame) / 2 > 0
     return frame.set_index(["venue", "symbol", "ts"]).sort_index()
 
 
@@ -127,6 +128,7 @@ def test_volatility_is_exponential_over_returns_between_rows(scored: Scored) -> 
 
 def test_scopes_and_keys(scored: Scored) -> None:
     keys = [(row.scope, row.ts) for row in scored.statistics]
+    assert {row.symbol is None for row in scored.statistics} == {True, False}
     assert len(set(keys)) == len(keys)
     for row in scored.statistics:
         if row.symbol is None:

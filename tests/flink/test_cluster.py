@@ -20,6 +20,7 @@ from jobs.services import jars
 from tickproof.errors import ServiceError
 
 
+@pytest.mark.usefixtures("flink")
 def test_a_cluster_from_start_to_end(tmp_path: Path) -> None:
     folder = tmp_path / "run"
 

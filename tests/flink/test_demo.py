@@ -52,6 +52,7 @@ def test_no_partition_of_a_demo_is_taken_for_idle() -> None:
     assert _settings(Path("reference.json")).idle_after_s == 0
 
 
+@pytest.mark.usefixtures("flink")
 def test_a_short_demo_scores_every_tick_once_and_leaves_only_the_report(tmp_path: Path) -> None:
     running = start(tmp_path, "--json", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     out, said = running.communicate()
@@ -78,6 +79,7 @@ def test_a_short_demo_scores_every_tick_once_and_leaves_only_the_report(tmp_path
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.usefixtures("flink")
 def test_an_interrupted_demo_leaves_nothing(tmp_path: Path, number: int) -> None:
     running = start(tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert running.stdout is not None

@@ -54,6 +54,7 @@ def test_the_stream_has_something_to_find(wanted: Flow) -> None:
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
+@pytest.mark.usefixtures("flink")
 def test_the_job_says_what_the_engine_says(
     variant: Variant, stream: Ticks, wanted: Flow, broker: Broker, prefix: str, tmp_path: Path
 ) -> None:
@@ -74,6 +75,7 @@ def test_two_swapped_ticks_are_noticed(stream: Ticks, wanted: Flow) -> None:
         assert flow.differences(other, wanted)
 
 
+@pytest.mark.usefixtures("flink")
 def test_recordings_and_every_code_are_scored_once(data: Path, broker: Broker, prefix: str, tmp_path: Path) -> None:
     market = holds.with_late_ticks(holds.faulty_market(minutes=2.0, symbols=16, rate=25.0, per_kind=8))
     stream = concat([holds.recorded(data, [IBM, EURUSD]), market])
@@ -89,6 +91,7 @@ def test_recordings_and_every_code_are_scored_once(data: Path, broker: Broker, p
     assert holds.rare_codes(done.flow, 1) == {}
 
 
+@pytest.mark.usefixtures("flink")
 def test_hostile_payloads_and_failing_steps_are_set_aside(
     stream: Ticks, broker: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

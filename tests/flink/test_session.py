@@ -27,8 +27,8 @@ def call(*arguments: str) -> Any:
     return json.loads(result.stdout)
 
 
+@pytest.mark.usefixtures("flink")
 def test_a_job_on_a_session_cluster(broker: Broker, prefix: str, tmp_path: Path) -> None:
-    flow.keep_gateways()
     run = broker.brokers, prefix
     topics.create(*run)
     sent = flow.framed(holds.faulty_market(minutes=0.5, symbols=10, rate=25.0, per_kind=1), 50)

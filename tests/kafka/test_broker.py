@@ -62,8 +62,8 @@ def test_two_brokers_cannot_share_a_folder(broker: Broker) -> None:
 
 STARTER = """
 import os, pathlib, sys
-from jobs.broker import Broker
-from jobs import topics
+from jobs.kafka import topics
+from jobs.services.broker import Broker
 broker = Broker.start(pathlib.Path(sys.argv[1]))
 topics.create(broker.brokers, names=["feed.findings"])
 print(broker.service.pid, broker.port, flush=True)
@@ -71,6 +71,7 @@ os.kill(os.getpid(), int(sys.argv[2]))
 """
 
 
+@pytest.mark.broker
 def test_it_dies_with_its_starter_and_its_data_can_be_started_again(tmp_path: Path, root: Path) -> None:
     command = [sys.executable, "-c", STARTER, str(tmp_path / "broker"), str(int(signal.SIGKILL))]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True)

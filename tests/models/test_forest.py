@@ -85,6 +85,7 @@ def test_contributions_and_bias_add_up_to_the_margin(pair):
     margins = forest.margins(features[:200])
     shares = np.array([forest.contributions(row) for row in features[:200]])
     np.testing.assert_allclose(forest.bias + shares.sum(axis=1), margins, rtol=0, atol=1e-9)
+    assert shares.any()
     assert not shares[:, 2].any(), "a constant feature splits nothing and explains nothing"
 
 

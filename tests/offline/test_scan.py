@@ -230,6 +230,7 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 def test_statistics_keep_their_types_and_nulls(market: Ticks) -> None:
     rows = [row for part in run([market], SETTINGS, Heartbeats(1)) for row in part.statistics]
     table = statistics_table(rows)
+    assert {row.mid is None for row in rows} == {True, False}
     assert table.column("scope").to_pylist() == [row.scope for row in rows]
     assert table.column("mid").to_pylist() == [row.mid for row in rows]
     assert table.column("volatility").to_pylist() == [row.volatility for row in rows]
@@ -265,6 +266,7 @@ def test_only_the_wanted_symbols(market: Ticks, tmp_path: Path) -> None:
     arguments = [str(source), "--out", str(tmp_path / "out"), "--model", "none", "--symbol", symbol, "--no-report"]
     CliRunner().invoke(command, arguments, catch_exceptions=False)
     found = pq.read_table(tmp_path / "out" / "scored.parquet", columns=["symbol"]).column("symbol").unique().to_pylist()
+    assert symbol in found
     assert set(found) <= {symbol, None}
 
 

@@ -211,6 +211,7 @@ def test_verdicts_are_never_null(whole: Scored) -> None:
 def test_without_a_model_a_score_is_99_or_0(whole: Scored) -> None:
     for prefix in ("", "final_"):
         corrupt = whole.verdicts[prefix + "quality"] == 2
+        assert 0 < np.count_nonzero(corrupt) < len(corrupt)
         assert (whole.verdicts[prefix + "score"][corrupt] == 99).all()
         assert (whole.verdicts[prefix + "score"][~corrupt] == 0).all()
 

@@ -212,6 +212,7 @@ def test_times_stay_where_the_first_start_moved_them(broker: Broker, run: str, r
 def test_a_topic_made_anew_is_filled_anew(broker: Broker, run: str, recorded: Path) -> None:
     call(broker, run, recorded, "--speed", "max", "--resume")
     expected = records(broker, run + "ticks.raw")
+    assert all(expected.values())
     topics.delete(broker.brokers, run, ["ticks.raw"])
     topics.create(broker.brokers, run, PARTITIONS, ["ticks.raw"])
     assert call(broker, run, recorded, "--speed", "max", "--resume")["resumed"]["messages"] == 0

@@ -92,6 +92,7 @@ def test_the_shared_sample_is_what_the_csv_module_reads(data: Path) -> None:
         messages, books = list(csv.reader(file)), list(csv.reader(beside))
     trades = [row for row in messages if row[1] in ("4", "5")]
     mine = rows[rows["kind"] == Kind.TRADE]
+    assert 0 < len(trades) < len(messages)
     assert mine["price"].tolist() == [int(row[4]) * 10**5 for row in trades]
     assert mine["size"].tolist() == [int(row[3]) * 10**9 for row in trades]
     tops = np.array([row[:4] for row in books], np.int64)

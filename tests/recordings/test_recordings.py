@@ -24,7 +24,6 @@ from tickproof.reference.data import Channel, Reference
 from tickproof.ticks.arrow import from_arrow, to_arrow
 from tickproof.ticks.schema import Condition, Flag, Kind, Present, Ticks, concat
 
-SHARED = Path(__file__).resolve().parents[2] / ".." / "shared" / "data"
 EQUITY_DAY = "equity/usa/tick/abc/20131007"
 NEW_YORK_MIDNIGHT_NS = int(datetime(2013, 10, 7, 4, tzinfo=UTC).timestamp()) * 10**9  # EDT is UTC−4
 
@@ -77,8 +76,7 @@ def test_every_format_reads_counts_and_recognises_its_sample_alone(format_: Form
 
 def test_every_format_says_how_far_it_has_read(format_: Format, tmp_path: Path) -> None:
     path, tally = SAMPLES[format_.name][0](tmp_path), Tally()
-    for _ in read(path, format_, tally):
-        assert 0 <= tally.reached[path] <= path.stat().st_size
+    assert [0 <= tally.reached[path] <= path.stat().st_size for _ in read(path, format_, tally)] != []
     assert tally.reached[path] == path.stat().st_size
 
 
@@ -351,7 +349,6 @@ def test_parquet_strings_may_be_plain_and_batches_stay_small(tmp_path: Path) -> 
     assert concat(batches).rows["row"].tolist() == list(range(BATCH_ROWS + 7))
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the shared recordings are not here (../shared/data)")
 class TestSharedRecordings:
     """Row counts by what the files hold. Most have no line end after the last row: `wc -l` counts one less a file."""
 
@@ -365,8 +362,8 @@ class TestSharedRecordings:
             ("future", "trade", 1, 40_192),
         ],
     )
-    def test_counts(self, folder: str, kind: str, files: int, rows: int) -> None:
-        found = [(path, format_) for path, format_ in find([SHARED / "lean" / folder]) if path.stem.endswith(kind)]
+    def test_counts(self, folder: str, kind: str, files: int, rows: int, data: Path) -> None:
+        found = [(path, format_) for path, format_ in find([data / "lean" / folder]) if path.stem.endswith(kind)]
         counted = [contents(path, format_) for path, format_ in found]
         assert len(counted) == files
         assert sum(one.ticks for one in counted) == rows
@@ -374,11 +371,11 @@ class TestSharedRecordings:
         assert [one.out_of_order for one in counted] == [0] * files
         assert sum(one.by_kind[kind] for one in counted) == rows
 
-    def test_two_vendors_agree_once_their_clocks_do(self) -> None:
+    def test_two_vendors_agree_once_their_clocks_do(self, data: Path) -> None:
         """The median difference of two sources at the same time is tiny; with a clock an hour off it is not."""
         mids = {}
         for vendor in ("oanda", "fxcm"):
-            rows = concat(list(open_recordings([SHARED / f"lean/forex/{vendor}/tick/eurusd/20140508_quote.zip"]))).rows
+            rows = concat(list(open_recordings([data / f"lean/forex/{vendor}/tick/eurusd/20140508_quote.zip"]))).rows
             mids[vendor] = rows["ts_recv"], (rows["bid_px"] + rows["ask_px"]) / 2
         times, prices = mids["oanda"]
         inside = times[(times > mids["fxcm"][0][0]) & (times < mids["fxcm"][0][-1] - 3600 * 10**9)]
@@ -391,15 +388,15 @@ class TestSharedRecordings:
         assert median_difference_bp(0) < 0.5
         assert median_difference_bp(1) > 2
 
-    def test_trades_and_quotes_of_a_symbol_merge_by_time(self) -> None:
-        folder = SHARED / "lean/equity/usa/tick/ibm"
+    def test_trades_and_quotes_of_a_symbol_merge_by_time(self, data: Path) -> None:
+        folder = data / "lean/equity/usa/tick/ibm"
         ticks = list(open_recordings([folder / "20131007_trade.zip", folder / "20131007_quote.zip"]))
         times = np.concatenate([batch.rows["ts_recv"] for batch in ticks])
         assert len(times) == 24_293 + 109_067
         assert (np.diff(times) >= 0).all()
 
-    def test_the_futures_clock_shows_the_break_of_the_exchange(self) -> None:
-        times = concat(list(open_recordings([SHARED / "lean/future/comex/tick/gc/20131007_trade.zip"]))).rows["ts_recv"]
+    def test_the_futures_clock_shows_the_break_of_the_exchange(self, data: Path) -> None:
+        times = concat(list(open_recordings([data / "lean/future/comex/tick/gc/20131007_trade.zip"]))).rows["ts_recv"]
         widest = int(np.argmax(np.diff(times)))
         # 17:15 to 18:00 in New York, on daylight time.
         assert datetime.fromtimestamp(times[widest] / 1e9, UTC).strftime("%H:%M") == "21:14"

@@ -107,6 +107,7 @@ def test_shared_files_are_what_the_csv_module_reads(data: Path) -> None:
         rows = concat(list(open_recordings([path]))).rows
         with gzip.open(path, "rt") as file:
             lines = list(csv.DictReader(file))
+        assert lines
         for field, column in columns.items():
             # Two decimals at most: the float is near enough to be rounded.
             assert rows[field].tolist() == [round(float(line[column]) * 10**9) for line in lines]

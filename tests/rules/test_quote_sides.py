@@ -36,7 +36,8 @@ def test_a_stub_is_no_price(bid: float, ask: float) -> None:
     """Its middle lies up to 2 % off, and neither it nor the quotes after it are wrong, nor other venues' ones."""
     scored = stubs(bid, ask)
     assert CORRUPT not in scored.verdicts["final_quality"]
-    assert {int(row) for row in np.flatnonzero(scored.verdicts["final_quality"])} == set(scored.rows_with("wide_spread"))
+    wide = scored.rows_with("wide_spread")
+    assert np.flatnonzero(scored.verdicts["final_quality"]).tolist() == wide != []
 
 
 @pytest.mark.parametrize(("bid", "ask"), [(101.5, 106.0), (95.5, 98.5)])

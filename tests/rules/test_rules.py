@@ -194,6 +194,7 @@ def test_a_shift_that_other_venues_contradict_is_never_accepted() -> None:
     market.go_on(12, 100, 100.0, venues=("ARCX", "BATS"))
     scored = market.scored()
     mine = scored.where(venue="XNAS")[240:]
+    assert len(mine) > 1_000
     assert (scored.verdicts["final_quality"][mine] == CORRUPT).all()
     assert not scored.verdicts["final_quality"][scored.where(venue="ARCX")].any()
 
@@ -534,6 +535,7 @@ def test_a_wrong_message_moves_nothing() -> None:
     mine = mixed.scored()
     wrong = set(mine.rows_with("price_not_positive")) | set(mine.rows_with("field_missing"))
     others = [row for row in range(len(mine.ticks)) if row not in wrong]
+    assert len(wrong) == 3 * 60
     assert mine.verdicts[others].tolist() == plain.scored().verdicts.tolist()
 
 

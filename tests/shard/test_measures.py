@@ -198,6 +198,7 @@ def test_a_rejected_tick_moves_no_reference() -> None:
 def test_a_rejected_tick_is_seen_as_what_it_is() -> None:
     spoilt = three_venues(True)
     wrong = spoilt.ticks.rows["bid_px"] == 103 * UNITS_PER_ONE
+    assert wrong.any()
     for name in ("mean_9", "median_9", "ewma_64s", "mean_64s"):
         assert (spoilt.features[wrong, INDEX[name]] > 12).all()
 

@@ -120,7 +120,8 @@ def test_episodes_change_ticks_in_their_windows_and_nowhere_else(profile: str, n
 @pytest.mark.parametrize(("profile", "name"), [case for case in CASES if fits(case[0], FAULTS[case[1]])])
 def test_faults_leave_a_feed_what_it_is(profile: str, name: str) -> None:
     """No tick has a number, a size or a trade where the feed has none, and prices that format is not about stay on the grid."""
-    ticks, _ = simulate_all(MARKETS[profile], Faults(seed=1, per_kind=2, names=(name,)))
+    ticks, labels = simulate_all(MARKETS[profile], Faults(seed=1, per_kind=2, names=(name,)))
+    assert [found for found in labels if found.fault_id.startswith(f"{name}-0")]
     rows = ticks.rows
     present = np.bitwise_or.reduce(rows["present"])
     if "sequence" in lacks(profile):
@@ -133,6 +134,7 @@ def test_faults_leave_a_feed_what_it_is(profile: str, name: str) -> None:
     if not FAULTS[name].is_format:
         world = universe.build(MARKETS[profile])
         listed = rows[rows["symbol"] < len(world.names)]
+        assert len(listed)
         for column in ("bid_px", "ask_px"):
             assert not np.any(listed[column] % world.ticks_of(listed))
 

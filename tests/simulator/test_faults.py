@@ -90,7 +90,10 @@ def clean() -> Ticks:
 @cache
 def faulted(name: str) -> tuple[Ticks, list[Label]]:
     ticks, labels = simulate_all(MARKET, Faults(seed=1, per_kind=PER_KIND, names=(name,)))
-    return ticks, [found for found in labels if found.fault_id.startswith(f"{name}-0")]
+    own = [found for found in labels if found.fault_id.startswith(f"{name}-0")]
+    # So that no test of an episode passes because none was placed.
+    assert own
+    return ticks, own
 
 
 def scope_of(ticks: Ticks, found: Label) -> Any:
@@ -756,6 +759,7 @@ def is_sparse(found: Label) -> bool:
 
 def test_episodes_of_one_series_keep_apart(everything: tuple[Ticks, list[Label]]) -> None:
     faults = [found for found in everything[1] if not found.is_genuine]
+    assert len(faults) > len(OPEN)
     for one in faults:
         for other in faults:
             if one is not other and one.channel == other.channel and one.onset <= other.onset:
@@ -795,6 +799,7 @@ def test_a_rate_per_million_grows_with_the_stream() -> None:
     ticks, labels = simulate_all(MARKET, Faults(per_kind=0, per_million=50.0, names=("spike", "crossed")))
     faults = [found for found in labels if not found.is_genuine]
     expected = 50.0 * len(ticks) / 1e6
+    assert expected > 2
     for kind in ("spike", "crossed"):
         assert abs(sum(found.kind == kind for found in faults) - expected) <= 1
 
@@ -884,7 +889,9 @@ def test_marks_are_the_numbers_of_episodes() -> None:
     plain, _ = simulate_all(MARKET, Faults(seed=1, per_kind=2, warm_up_s=2))
     assert not plain.rows["row"].any()
     assert ticks.rows["row"].max() <= len(simulation.episodes)
-    for number in np.unique(ticks.rows["row"])[1:].tolist():
+    marks = np.unique(ticks.rows["row"])[1:].tolist()
+    assert len(marks) > len(simulation.episodes) / 2
+    for number in marks:
         found = by_id[simulation.episodes[number - 1]]
         # A symbol's last message under its old name is told of by the label of the new one.
         is_farewell = (ticks.rows["kind"] == Kind.STATUS) & (found.kind == "genuine_rename")

@@ -66,6 +66,8 @@ def test_other_venues_do_not_see_that_one_aggregates() -> None:
     assert all(np.array_equal(now[column], then[column]) for column in EVERYTHING if not column.endswith("_px"))
     changed = now["kind"] == Kind.QUOTE
     changed &= (now["bid_px"] != then["bid_px"]) | (now["ask_px"] != then["ask_px"])
+    assert changed.any()
+    assert len(others[0])
     room = np.maximum(now["bid_px"] - now["ask_px"], 0)[changed]
     assert np.all(room >= 0)
     assert np.all(now["bid_px"][changed] <= then["ask_px"][changed] + room)

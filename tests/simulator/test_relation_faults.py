@@ -224,4 +224,5 @@ def test_clean_currencies_break_nothing(seed: int) -> None:
     """News, crashes and latency bursts of two minutes, in a market of the evaluation family."""
     market = Market.varied(seed, "evaluate", profile="fx", minutes=2.0, symbols=16)
     findings, _ = told(market, None)
+    assert findings
     assert not [finding for finding in findings if finding.code == "cross_break"]

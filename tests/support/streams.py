@@ -18,10 +18,23 @@ from jobs.pipeline.engine import Engine, EngineSettings
 from tickproof.channel import step as channels
 from tickproof.channel.step import ChannelSettings, ChannelState
 from tickproof.features.table import NAMES as FEATURE_NAMES
-from tickproof.findings.finding import VERDICT, Finding, mask
+from tickproof.findings.finding import BY_NAME, VERDICT, Finding, mask
 from tickproof.findings.second_statistics import Row
 from tickproof.shard.step import ShardSettings
-from tickproof.ticks.schema import NAMES, NS_PER_SECOND, NULLABLE, ROW, UNITS_PER_ONE, Array, Condition, Flag, Kind, Ticks, concat
+from tickproof.ticks.schema import (
+    NAMES,
+    NS_PER_SECOND,
+    NULLABLE,
+    ROW,
+    UNITS_PER_ONE,
+    Array,
+    Condition,
+    Flag,
+    Kind,
+    Ticks,
+    concat,
+    is_scored,
+)
 
 START_NS = 1_700_000_000 * NS_PER_SECOND
 """A whole second, so that windows are easy to draw."""
@@ -152,6 +165,13 @@ def last_revisions(findings: Sequence[Finding]) -> dict[str, Finding]:
     return out
 
 
+def of_code(findings: Sequence[Finding], code: str) -> list[Finding]:
+    """Return the last revisions of one code, by time. A code that does not exist is an error: nothing is ever found of it."""
+    name = BY_NAME[code].name
+    last = last_revisions(findings).values()
+    return sorted((finding for finding in last if finding.code == name), key=lambda finding: finding.first_ts)
+
+
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What a channel's stage said of a tape: stamped rows, every revision, a record a second, and the state after it."""
@@ -162,9 +182,8 @@ class Checked:
     state: ChannelState
 
     def of(self, code: str) -> list[Finding]:
-        """The last revisions of one code, by time."""
-        last = last_revisions(self.findings).values()
-        return sorted((finding for finding in last if finding.code == code), key=lambda finding: finding.first_ts)
+        """Return the last revisions of one code, by time."""
+        return of_code(self.findings, code)
 
     def rows_with(self, code: str) -> list[int]:
         """Rows whose reasons hold `code`."""
@@ -183,7 +202,10 @@ def check(ticks: Ticks, cuts: Sequence[int] = (), channel: str = CHANNEL, **sett
         parts.append(result.ticks)
         findings += result.findings
         seconds.append(result.seconds)
-    return Checked(concat(parts), findings, np.concatenate(seconds), state)
+    out = concat(parts)
+    # So that no test passes because nothing was checked.
+    assert len(out) == len(ticks)
+    return Checked(out, findings, np.concatenate(seconds), state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,9 +234,8 @@ class Scored:
         return {name: self.verdicts[name][index].item() for name in VERDICT.names or ()}
 
     def of(self, code: str) -> list[Finding]:
-        """The last revisions of one code, by time."""
-        last = last_revisions(self.findings).values()
-        return sorted((finding for finding in last if finding.code == code), key=lambda finding: finding.first_ts)
+        """Return the last revisions of one code, by time."""
+        return of_code(self.findings, code)
 
     def last(self) -> list[Finding]:
         """The last revisions of all findings."""
@@ -234,8 +255,11 @@ def score(
     assert not any(len(behind) for output in outputs for behind, _ in output.overtaken), "a tick was overtaken"
     # By shard, and in each shard in its order.
     scored = [result for _, result in sorted((pair for output in outputs for pair in output.scored), key=lambda pair: pair[0])]
+    final = concat([result.final for result in scored])
+    # So that no test passes because nothing was scored.
+    assert len(final) == np.count_nonzero(is_scored(ticks.rows))
     return Scored(
-        concat([result.final for result in scored]),
+        final,
         np.concatenate([result.verdicts for result in scored]),
         [finding for output in outputs for finding in output.findings] + engine.open_findings(),
         [row for output in outputs for row in output.statistics],
