@@ -14,7 +14,7 @@ For each message, in this order:
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -60,6 +60,8 @@ _SEQUENCE, _TS_EVENT, _TRADE_ID = int(Present.SEQUENCE), int(Present.TS_EVENT), 
 _QUOTE, _TRADE, _HEARTBEAT = int(Kind.QUOTE), int(Kind.TRADE), int(Kind.HEARTBEAT)
 _CAPTURE = int(Flag.CAPTURE_HEARTBEAT)
 _EXTENDED = int(Condition.EXTENDED_HOURS)
+Fields = tuple[Any, ...]
+"""Fields of a NamedTuple, in its order."""
 _IN_ORDER, _OLD = int(NoCode.IN_ORDER), int(NoCode.OLD)
 _CHANNEL = int(NoRow.CHANNEL)
 
@@ -125,7 +127,6 @@ class Outputs(NamedTuple):
     scratch: npt.NDArray[np.float64]
 
 
-@kernel()
 def check_frame(
     rows: Records, names: Hashes, state: ChannelArrays, settings: FrameSettings, listing: Listing, out: Outputs
 ) -> None:
@@ -142,6 +143,24 @@ def check_frame(
         Read only where `settings.has_listing`.
     out : Outputs
     """
+    # Called from Python, numba finds the types of plain tuples in C, and those of NamedTuples in Python: milliseconds a call.
+    outputs = (tuple(out.log), out.seconds, out.seconds_written, out.scratch)
+    _check_frame(rows, names, tuple(state), tuple(settings), tuple(listing), outputs)
+
+
+@kernel()
+def _check_frame(rows: Records, names: Hashes, state: Fields, settings: Fields, listing: Fields, outputs: Fields) -> None:
+    """Give the fields that were handed over their names, and check the frame."""
+    log, seconds, written = EventLog(*outputs[0]), outputs[1], outputs[2]
+    out = Outputs(log, seconds, written, outputs[3])
+    _check_messages(rows, names, ChannelArrays(*state), FrameSettings(*settings), Listing(*listing), out)
+
+
+@kernel()
+def _check_messages(
+    rows: Records, names: Hashes, state: ChannelArrays, settings: FrameSettings, listing: Listing, out: Outputs
+) -> None:
+    """Take the messages of a frame one after the other, as the module's text says."""
     channel, log = state.header[0], out.log
     sequence = SequenceState(channel.counter, state.ring, state.gaps, channel.counts, settings.mode)
     for i in range(len(rows)):
