@@ -14,7 +14,7 @@ For each message, in this order:
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -60,6 +60,8 @@ _SEQUENCE, _TS_EVENT, _TRADE_ID = int(Present.SEQUENCE), int(Present.TS_EVENT), 
 _QUOTE, _TRADE, _HEARTBEAT = int(Kind.QUOTE), int(Kind.TRADE), int(Kind.HEARTBEAT)
 _CAPTURE = int(Flag.CAPTURE_HEARTBEAT)
 _EXTENDED = int(Condition.EXTENDED_HOURS)
+Fields = tuple[Any, ...]
+"""Fields of a NamedTuple, in its order."""
 _IN_ORDER, _OLD = int(NoCode.IN_ORDER), int(NoCode.OLD)
 _CHANNEL = int(NoRow.CHANNEL)
 
@@ -125,7 +127,6 @@ class Outputs(NamedTuple):
     scratch: npt.NDArray[np.float64]
 
 
-@kernel()
 def check_frame(
     rows: Records, names: Hashes, state: ChannelArrays, settings: FrameSettings, listing: Listing, out: Outputs
 ) -> None:
@@ -142,12 +143,36 @@ def check_frame(
         Read only where `settings.has_listing`.
     out : Outputs
     """
+    # Called from Python, numba finds the types of plain tuples in C, and those of NamedTuples in Python: milliseconds a call.
+    outputs = (tuple(out.log), out.seconds, out.seconds_written, out.scratch)
+    _check_frame(rows, names, tuple(state), tuple(settings), tuple(listing), outputs)
+
+
+@kernel()
+def _check_frame(rows: Records, names: Hashes, state: Fields, settings: Fields, listing: Fields, outputs: Fields) -> None:
+    """Give the fields that were handed over their names, and check the frame."""
+    log, seconds, written = EventLog(*outputs[0]), outputs[1], outputs[2]
+    out = Outputs(log, seconds, written, outputs[3])
+    _check_messages(rows, names, ChannelArrays(*state), FrameSettings(*settings), Listing(*listing), out)
+
+
+@kernel()
+def _check_messages(
+    rows: Records, names: Hashes, state: ChannelArrays, settings: FrameSettings, listing: Listing, out: Outputs
+) -> None:
+    """Take the messages of a frame one after the other, as the module's text says."""
     channel, log = state.header[0], out.log
     sequence = SequenceState(channel.counter, state.ring, state.gaps, channel.counts, settings.mode)
+    lowest = LowestLags(state.lowest, out.scratch)
+    is_numbered = settings.mode != SequenceMode.NONE
     for i in range(len(rows)):
         row = rows[i]
-        move = _advance_time(row, channel, sequence, log)
+        # What nearly every message needs is asked here, with records only: to hand arrays on costs more than to ask.
+        move = _advance_time(row, channel, is_numbered)
         now = channel.arrival.event_time
+        if move == Move.REBASES:
+            _rebase(channel, state.gaps, now)
+            emit(log, 0, Mode.REBASES, Observation(_CHANNEL, now, now, 0.0, 0.0, 0.0))
         if _may_be_due(channel, now):
             _do_what_is_due(i, now, channel, state, out)
         row.reasons = 0
@@ -159,39 +184,50 @@ def check_frame(
         reasons = _check_listing(row, channel, listing, now) if settings.has_listing else np.uint64(0)
         if row.kind == _HEARTBEAT and silence.has_quiet_symbols(channel.quiet, now):
             reasons |= np.uint64(MUTE)
-        reasons |= _check_lateness(message, settings.out_of_orderness_ns, log)
-        checked = _check_sequence(message, names, sequence, log)
-        reasons |= _check_order(message, channel.arrival, checked, log)
+        if row.ts_recv < now - settings.out_of_orderness_ns:
+            reasons |= _report_late(message, settings.out_of_orderness_ns, log)
+        checked = marked(_IN_ORDER)
+        if is_numbered and is_expected(row, channel.counter):
+            advance(row, channel.counter, state.ring, content_hash(row, names))
+        elif is_numbered:
+            checked = _check_sequence(message, names, sequence, log)
+        if checked.code != _IN_ORDER or row.ts_recv < channel.arrival.last_ts:
+            reasons |= _check_order(message, channel.arrival, checked, log)
         if move == Move.FOLLOWS:
             channel.arrival.last_ts = row.ts_recv
         is_main = _is_of_main_sequence(checked.code)
         if is_main and (row.present & _TS_EVENT) != 0:
-            reasons |= _check_time(message, channel, state, out)
-        reasons |= _count(message, channel, state, names, is_main, log)
+            usual_ns = latency.usual_latency(channel.latency)
+            quick = check_plain_clock(row, channel.clock, usual_ns, now)
+            latency_ns = quick.latency_ns
+            if not quick.is_plain:
+                clock = check_clock(message, channel.clock, lowest, usual_ns, log)
+                reasons |= clock.reasons
+                latency_ns = clock.latency_ns
+            if not np.isnan(latency_ns):
+                spike = latency.check_latency(latency_ns, now, channel.latency, state.histogram)
+                if spike.is_spike:
+                    reasons |= _report_spike(message, channel.latency, latency_ns, spike.threshold_ns, log)
+        _count(row, channel, state.slots, message.symbol)
+        if row.kind == _QUOTE and is_main:
+            price = price_key(row, names)
+            if bursts.is_burst(channel.burst, channel.activity, state.standing, price, message.symbol, now):
+                reasons |= _report_burst(message, channel.burst, log)
         row.reasons = reasons
 
 
 @kernel()
-def _advance_time(row: Record, channel: Record, sequence: SequenceState, log: EventLog) -> Move:
-    """Move event time by one message; where it goes back, everything that counts time begins anew."""
-    arrival = channel.arrival
+def _advance_time(row: Record, channel: Record, is_numbered: bool) -> Move:
+    """Move event time by one message; the first one begins the seconds, too."""
+    arrival, counter = channel.arrival, channel.counter
     is_first = arrival.started == 0
-    move = timing.advance_event_time(row, arrival, _is_current(row, sequence))
-    now = arrival.event_time
+    is_old_number = is_numbered and (row.present & _SEQUENCE) != 0 and counter.started == 1
+    if is_old_number:
+        is_old_number = numbers_between(row.sequence, counter.expected) > 0
+    move = timing.advance_event_time(row, arrival, not is_old_number)
     if is_first:
-        channel.counts.second = second_of(now)
-    if move == Move.REBASES:
-        _rebase(channel, sequence.gaps, now)
-        emit(log, 0, Mode.REBASES, Observation(_CHANNEL, now, now, 0.0, 0.0, 0.0))
+        channel.counts.second = second_of(arrival.event_time)
     return move
-
-
-@kernel()
-def _is_current(row: Record, sequence: SequenceState) -> bool:
-    """Return whether a message is not known to be old by its number."""
-    if sequence.mode == SequenceMode.NONE or (row.present & _SEQUENCE) == 0 or sequence.counter.started == 0:
-        return True
-    return numbers_between(row.sequence, sequence.counter.expected) <= 0
 
 
 @kernel()
@@ -270,24 +306,9 @@ def _is_listed(row: Record, counts: Record, listing: Listing) -> bool:
 
 
 @kernel()
-def _check_lateness(message: Message, allowed_ns: int, log: EventLog) -> np.uint64:
-    """Return the reason of a tick that is behind event time by more than is allowed."""
-    time, now = message.row.ts_recv, message.now
-    if time >= now - allowed_ns:
-        return np.uint64(0)
-    emit(log, _LATE, Mode.MOMENT, Observation(message.row_index, now, time, ns_between(time, now), float(allowed_ns), 0.0))
-    return reason(_LATE)
-
-
-@kernel()
 def _check_sequence(message: Message, names: Hashes, sequence: SequenceState, log: EventLog) -> SequenceCheck:
     """Check the number of one message, or its trade id where it has none."""
     row = message.row
-    if sequence.mode == SequenceMode.NONE:
-        return marked(_IN_ORDER)
-    if is_expected(row, sequence.counter):
-        advance(row, sequence.counter, sequence.ring, content_hash(row, names))
-        return marked(_IN_ORDER)
     if (row.present & _SEQUENCE) != 0:
         return check_number(message, content_hash(row, names), sequence, log)
     if (row.present & _TRADE_ID) != 0 and row.kind == _TRADE:
@@ -324,48 +345,40 @@ def _check_order(message: Message, arrival: Record, checked: SequenceCheck, log:
 
 
 @kernel()
-def _check_time(message: Message, channel: Record, state: ChannelArrays, out: Outputs) -> np.uint64:
-    """Return the reasons of a message by its venue time: a clock that is wrong, or a latency spike."""
-    reasons = np.uint64(0)
-    usual_ns = latency.usual_latency(channel.latency)
-    quick = check_plain_clock(message.row, channel.clock, usual_ns, message.now)
-    latency_ns = quick.latency_ns
-    if not quick.is_plain:
-        lowest = LowestLags(state.lowest, out.scratch)
-        checked = check_clock(message, channel.clock, lowest, usual_ns, out.log)
-        reasons |= checked.reasons
-        latency_ns = checked.latency_ns
-    if np.isnan(latency_ns):
-        return reasons
-    spike = latency.check_latency(latency_ns, message.now, channel.latency, state.histogram)
-    if not spike.is_spike:
-        return reasons
-    usual_ns = latency.usual_latency(channel.latency)
-    since = channel.latency.late_since
-    what = Observation(message.row_index, message.now, since, latency_ns, spike.threshold_ns, usual_ns)
-    emit(out.log, _LATENCY, Mode.MOMENT, what)
-    return reasons | reason(_LATENCY)
+def _report_late(message: Message, allowed_ns: int, log: EventLog) -> np.uint64:
+    """Report a tick that is behind event time by more than is allowed; return its reason."""
+    time, now = message.row.ts_recv, message.now
+    emit(log, _LATE, Mode.MOMENT, Observation(message.row_index, now, time, ns_between(time, now), float(allowed_ns), 0.0))
+    return reason(_LATE)
 
 
 @kernel()
-def _count(message: Message, channel: Record, state: ChannelArrays, names: Hashes, is_main: bool, log: EventLog) -> np.uint64:
-    """Count a message for its second; return the reason of a quote in a burst."""
-    row, counts = message.row, channel.counts
-    counts.ticks += 1
-    channel.activity.messages += 1
-    if row.kind <= _TRADE:
-        second_counts.count_tick(row, channel.activity, state.slots, message.symbol, counts.second)
-    if row.kind == _TRADE:
-        counts.trades += 1
-    if row.kind != _QUOTE:
-        return np.uint64(0)
-    counts.quotes += 1
-    if not is_main:
-        return np.uint64(0)
-    burst, price = channel.burst, price_key(row, names)
-    if not bursts.is_burst(burst, channel.activity, state.standing, price, message.symbol, message.now):
-        return np.uint64(0)
+def _report_spike(message: Message, state: Record, latency_ns: float, threshold_ns: float, log: EventLog) -> np.uint64:
+    """Report a latency spike; return its reason."""
+    usual_ns = latency.usual_latency(state)
+    what = Observation(message.row_index, message.now, state.late_since, latency_ns, threshold_ns, usual_ns)
+    emit(log, _LATENCY, Mode.MOMENT, what)
+    return reason(_LATENCY)
+
+
+@kernel()
+def _report_burst(message: Message, burst: Record, log: EventLog) -> np.uint64:
+    """Report a quote in a burst; return its reason."""
     began, threshold = burst.window * bursts.WINDOW_NS, bursts.MANY * burst.peak
     what = Observation(message.row_index, message.now, began, float(burst.quotes), threshold, burst.peak)
     emit(log, _BURST, Mode.MOMENT, what)
     return reason(_BURST)
+
+
+@kernel()
+def _count(row: Record, channel: Record, slots: npt.NDArray[np.uint64], symbol: np.uint64) -> None:
+    """Count a message for its second."""
+    counts = channel.counts
+    counts.ticks += 1
+    channel.activity.messages += 1
+    if row.kind <= _TRADE:
+        second_counts.count_tick(row, channel.activity, slots, symbol, counts.second)
+    if row.kind == _QUOTE:
+        counts.quotes += 1
+    elif row.kind == _TRADE:
+        counts.trades += 1
