@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tests.project.worked_example import carried_out, run, tickproof
@@ -23,7 +24,7 @@ def test_the_rule_that_contributing_adds_is_found(root: Path, tmp_path: Path) ->
     tape = Tape()
     for k, (size, condition) in enumerate([(100, 0), (30, 0), (30, Condition.ODD_LOT), (250, 0)]):
         tape.trade(k * 10.0, size=size, conditions=int(condition))
-    pq.write_table(to_arrow(tape.ticks()), tmp_path / "trades.parquet")
+    pq.write_table(pa.Table.from_batches([to_arrow(tape.ticks())]), tmp_path / "trades.parquet")
     (tmp_path / "lots.json").write_text(json.dumps({"instruments": [{"symbol": "ABC", "lot": units(100)}]}), encoding="utf-8")
     files = str(tmp_path / "trades.parquet"), "--reference", str(tmp_path / "lots.json"), "--out", str(tmp_path / "out")
     tickproof(copy, "scan", *files, "--model", "none")
@@ -31,5 +32,4 @@ def test_the_rule_that_contributing_adds_is_found(root: Path, tmp_path: Path) ->
     (found,) = [finding for finding in findings if finding["code"] == CODE]
     assert (found["measured"], found["threshold"], found["unit"], found["count"]) == (30.0, 100.0, "size", 1)
     assert (found["class"], found["severity"], found["current"]) == ("feed_anomaly", "warning", "suspect")
-    assert "fewer" not in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "The size is below the instrument&#39;s round lot" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ CODES = (
         meaning="ticks while the venue is shut",
         how="capture time and venue time of a quote or trade both lie outside the venue's sessions in the reference data, and "
         "it has no extended-hours condition",
-        checks=(Check(Stage.CHANNEL, "tickproof.channel.check_frame:check_frame"),),
+        checks=(Check(Stage.CHANNEL, "tickproof.channel.check_frame:_check_listing"),),
         advice=Advice(
             why="Ticks arrived while the venue is shut.",
             action="Leave them out of session figures, and check calendar and time zone.",
@@ -36,7 +36,7 @@ CODES = (
         meaning="a symbol that the reference data does not list",
         how="the symbol is not among the channel's instruments in the reference data, which is believed after 20 ticks of "
         "listed symbols and while at most one tick in five is unlisted",
-        checks=(Check(Stage.CHANNEL, "tickproof.channel.check_frame:check_frame"),),
+        checks=(Check(Stage.CHANNEL, "tickproof.channel.check_frame:_check_listing"),),
         advice=Advice(
             why="The symbol is in no reference data.",
             action="Add it, or find out who sends it.",

@@ -116,7 +116,7 @@ CODES = (
         meaning="sequence or capture time goes back",
         how="a message fills a gap of numbers, or its capture time is before that of the message before; by up to 5 numbers and "
         "5 ms it is information",
-        checks=(_COUNT, Check(Stage.CHANNEL, "tickproof.channel.check_frame:check_frame")),
+        checks=(_COUNT, Check(Stage.CHANNEL, "tickproof.channel.check_frame:_check_order")),
         advice=Advice(
             why="A message arrived after a later one of its channel.",
             action="If order matters to you, sort within the reorder window, and see which path was slow.",
