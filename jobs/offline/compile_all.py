@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from jobs.offline.scan import engine_settings
 from jobs.pipeline import outputs
 from jobs.pipeline.engine import Engine
+from jobs.pipeline.settings import Versions, pipeline_settings
+from tickproof.settings import Settings
 from tickproof.ticks.schema import NS_PER_MS, ROW, UNITS_PER_ONE, Kind, Present, Ticks
 from tickproof.wire import decode_frame, encode_frame
 
@@ -47,10 +48,10 @@ def warm(model: str) -> None:
         No such model, or it does not fit.
     """
     payload = encode_frame(sample())
-    engine = Engine(engine_settings(model))
+    engine = Engine(pipeline_settings(Settings(model=model)).opened())
     engine.feed(decode_frame(payload.value, payload.headers))
     for shard, result in engine.finish().scored:
-        outputs.scored(shard, result.final, result.verdicts, ("", ""))
+        outputs.scored(shard, result.final, result.verdicts, Versions("", ""))
 
 
 def warm_producers() -> None:

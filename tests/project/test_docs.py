@@ -16,6 +16,7 @@ from confluent_kafka import Producer
 from commands import COMMANDS, program
 from jobs.kafka import topics
 from jobs.pipeline import outputs
+from jobs.pipeline.settings import Versions
 from jobs.services.broker import Broker
 from tickproof.findings.finding import VERDICT
 from tickproof.ticks.schema import ROW, Ticks
@@ -107,7 +108,7 @@ def test_the_consumer_reads_what_the_job_writes_and_drops_corrupt_ticks(broker: 
     verdicts = np.zeros(5, VERDICT)
     verdicts["final_quality"] = [0, 2, 1, 2, 3]
     producer = Producer({"bootstrap.servers": broker.brokers})
-    for record in outputs.scored(0, Ticks(rows, ("V.A", "S")), verdicts, ("1", "none")):
+    for record in outputs.scored(0, Ticks(rows, ("V.A", "S")), verdicts, Versions("1", "none")):
         producer.produce(prefix + "ticks.scored", record.value, record.key, headers=list(record.headers.items()))
     assert producer.flush(10) == 0
     namespace: dict[str, object] = {}

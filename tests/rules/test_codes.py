@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from jobs.pipeline.engine import Engine, EngineSettings
+from jobs.pipeline.engine import Engine
+from jobs.pipeline.settings import PipelineSettings
 from tests.support.channel_streams import VENUES as CARRIERS
 from tests.support.channel_streams import shifted
 from tests.support.rule_streams import of_two_symbols, on_grid, outside_again, rescaled, sliding, stuffed, taken_back, traded
@@ -198,7 +199,7 @@ def changed_copy(ts_event: int) -> Ticks:
 
 
 def known(tape: Tape, reference: dict[str, object]) -> Scored:
-    engine = Engine(EngineSettings(1, reference=parse(reference, "r")))
+    engine = Engine(PipelineSettings(1, reference=parse(reference, "r")))
     findings = engine.feed(tape.ticks()).findings + engine.finish().findings + engine.open_findings()
     nothing = score(Tape().ticks())
     return Scored(nothing.ticks, nothing.verdicts, findings, [], nothing.features, [])
