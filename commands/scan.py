@@ -18,9 +18,10 @@ from commands import configuration
 from commands.report import write_report
 from jobs.offline import scan as engine
 from jobs.offline import scan_folder
-from jobs.pipeline.decoding import RawRecord
+from jobs.pipeline.decoding import ORDINARY, RawRecord
 from jobs.pipeline.settings import pipeline_settings
 from jobs.pipeline.workers import Undecoded
+from producers.recordings.common.tally import Rejected
 from producers.recordings.registry import Tally, known, merged, open_recordings
 from producers.streams.heartbeats import Heartbeats
 from tickproof.errors import SettingsError
@@ -123,15 +124,17 @@ def command(
 
 
 def _undecoded(tally: Tally) -> list[Undecoded]:
-    """Take the messages that readers could not decode since the last call, as the records that they would be on a topic.
+    """Take the messages that readers could not decode since the last call, as the records that they would be on a topic: JSON
+    ticks without a key.
 
     The file stands for the topic, its place among the inputs for the partition, and the message's place in it for the offset.
     """
     found, tally.rejected = tally.rejected or [], []
-    return [
-        Undecoded(RawRecord(one.path.name, one.file, one.row, max(one.after_ns, 0) // NS_PER_MS, None, one.value, {}), one.error)
-        for one in found
-    ]
+    return [Undecoded(_record(one), one.error) for one in found]
+
+
+def _record(one: Rejected) -> RawRecord:
+    return RawRecord(one.path.name, one.file, one.row, max(one.after_ns, 0) // NS_PER_MS, None, one.value, ORDINARY)
 
 
 def text(summary: dict[str, Any]) -> str:
