@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from commands import main
 from jobs.kafka.reader import headers_of
 from jobs.services.broker import Broker
 from tests.support import job_run as flow
 from tests.support import kill_guarantees as holds
 from tests.support.job_run import Flow
 from tests.support.kill_guarantees import Variant
+from tickproof.errors import StepError
 from tickproof.ticks.schema import Ticks, concat
 from tickproof.wire import decode_frame
 
@@ -87,6 +90,30 @@ def test_recordings_and_every_code_are_scored_once(data: Path, broker: Broker, p
     assert flow.differences(done.flow, flow.expected(sent), holds.is_of_payload) == []
     # Five of each are for the larger stream of `make acceptance`.
     assert holds.rare_codes(done.flow, 1) == {}
+
+
+def test_a_job_whose_step_fails_on_everything_is_stopped_and_says_why(
+    stream: Ticks,
+    broker: Broker,
+    prefix: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """By the command line: one line with the reason, exit status 5, and nothing that was committed."""
+    flow.keep_gateways()
+    flow.publish(broker.brokers, prefix, flow.framed(stream))
+    options = ["--brokers", broker.brokers, "--prefix", prefix, "--model", "none", "--checkpoint-folder", str(tmp_path)]
+    with holds.broken_steps(monkeypatch), pytest.raises(SystemExit) as ended:
+        main(["submit", "--embedded", "--bounded", *options])
+    assert ended.value.code == StepError.exit_status == 5
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("tickproof: ")]
+    assert len(said) == 1
+    assert re.match(
+        r"tickproof: shard \d: 1,000 ticks in a row failed alike, the last with ArithmeticError: on purpose;", said[0]
+    )
+    found = flow.collect(broker.brokers, prefix)
+    assert (found.ticks, found.dead) == (0, [])
 
 
 def test_hostile_payloads_and_failing_steps_are_set_aside(

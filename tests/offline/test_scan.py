@@ -195,7 +195,8 @@ def test_files_hold_what_the_notebook_gives_however_the_input_is_cut(market: Tic
     result = scan(table_of(market), event_time=Heartbeats(1))
     counts = written(tmp_path / "out", market, range(0, len(market), 7_001))
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(scan_folder.FILES)
-    scored, findings, statistics = (tmp_path / "out" / name for name in scan_folder.FILES)
+    scored, findings, statistics, dead_letters = (tmp_path / "out" / name for name in scan_folder.FILES)
+    assert dead_letters.read_bytes() == b""
     assert plain(pq.read_table(scored)).equals(plain(result.scored))
     found = [decode(text) for text in findings.read_bytes().splitlines()]
     assert finding_table(found).equals(result.findings)

@@ -330,6 +330,18 @@ def failing_steps(patch: pytest.MonkeyPatch, in_channel: int, in_shard: int) -> 
 
 
 @contextmanager
+def broken_steps(patch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A step of the shard's stage that raises for everything."""
+
+    def broken(state: Any, ticks: Ticks, *rest: Any) -> Any:
+        raise ArithmeticError("on purpose")
+
+    with patch.context() as inner:
+        inner.setattr(scoring, "step", broken)
+        yield
+
+
+@contextmanager
 def blind_steps(patch: pytest.MonkeyPatch, in_channel: int, in_shard: int) -> Iterator[None]:
     """Steps that never see those ticks: what the others' verdicts must be like."""
     process, shard_step = ChannelWorker.process, scoring.step
