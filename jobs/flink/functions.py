@@ -213,7 +213,8 @@ class ShardStage(KeyedProcessFunction):  # type: ignore[misc]
             worker = ShardWorker(shard_number(key), self._settings, restored.state, restored.waiting)
             if restored.released_ns is not None:
                 # Scored again for the state; what it gives was written before.
-                worker.release(restored.released_ns)
+                with job_is_stopped(self._rest):
+                    worker.release(restored.released_ns)
             self._memory[key] = ShardMemory(worker, restored.frames)
         return self._memory[key]
 
