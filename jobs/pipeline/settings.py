@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, cast
 
@@ -14,6 +15,10 @@ from tickproof.rules import table as rules
 from tickproof.settings import Settings
 from tickproof.shard.step import Detector, ShardSettings
 from tickproof.ticks.schema import NS_PER_MS
+
+_OPENING = threading.Lock()
+"""Stages of a mini-cluster are threads of one process, and Python 3.11 fails now and then when two of them parse a model's arrays
+at once ("AST constructor recursion depth mismatch")."""
 
 
 class Versions(NamedTuple):
@@ -60,7 +65,8 @@ class PipelineSettings:
         ModelError
             No such model, or it does not fit.
         """
-        return self.with_detector(cast("Detector | None", registry.open_model(self.model, NAMES)))
+        with _OPENING:
+            return self.with_detector(cast("Detector | None", registry.open_model(self.model, NAMES)))
 
     def with_detector(self, detector: Detector | None) -> PipelineSettings:
         """Return these settings with a model that is loaded already, at the same threshold."""

@@ -48,7 +48,7 @@ def stream() -> Ticks:
 @pytest.fixture(scope="module")
 def wanted(stream: Ticks) -> Flow:
     """What the engine says of it."""
-    return flow.expected(flow.framed(stream))
+    return flow.expected(stream)
 
 
 def test_the_stream_has_something_to_find(wanted: Flow) -> None:
@@ -66,14 +66,13 @@ def test_the_job_says_what_the_engine_says(
 
 
 def test_the_engine_does_not_care_how_it_is_fed(stream: Ticks, wanted: Flow) -> None:
-    sent = flow.framed(stream, 1_000, span_ns=100_000_000)
-    assert flow.differences(flow.expected(sent, cut=50), wanted) == []
+    assert flow.differences(flow.expected(stream, cut=3), wanted) == []
 
 
 def test_two_swapped_ticks_are_noticed(stream: Ticks, wanted: Flow) -> None:
     """The comparison sees it wherever it is, even where no verdict changes."""
     for row in np.random.default_rng(3).integers(0, len(stream) - 1_000, 5).tolist():
-        other = flow.expected(flow.framed(holds.swapped(stream, row)))
+        other = flow.expected(holds.swapped(stream, row))
         assert flow.differences(other, wanted)
 
 
@@ -87,7 +86,7 @@ def test_recordings_and_every_code_are_scored_once(data: Path, broker: Broker, p
     assert (done.failures, done.audit.overtaken) == (0, 0)
     assert done.audit.total("scored") == len(stream)
     assert done.audit.total("dead_messages") == len(hostile)
-    assert flow.differences(done.flow, flow.expected(sent), holds.is_of_payload) == []
+    assert flow.differences(done.flow, flow.expected(stream), holds.is_of_payload) == []
     # Five of each are for the larger stream of `make acceptance`.
     assert holds.rare_codes(done.flow, 1) == {}
 
@@ -146,4 +145,4 @@ def test_hostile_payloads_and_failing_steps_are_set_aside(
         in_shard: ["on purpose, in the shard's stage"] * count[in_shard],
     }
     with holds.blind_steps(monkeypatch, in_channel, in_shard):
-        assert flow.differences(done.flow, flow.expected(sent), holds.is_of_payload) == []
+        assert flow.differences(done.flow, flow.expected(stream), holds.is_of_payload) == []

@@ -33,7 +33,8 @@ def test_a_job_on_a_session_cluster(broker: Broker, prefix: str, tmp_path: Path)
     flow.keep_gateways()
     run = broker.brokers, prefix
     topics.create(*run)
-    sent = flow.framed(holds.faulty_market(minutes=0.5, symbols=10, rate=25.0, per_kind=1), 50)
+    stream = holds.faulty_market(minutes=0.5, symbols=10, rate=25.0, per_kind=1)
+    sent = flow.framed(stream, 50)
     with Cluster.start(tmp_path / "cluster", task_managers=1, slots=2) as cluster:
         where = ["--cluster", cluster.rest]
         submit = ["submit", *where, "--brokers", run[0], "--prefix", prefix, "--model", flow.MODEL, "--encoding", "frames"]
@@ -52,7 +53,7 @@ def test_a_job_on_a_session_cluster(broker: Broker, prefix: str, tmp_path: Path)
         job.wait_ended()
         listed = call("jobs", "list", *where)["jobs"][0]
         assert (listed["id"], listed["state"], listed["failures"] > 0) == (job.id, "FINISHED", True)
-    assert flow.differences(flow.collect(*run), flow.expected(sent)) == []
+    assert flow.differences(flow.collect(*run), flow.expected(stream)) == []
 
 
 BROKEN = """

@@ -200,9 +200,12 @@ def collect(brokers: str, prefix: str) -> Flow:
     return Flow(_joined(parts), last, statistics, overtaken, records(brokers, prefix + "ticks.dead-letters"))
 
 
-def expected(sent: Iterable[Frame], model: str = MODEL, cut: int | None = None) -> Flow:
-    """What the engine says of the ticks of some frames, heartbeats included, fed at once or in pieces of `cut` frames."""
-    held = list(sent)
+def expected(stream: Ticks, model: str = MODEL, cut: int | None = None) -> Flow:
+    """What the engine says of a sealed replay of a stream, fed at once or in pieces of `cut` frames.
+
+    In capture order, as a scan reads it: frames of one channel run ahead of those of others by as much as they span.
+    """
+    held = framed(stream, by_channel=False)
     size = cut or max(1, len(held))
     walker = Engine(opened(model))
     outputs = [walker.feed(concat([frame.ticks for frame in held[start : start + size]])) for start in range(0, len(held), size)]
