@@ -2,6 +2,9 @@
 
 `commands/<module>.py` exposes `command`, a click.Command. A new verb is a module and a row. An expected error is one line on
 stderr and the error's exit status; Ctrl-C is quiet and gives 130; a stack trace is a bug.
+
+This is the only package that wires the others together: a verb reads its options and settings, calls what decides, and prints
+text or JSON. A verb of more than one module has a room; a room's name is its verb's.
 """
 
 from __future__ import annotations

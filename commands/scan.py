@@ -21,7 +21,7 @@ from jobs.offline import scan_folder
 from jobs.pipeline.decoding import ORDINARY, RawRecord
 from jobs.pipeline.settings import pipeline_settings
 from jobs.pipeline.workers import Undecoded
-from producers.recordings.common.tally import Rejected
+from producers.recordings.reading.tally import Rejected
 from producers.recordings.registry import Tally, known, merged, open_recordings
 from producers.streams.heartbeats import Heartbeats
 from tickproof.errors import SettingsError

@@ -1,4 +1,10 @@
-"""Services and jobs: the jars, the broker, the topics, the Flink cluster, and what runs on them. Flink is imported only here."""
+"""What runs: the pipeline, alone or in Flink, the services that it needs, and the checks before and after.
+
+    services | pipeline < kafka | offline < flink < checks
+
+The pipeline decides; the other rooms start services, move bytes and read back what was written. Flink is imported in `flink`
+alone. May use `models`, `producers` and `tickproof`.
+"""
 
 import builtins
 import sys

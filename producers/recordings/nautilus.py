@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from producers.recordings.common.names import Names
-from producers.recordings.common.tally import Tally
+from producers.recordings.reading.names import Names
+from producers.recordings.reading.tally import Tally
 from producers.streams.merge import BATCH_ROWS
 from producers.streams.word_copy import gathered
 from tickproof.errors import InputError

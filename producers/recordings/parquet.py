@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from producers.recordings.common.tally import Tally
+from producers.recordings.reading.tally import Tally
 from producers.streams.merge import BATCH_ROWS
 from tickproof.errors import InputError, TickError
 from tickproof.findings.finding import VERDICTS

@@ -15,12 +15,12 @@ import numpy as np
 
 from producers.recordings import nautilus, parquet, truefx
 from producers.recordings import ticks_csv as text
-from producers.recordings.common import compressed
-from producers.recordings.common.implied_reference import merged
-from producers.recordings.common.tally import Tally
 from producers.recordings.crypto import binance_files as binance_depth
 from producers.recordings.crypto import cryptofeed, tardis
 from producers.recordings.databento import dbn
+from producers.recordings.reading import compressed
+from producers.recordings.reading.implied_reference import merged
+from producers.recordings.reading.tally import Tally
 from producers.recordings.us_equities import iex, lean, lobster, taq
 from producers.streams.event_time import EARLIEST, running
 from producers.streams.merge import merge

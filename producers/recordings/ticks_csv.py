@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from producers.recordings.common import csv_blocks as sheets
-from producers.recordings.common.compressed import head, pieces
-from producers.recordings.common.delimited import TEXT, blocks, filled, one_array
-from producers.recordings.common.tally import Rejected, Tally
+from producers.recordings.reading import csv_blocks as sheets
+from producers.recordings.reading.compressed import head, pieces
+from producers.recordings.reading.delimited import TEXT, blocks, filled, one_array
+from producers.recordings.reading.tally import Rejected, Tally
 from producers.streams.merge import BATCH_ROWS
 from tickproof.errors import TickError
 from tickproof.findings.finding import VERDICTS

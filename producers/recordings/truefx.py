@@ -13,12 +13,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from producers.recordings.common import csv_blocks as sheets
-from producers.recordings.common.compressed import head, pieces
-from producers.recordings.common.delimited import PRICE, TEXT, blocks, lines_of, one_array, tables
-from producers.recordings.common.implied_reference import channels
-from producers.recordings.common.names import Names
-from producers.recordings.common.tally import Tally
+from producers.recordings.reading import csv_blocks as sheets
+from producers.recordings.reading.compressed import head, pieces
+from producers.recordings.reading.delimited import PRICE, TEXT, blocks, lines_of, one_array, tables
+from producers.recordings.reading.implied_reference import channels
+from producers.recordings.reading.names import Names
+from producers.recordings.reading.tally import Tally
 from tickproof.reference.data import Reference
 from tickproof.ticks.schema import Kind, Ticks
 

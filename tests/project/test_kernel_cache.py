@@ -49,7 +49,7 @@ def changed(tree: Path, module: str) -> set[str]:
     "module",
     [
         "producers/recordings/us_equities/lean.py",
-        "producers/recordings/common/csv_blocks.py",
+        "producers/recordings/reading/csv_blocks.py",
         "models/store/card.py",
         "tickproof/settings.py",
     ],

@@ -12,8 +12,7 @@ from click.testing import CliRunner
 from commands.recordings import command as recordings
 from commands.scan import command as scan
 from jobs.pipeline.reference_file import load
-from producers.recordings.common import implied_reference as known
-from producers.recordings.registry import RECORDINGS
+from producers.recordings.registry import RECORDINGS, known
 from tests.support.recording_samples import SAMPLES, dbn_file, dbn_trade, iex_quote, iex_segment, pcap, text, udp
 
 FIELDS = {"path", "format", "ticks", "messages", "by_kind", "undecoded"}

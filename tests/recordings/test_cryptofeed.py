@@ -11,11 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.recordings.common import implied_reference as known
-from producers.recordings.common.row_builder import ROUNDED, hashed, units
-from producers.recordings.common.timestamps import nanoseconds
-from producers.recordings.common.top_of_book import Levels
-from producers.recordings.registry import BY_NAME, Tally, contents, find
+from producers.recordings.reading.row_builder import ROUNDED, hashed, units
+from producers.recordings.reading.timestamps import nanoseconds
+from producers.recordings.reading.top_of_book import Levels
+from producers.recordings.registry import BY_NAME, Tally, contents, find, known
 from tests.support.recording_samples import text
 from tickproof.ticks.schema import Flag, Kind, Present, Ticks, concat
 

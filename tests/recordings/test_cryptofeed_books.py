@@ -12,11 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.offline import scan
-from producers.recordings.common import implied_reference as known
-from producers.recordings.common.row_builder import ROUNDED, Builder
 from producers.recordings.crypto.binance_depth import Depths
 from producers.recordings.crypto.bitmex_book import Level2
-from producers.recordings.registry import BY_NAME, Tally, open_recordings
+from producers.recordings.reading.row_builder import ROUNDED, Builder
+from producers.recordings.registry import BY_NAME, Tally, known, open_recordings
 from producers.streams.heartbeats import Heartbeats
 from tests.support.recording_samples import text
 from tests.support.streams import opened

@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 
 from jobs.pipeline.engine import Engine
 from jobs.pipeline.settings import PipelineSettings
-from producers.recordings.common import implied_reference as known
 from producers.recordings.databento.book import UNDEFINED, Books
 from producers.recordings.databento.codes import DECODED, ORDERS, VENUES
-from producers.recordings.registry import BY_NAME, Tally, contents, open_recordings
+from producers.recordings.registry import BY_NAME, Tally, contents, known, open_recordings
 from tests.support.recording_samples import TIME_NS, dbn_file, dbn_trade
 from tickproof.ticks.schema import Condition, Flag, Kind, Present, Ticks, concat
 

@@ -10,8 +10,7 @@ import pytest
 
 from jobs.pipeline.engine import Engine
 from jobs.pipeline.settings import PipelineSettings
-from producers.recordings.common import implied_reference as known
-from producers.recordings.registry import BY_NAME, Tally, contents, open_recordings
+from producers.recordings.registry import BY_NAME, Tally, contents, known, open_recordings
 from tests.support.recording_samples import TIME_NS, iex_message, iex_quote, iex_segment, iex_trade, pcap, pcapng, udp
 from tickproof.ticks.schema import Condition, Kind, Present, Ticks, concat
 

@@ -13,8 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.recordings.common import implied_reference as known
-from producers.recordings.registry import BY_NAME, RECORDINGS, Format, Tally, contents, find, merged, open_recordings, read
+from producers.recordings.registry import BY_NAME, RECORDINGS, Format, Tally, contents, find, known, merged, open_recordings, read
 from producers.recordings.us_equities import lean
 from producers.recordings.us_equities.lean_codes import conditions, exchange
 from producers.streams.merge import BATCH_ROWS

@@ -12,7 +12,7 @@ import pytest
 from jobs.pipeline.engine import Engine
 from jobs.pipeline.reference_file import load
 from jobs.pipeline.settings import PipelineSettings
-from producers.recordings.common.implied_reference import merged
+from producers.recordings.reading.implied_reference import merged
 from tickproof.channel.routing import route
 from tickproof.errors import SettingsError
 from tickproof.findings.finding import names_of

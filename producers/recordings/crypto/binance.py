@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from producers.recordings.common.row_builder import Builder, units
-from producers.recordings.common.tally import Tally
 from producers.recordings.crypto.binance_depth import Depths
+from producers.recordings.reading.row_builder import Builder, units
+from producers.recordings.reading.tally import Tally
 from tickproof.reference.data import Channel, Reference
 from tickproof.ticks.schema import NS_PER_MS, Flag, Kind
 

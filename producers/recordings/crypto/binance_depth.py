@@ -19,9 +19,9 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from producers.recordings.common.row_builder import Builder, units
-from producers.recordings.common.tally import Tally
-from producers.recordings.common.top_of_book import Book
+from producers.recordings.reading.row_builder import Builder, units
+from producers.recordings.reading.tally import Tally
+from producers.recordings.reading.top_of_book import Book
 from tickproof.ticks.schema import NS_PER_MS, Flag, Kind
 
 WAITING = 1_000

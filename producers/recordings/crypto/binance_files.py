@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from producers.recordings.common import csv_blocks as sheets
-from producers.recordings.common.delimited import PRICE, SIZE, TEXT
-from producers.recordings.common.implied_reference import channels
-from producers.recordings.common.level_changes import Changes, read_changes
-from producers.recordings.common.tally import Tally
+from producers.recordings.reading import csv_blocks as sheets
+from producers.recordings.reading.delimited import PRICE, SIZE, TEXT
+from producers.recordings.reading.implied_reference import channels
+from producers.recordings.reading.level_changes import Changes, read_changes
+from producers.recordings.reading.tally import Tally
 from tickproof.reference.data import Reference
 from tickproof.ticks.schema import NS_PER_MS, Ticks
 

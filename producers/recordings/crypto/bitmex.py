@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from producers.recordings.common.implied_reference import Sequence
-from producers.recordings.common.row_builder import Builder, hashed
-from producers.recordings.common.tally import Tally
-from producers.recordings.common.timestamps import nanoseconds
 from producers.recordings.crypto import bitmex_book as level2
+from producers.recordings.reading.implied_reference import Sequence
+from producers.recordings.reading.row_builder import Builder, hashed
+from producers.recordings.reading.tally import Tally
+from producers.recordings.reading.timestamps import nanoseconds
 from tickproof.reference.data import Channel, Reference
 from tickproof.ticks.schema import Flag, Kind
 

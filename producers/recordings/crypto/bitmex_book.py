@@ -11,10 +11,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from producers.recordings.common.row_builder import ROUNDED, Builder, units
-from producers.recordings.common.tally import Tally
-from producers.recordings.common.timestamps import nanoseconds
-from producers.recordings.common.top_of_book import Book, Levels
+from producers.recordings.reading.row_builder import ROUNDED, Builder, units
+from producers.recordings.reading.tally import Tally
+from producers.recordings.reading.timestamps import nanoseconds
+from producers.recordings.reading.top_of_book import Book, Levels
 from tickproof.ticks.schema import Flag, Kind
 
 CHANNEL = "BITMEX.L2"

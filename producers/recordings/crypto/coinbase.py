@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from producers.recordings.common.row_builder import Builder, units
-from producers.recordings.common.tally import Tally
-from producers.recordings.common.timestamps import nanoseconds
-from producers.recordings.common.top_of_book import Book
+from producers.recordings.reading.row_builder import Builder, units
+from producers.recordings.reading.tally import Tally
+from producers.recordings.reading.timestamps import nanoseconds
+from producers.recordings.reading.top_of_book import Book
 from tickproof.reference.data import Channel, Reference
 from tickproof.ticks.schema import Flag, Kind
 

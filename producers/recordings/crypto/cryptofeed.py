@@ -25,15 +25,15 @@ from typing import Any, Protocol
 
 import msgspec
 
-from producers.recordings.common.compressed import pieces
-from producers.recordings.common.delimited import blocks
-from producers.recordings.common.implied_reference import merged
-from producers.recordings.common.row_builder import Builder, units
-from producers.recordings.common.tally import Tally
 from producers.recordings.crypto.binance import Binance
 from producers.recordings.crypto.bitmex import Bitmex
 from producers.recordings.crypto.coinbase import Coinbase
 from producers.recordings.crypto.kraken import Kraken
+from producers.recordings.reading.compressed import pieces
+from producers.recordings.reading.delimited import blocks
+from producers.recordings.reading.implied_reference import merged
+from producers.recordings.reading.row_builder import Builder, units
+from producers.recordings.reading.tally import Tally
 from tickproof.errors import TickproofError
 from tickproof.reference.data import NOTHING, Instrument, Reference
 from tickproof.ticks.schema import NS_PER_SECOND, Ticks

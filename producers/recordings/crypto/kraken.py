@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from producers.recordings.common.row_builder import Builder, units
-from producers.recordings.common.tally import Tally
-from producers.recordings.common.top_of_book import Book, Levels
+from producers.recordings.reading.row_builder import Builder, units
+from producers.recordings.reading.tally import Tally
+from producers.recordings.reading.top_of_book import Book, Levels
 from tickproof.reference.data import Channel, Reference
 from tickproof.ticks.schema import Flag, Kind
 

@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from producers.recordings.common import csv_blocks as sheets
-from producers.recordings.common.compressed import head
-from producers.recordings.common.delimited import PRICE, SIZE, TEXT, one_array
-from producers.recordings.common.level_changes import Changes, read_changes
-from producers.recordings.common.row_builder import hashed
-from producers.recordings.common.tally import Tally
+from producers.recordings.reading import csv_blocks as sheets
+from producers.recordings.reading.compressed import head
+from producers.recordings.reading.delimited import PRICE, SIZE, TEXT, one_array
+from producers.recordings.reading.level_changes import Changes, read_changes
+from producers.recordings.reading.row_builder import hashed
+from producers.recordings.reading.tally import Tally
 from tickproof.errors import InputError
 from tickproof.reference.data import Channel, Reference
 from tickproof.ticks.schema import Kind, Present, Ticks

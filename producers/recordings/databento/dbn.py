@@ -28,12 +28,12 @@ import databento_dbn as dbn
 import numpy as np
 import numpy.typing as npt
 
-from producers.recordings.common.compressed import head, pieces
-from producers.recordings.common.implied_reference import channels
-from producers.recordings.common.names import Names
-from producers.recordings.common.tally import Tally
 from producers.recordings.databento.codes import DECODED, HEADER, MAPPING, MAPPINGS, ORDERS, TYPE_NAMES, VENUES
 from producers.recordings.databento.rows import of_type
+from producers.recordings.reading.compressed import head, pieces
+from producers.recordings.reading.implied_reference import channels
+from producers.recordings.reading.names import Names
+from producers.recordings.reading.tally import Tally
 from producers.streams.merge import BATCH_ROWS
 from producers.streams.word_copy import gathered, joined
 from tickproof.errors import InputError

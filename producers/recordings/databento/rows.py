@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from producers.recordings.common.tally import Tally
 from producers.recordings.databento.codes import ORDERS, QUOTED, SAMPLED, STATUS, STATUSES, TRADES
+from producers.recordings.reading.tally import Tally
 from producers.streams.word_copy import gathered, joined
 from tickproof.ticks.schema import ROW, UNITS_PER_ONE, Array, Flag, Kind, Present
 

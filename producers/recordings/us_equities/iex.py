@@ -21,10 +21,10 @@ from pathlib import Path
 
 import numpy as np
 
-from producers.recordings.common.compressed import pieces
-from producers.recordings.common.implied_reference import channels
-from producers.recordings.common.names import Names
-from producers.recordings.common.tally import Tally
+from producers.recordings.reading.compressed import pieces
+from producers.recordings.reading.implied_reference import channels
+from producers.recordings.reading.names import Names
+from producers.recordings.reading.tally import Tally
 from producers.recordings.us_equities.iex_messages import LAYOUTS, rows_of
 from producers.recordings.us_equities.packets import PCAP, PCAPNG, packets, payload
 from producers.streams.word_copy import gathered, joined

@@ -31,9 +31,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from producers.recordings.common.delimited import BLOCK_BYTES, blocks
-from producers.recordings.common.implied_reference import channels
-from producers.recordings.common.tally import Tally
+from producers.recordings.reading.delimited import BLOCK_BYTES, blocks
+from producers.recordings.reading.implied_reference import channels
+from producers.recordings.reading.tally import Tally
 from producers.recordings.us_equities.lean_rows import (
     EQUITY_QUOTE,
     EQUITY_TRADE,

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from producers.recordings.common.delimited import PRICE, SIZE, TEXT, counted, integers, lines_of, numpy, tables
+from producers.recordings.reading.delimited import PRICE, SIZE, TEXT, counted, integers, lines_of, numpy, tables
 from producers.recordings.us_equities.lean_codes import conditions, exchange
 from producers.streams.word_copy import gathered, joined
 from tickproof.ticks.schema import ROW, Array, Flag, Kind, Present

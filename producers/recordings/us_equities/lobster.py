@@ -23,10 +23,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from producers.recordings.common.compressed import pieces
-from producers.recordings.common.delimited import blocks, counted, filled, integers, lines_of, one_array, tables
-from producers.recordings.common.implied_reference import channels
-from producers.recordings.common.tally import Tally
+from producers.recordings.reading.compressed import pieces
+from producers.recordings.reading.delimited import blocks, counted, filled, integers, lines_of, one_array, tables
+from producers.recordings.reading.implied_reference import channels
+from producers.recordings.reading.tally import Tally
 from producers.streams.merge import BATCH_ROWS
 from producers.streams.word_copy import gathered, joined
 from tickproof.errors import InputError

@@ -10,7 +10,7 @@ from typing import Any
 
 import dpkt
 
-from producers.recordings.common.tally import Tally
+from producers.recordings.reading.tally import Tally
 from tickproof.ticks.schema import NS_PER_SECOND
 
 PCAP = (b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d")

@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from producers.recordings.common import csv_blocks as sheets
-from producers.recordings.common.compressed import head
-from producers.recordings.common.delimited import FLOATED, SIZE, TEXT, filled, one_array
-from producers.recordings.common.implied_reference import channels
-from producers.recordings.common.tally import Tally
+from producers.recordings.reading import csv_blocks as sheets
+from producers.recordings.reading.compressed import head
+from producers.recordings.reading.delimited import FLOATED, SIZE, TEXT, filled, one_array
+from producers.recordings.reading.implied_reference import channels
+from producers.recordings.reading.tally import Tally
 from producers.recordings.us_equities.lean_codes import exchange
 from producers.recordings.us_equities.taq_codes import CORRECTIONS, conditions
 from tickproof.errors import InputError

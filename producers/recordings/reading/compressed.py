@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from producers.recordings.common.tally import Tally
+from producers.recordings.reading.tally import Tally
 from tickproof.errors import InputError
 
 PIECE_BYTES = 1 << 20

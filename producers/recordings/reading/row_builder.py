@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 
 import numpy as np
 
-from producers.recordings.common.names import Names
+from producers.recordings.reading.names import Names
 from tickproof.ticks.schema import NULLABLE, ROW, UNITS_PER_ONE, Kind, Ticks
 
 ROUNDED = "value finer than 1e-9: rounded"

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from producers.recordings.common.compressed import pieces
-from producers.recordings.common.delimited import (
+from producers.recordings.reading.compressed import pieces
+from producers.recordings.reading.delimited import (
     PRICE,
     TEXT,
     Columns,
@@ -26,8 +26,8 @@ from producers.recordings.common.delimited import (
     one_array,
     tables,
 )
-from producers.recordings.common.names import Names
-from producers.recordings.common.tally import Tally
+from producers.recordings.reading.names import Names
+from producers.recordings.reading.tally import Tally
 from producers.streams.merge import BATCH_ROWS
 from producers.streams.word_copy import gathered
 from tickproof.errors import InputError

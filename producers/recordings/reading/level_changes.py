@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from producers.recordings.common import csv_blocks as sheets
-from producers.recordings.common.compressed import pieces
-from producers.recordings.common.delimited import TEXT, Columns, blocks, lines_of, tables
-from producers.recordings.common.row_builder import Builder, units
-from producers.recordings.common.tally import Tally
-from producers.recordings.common.top_of_book import Book
+from producers.recordings.reading import csv_blocks as sheets
+from producers.recordings.reading.compressed import pieces
+from producers.recordings.reading.delimited import TEXT, Columns, blocks, lines_of, tables
+from producers.recordings.reading.row_builder import Builder, units
+from producers.recordings.reading.tally import Tally
+from producers.recordings.reading.top_of_book import Book
 from tickproof.errors import InputError
 from tickproof.ticks.schema import Flag, Kind, Ticks
 
