@@ -13,13 +13,14 @@ from bench import stream
 from bench.context import Context
 from bench.pipeline import model
 from bench.progress import headers
-from jobs.pipeline.engine import Engine, EngineSettings
+from jobs.pipeline.engine import Engine
+from jobs.pipeline.settings import pipeline_settings
 from models.store.registry import open_model
 from tickproof.channel import step as channels
 from tickproof.channel.routing import route
 from tickproof.channel.step import ChannelSettings, ChannelState
 from tickproof.features.table import NAMES
-from tickproof.settings import NO_MODEL
+from tickproof.settings import NO_MODEL, Settings
 from tickproof.shard import step as scoring
 from tickproof.shard import walk as kernel
 from tickproof.shard.state import ShardState
@@ -149,7 +150,7 @@ def model_score(context: Context) -> list[dict[str, object]]:
 def engine_local(context: Context) -> list[dict[str, object]]:
     """The local engine, ticks in and verdicts out, in one process."""
     ticks = context.stream(1_000_000)
-    settings = EngineSettings(shard=ShardSettings(detector=open_model(model(), NAMES)))
+    settings = pipeline_settings(Settings(model=model())).opened()
 
     def run() -> None:
         engine = Engine(settings)

@@ -86,7 +86,9 @@ def program() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit: 0 done, 1 found wrong, 2 usage, 3 input, 4 a service is not there, 130 interrupted.
+    """Run the command line and exit with its status.
+
+    0 done, 1 found wrong, 2 usage, 3 input, 4 a service is not there, 5 a step fails on everything, 130 interrupted.
 
     Parameters
     ----------

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +18,16 @@ from commands import configuration
 from commands.report import write_report
 from jobs.offline import scan as engine
 from jobs.offline import scan_folder
-from jobs.pipeline.engine import EngineSettings
-from jobs.pipeline.reference_file import load
-from models.store import registry
+from jobs.pipeline.decoding import ORDINARY, RawRecord
+from jobs.pipeline.settings import pipeline_settings
+from jobs.pipeline.workers import Undecoded
+from producers.recordings.reading.tally import Rejected
 from producers.recordings.registry import Tally, known, merged, open_recordings
 from producers.streams.heartbeats import Heartbeats
 from tickproof.errors import SettingsError
 from tickproof.findings.finding import Quality
-from tickproof.rules import table as rules
-from tickproof.settings import Effective
 from tickproof.ticks.rfc3339 import iso
+from tickproof.ticks.schema import NS_PER_MS
 
 SUMMARY = "scan.json"
 """What was scanned, how, and what came out; a report reads it."""
@@ -46,7 +45,9 @@ LINE_EVERY_TICKS = 1_000_000
 @click.option("--symbol", "symbols", multiple=True, help="Only this symbol. May be repeated.")
 @click.option("--no-report", is_flag=True, help="Leave report.html out.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
+@click.pass_context
 def command(
+    ctx: click.Context,
     *,
     recordings: tuple[Path, ...],
     out: Path,
@@ -61,7 +62,11 @@ def command(
     IN are recordings, Parquet files of ticks, or folders of them, merged by capture time. What their formats imply of channels
     is assumed (whether sequence numbers have no holes, say); entries of --reference override it. The folder --out gets
     scored.parquet (the input's rows in their order, with verdict columns; capture heartbeats have verdicts of zeros),
-    findings.jsonl (the last revision of each), statistics.parquet, scan.json (this summary) and report.html.
+    findings.jsonl (the last revision of each), statistics.parquet, dead-letters.jsonl (what could not be scored, and why),
+    scan.json (this summary) and report.html.
+
+    A tick that a step fails on is left out of scored.parquet and written to dead-letters.jsonl; the others are scored. Exit
+    status 1 means that there are such ticks; 5, with nothing written, that a step fails on everything. Both are bugs.
 
     A reference file has the optional tables `channels`, `instruments`, `sessions`, `actions` and `relations`. A relation ties
     prices to each other, such as a currency cross to its legs; a leg that leaves the others is a `cross_break`:
@@ -79,25 +84,26 @@ def command(
       tickproof scan sim/ticks.parquet --out out --json
     """
     effective = configuration.read({"model": model, "reference": reference})
-    settings, name = settings_of(effective)
+    settings = pipeline_settings(effective.settings).opened()
     # What a person says of a channel wins over what its format implies.
-    settings = replace(settings, reference=merged(settings.reference, known(recordings)))
-    tally = Tally()
+    settings = settings.with_reference(merged(settings.reference, known(recordings)))
+    tally = Tally(rejected=[])
     ticks = open_recordings(recordings, symbols=symbols or None, tally=tally)
     begun = time.perf_counter()
     with _progress() as advance:
-        counts = scan_folder.write(engine.run(ticks, settings, Heartbeats(1)), out, advance)
+        slices = engine.run(ticks, settings, Heartbeats(1), lambda: _undecoded(tally))
+        counts = scan_folder.write(slices, out, advance)
     seconds = time.perf_counter() - begun
-    detector = settings.shard.detector
+    versions = settings.versions
     summary: dict[str, Any] = {
         "inputs": [str(path) for path in recordings],
         **counts.to_dict(),
         "undecoded": dict(sorted(tally.undecoded.items())),
         "without_ticks": dict(sorted(tally.without_ticks.items())),
         "files_of_no_known_format": len(tally.unknown),
-        "model": name,
-        "model_version": detector.version if detector else "",
-        "rules_version": rules.VERSION,
+        "model": settings.model,
+        "model_version": versions.model if settings.shard.detector else "",
+        "rules_version": versions.rules,
         "threshold": settings.shard.threshold,
         "lookahead_ms": effective.settings.lookahead_ms,
         "out_of_orderness_ms": effective.settings.out_of_orderness_ms,
@@ -110,30 +116,23 @@ def command(
     if not no_report:
         summary["report"] = str(write_report(out))
     click.echo(json.dumps(summary) if as_json else text(summary))
+    if counts.dead_ticks:
+        sys.stdout.flush()
+        ctx.exit(1)
 
 
-def settings_of(effective: Effective) -> tuple[EngineSettings, str]:
-    """The engine's settings and the model's name from the settings in force.
+def _undecoded(tally: Tally) -> list[Undecoded]:
+    """Take the messages that readers could not decode since the last call, as the records that they would be on a topic: JSON
+    ticks without a key.
 
-    Raises
-    ------
-    ModelError
-        The model is not there, or does not fit.
+    The file stands for the topic, its place among the inputs for the partition, and the message's place in it for the offset.
     """
-    settings = effective.settings
-    name = settings.model
-    if effective.sources["model"] == "default" and name not in registry.aliases():
-        # Nobody asked for a model, and none ships: rules are what there is.
-        name = registry.NONE
-    chosen = engine.engine_settings(
-        name,
-        shards=settings.shards,
-        out_of_orderness_ms=settings.out_of_orderness_ms,
-        lookahead_ms=settings.lookahead_ms,
-        threshold=None if effective.sources["threshold"] == "default" else settings.threshold,
-        reference=load(settings.reference),
-    )
-    return chosen, name
+    found, tally.rejected = tally.rejected or [], []
+    return [Undecoded(_record(one), one.error) for one in found]
+
+
+def _record(one: Rejected) -> RawRecord:
+    return RawRecord(one.path.name, one.file, one.row, max(one.after_ns, 0) // NS_PER_MS, None, one.value, ORDINARY)
 
 
 def text(summary: dict[str, Any]) -> str:
@@ -149,6 +148,8 @@ def text(summary: dict[str, Any]) -> str:
     often = sorted(summary["by_code"].items(), key=lambda item: (-item[1], item[0]))
     lines += [f"  {name:<20} {count:>8,}" for name, count in often]
     lines += [f"not decoded, {reason}: {count:,}" for reason, count in summary["undecoded"].items()]
+    if summary["dead_ticks"]:
+        lines.append(f"{summary['dead_ticks']:,} ticks that a step failed on were left out: a bug; dead-letters.jsonl names each")
     if summary["overtaken"]:
         lines.append(f"{summary['overtaken']:,} ticks came behind the watermark and were judged by their message alone")
     if summary["files_of_no_known_format"]:
@@ -194,4 +195,4 @@ def _progress() -> Iterator[Any]:
     yield say
 
 
-__all__ = ["SUMMARY", "command", "settings_of", "text"]
+__all__ = ["SUMMARY", "command", "text"]

@@ -16,9 +16,7 @@ from jobs.checks import preflight
 from jobs.checks.check import Subject
 from jobs.flink.running_job import POLL_S, RunningJob
 from jobs.flink.submit import start_embedded, start_session
-from models.store import registry
-from models.store.artifact import read_manifest
-from tickproof.errors import ServiceError, SettingsError
+from tickproof.errors import ServiceError, SettingsError, StepError
 from tickproof.settings import REMOVED, Settings
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -51,6 +49,10 @@ def command(*, cluster: str | None, embedded: bool, bounded: bool, savepoint: st
     Everything the job needs is checked first: Python, connector, broker, topics, cluster, model. On a cluster it then runs by
     itself. An embedded job stays in the foreground; Ctrl-C stops it with a savepoint, from which another can resume.
 
+    A tick that a step fails on goes to the dead letters, and the others go on. Where a step fails on everything, which is a bug,
+    the job is cancelled instead of turning the feed into dead letters: exit status 5, and on a cluster `tickproof jobs list` says
+    why. It can go on from its last checkpoint once the bug is mended.
+
     \b
     Examples:
       tickproof submit --embedded
@@ -65,16 +67,13 @@ def command(*, cluster: str | None, embedded: bool, bounded: bool, savepoint: st
     effective = read(options)
     preflight.require(Subject(effective, cluster))
     settings = effective.settings
-    if effective.is_default("threshold") and not settings.is_rules_only:
-        # The model's own, as for `scan`.
-        settings = settings.model_copy(update={"threshold": read_manifest(registry.find(settings.model)).threshold})
     if cluster is not None:
         job = start_session(settings, cluster, bounded=bounded, savepoint=savepoint)
     else:
         job = start_embedded(settings, settings.checkpoint_folder, bounded=bounded, savepoint=savepoint)
     try:
         job.wait_running()
-    except ServiceError:
+    except (ServiceError, StepError):
         # Flink would restart the job for ever.
         with suppress(ServiceError):
             job.cancel()
@@ -89,6 +88,7 @@ def _stay(job: RunningJob, savepoints: Path, as_json: bool) -> None:
     try:
         # Polled, because a wait inside Java could not be interrupted cleanly.
         while not job.ended():
+            job.check()
             time.sleep(POLL_S)
     except (KeyboardInterrupt, SystemExit):
         if job.ended():

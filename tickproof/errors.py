@@ -6,7 +6,8 @@ TickproofError            exit status 1
 │   ├── TickError            columns that are not ticks
 │   └── WireError            a payload that is not ticks
 ├── ModelError            3  a model that cannot be loaded or does not fit
-└── ServiceError          4  a broker, a cluster or a registry is not there
+├── ServiceError          4  a broker, a cluster or a registry is not there
+└── StepError             5  a step fails on everything: a bug, for which the run was stopped
 """
 
 from __future__ import annotations
@@ -60,3 +61,9 @@ class ServiceError(TickproofError):
     """A broker, a cluster or a registry is not there."""
 
     exit_status = 4
+
+
+class StepError(TickproofError):
+    """A step of the pipeline fails on every tick: a bug, for which the run was stopped."""
+
+    exit_status = 5

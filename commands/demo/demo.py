@@ -16,8 +16,8 @@ from rich.console import Console
 from commands import configuration
 from commands.demo.run import REFERENCE, Demo, Played, play
 from commands.demo.view import Status, View
+from jobs.pipeline.settings import model_name, pipeline_settings
 from jobs.services import processes
-from models.store import registry
 from tickproof.errors import ServiceError, SettingsError
 from tickproof.settings import NO_MODEL, Settings
 
@@ -110,11 +110,8 @@ def _settings(reference: Path) -> Settings:
     address = f"127.0.0.1:{processes.free_ports(1)[0]}"
     # Our producer writes heartbeats on every partition: none is ever silent, however long Python workers take to start.
     ours = {"brokers": address, "checkpoint_interval_ms": CHECKPOINT_MS, "idle_after_s": 0}
-    effective = configuration.read(ours)
-    settings = effective.settings.model_copy(update={"reference": reference})
-    if effective.is_default("model") and settings.model not in registry.aliases():
-        settings = settings.model_copy(update={"model": NO_MODEL})
-    return settings
+    settings = configuration.read(ours).settings
+    return settings.model_copy(update={"reference": reference, "model": model_name(settings)})
 
 
 def _evaluate(demo: Demo, played: Played) -> Evaluation:
@@ -152,7 +149,7 @@ def _report(demo: Demo, played: Played, result: Evaluation, keep: Path | None) -
         "model": settings.model,
         "model_version": follower.model_version,
         "rules_version": VERSION,
-        "threshold": settings.threshold,
+        "threshold": pipeline_settings(settings).shard.threshold,
         "lookahead_ms": settings.lookahead_ms,
         "out_of_orderness_ms": settings.out_of_orderness_ms,
         "shards": settings.shards,

@@ -220,7 +220,7 @@ def _clean_run(demo: Demo) -> processes.Service:
     said = {
         "seed": demo.seed,
         "minutes": demo.minutes,
-        "settings": demo.settings.model_dump(mode="json"),
+        "settings": demo.settings.model_dump(mode="json", exclude_unset=True),
         "folder": str(demo.clean),
     }
     command = [sys.executable, "-m", "commands.evaluation.clean_run", json.dumps(said)]

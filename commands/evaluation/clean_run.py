@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 from jobs.offline import scan_folder
-from jobs.offline.scan import engine_settings, run
-from jobs.pipeline.reference_file import load
+from jobs.offline.scan import run
+from jobs.pipeline.settings import pipeline_settings
 from producers.market.parameters import Market
 from producers.simulation.day import simulate
 from producers.streams.heartbeats import Heartbeats
@@ -26,16 +26,8 @@ NICENESS = 5
 def main(seed: int, minutes: float, settings: Settings, folder: Path) -> None:
     """Write the scan of the market without faults to `folder`."""
     os.nice(NICENESS)
-    chosen = engine_settings(
-        settings.model,
-        shards=settings.shards,
-        out_of_orderness_ms=settings.out_of_orderness_ms,
-        lookahead_ms=settings.lookahead_ms,
-        threshold=settings.threshold,
-        reference=load(settings.reference),
-    )
     market = Market.varied(seed, "evaluate", minutes=minutes)
-    scan_folder.write(run(simulate(market), chosen, Heartbeats(1)), folder)
+    scan_folder.write(run(simulate(market), pipeline_settings(settings).opened(), Heartbeats(1)), folder)
 
 
 if __name__ == "__main__":

@@ -11,23 +11,20 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import click
 import pyarrow.parquet as pq
 
 from commands import configuration
-from commands.scan import settings_of
 from commands.survey.page import Notes, Surveyed, page, survey, unread
 from jobs.offline import scan_folder
 from jobs.offline.scan import run
-from jobs.pipeline.engine import EngineSettings
+from jobs.pipeline.settings import PipelineSettings, pipeline_settings
 from producers.recordings.registry import Tally, find, known, merged, open_recordings
 from producers.streams.heartbeats import Heartbeats
 from tickproof.errors import SettingsError, TickproofError
 from tickproof.findings.finding import decode
-from tickproof.rules.table import VERSION
 
 
 @click.command(name="survey")
@@ -43,15 +40,15 @@ def command(folder: Path, out: Path, model: str | None, scans: Path | None) -> N
       tickproof survey recordings --out recordings.md --scans scans
     """
     notes = Notes.read(out.with_suffix(".toml"))
-    settings, name = settings_of(configuration.read({"model": model}))
+    settings = pipeline_settings(configuration.read({"model": model}).settings).opened()
     groups = notes.grouped((file for file, _ in find([folder])), folder)
     surveyed = []
     with _folder(scans) as kept:
         for recording, files in groups.items():
             click.echo(f"scanning {recording}: {len(files)} files", err=True)
             surveyed.append(_scan(recording, files, settings, kept / recording))
-    detector = settings.shard.detector
-    version = f"model {name} ({detector.version if detector else '–'}) and rules {VERSION}"
+    versions = settings.versions
+    version = f"model {settings.model} ({versions.model if settings.shard.detector else '–'}) and rules {versions.rules}"
     text = page(surveyed, notes, f"tickproof survey {folder.as_posix()} --out {out.as_posix()}", version)
     try:
         out.write_text(text, encoding="utf-8")
@@ -63,11 +60,11 @@ def command(folder: Path, out: Path, model: str | None, scans: Path | None) -> N
     )
 
 
-def _scan(name: str, files: list[Path], settings: EngineSettings, folder: Path) -> Surveyed:
+def _scan(name: str, files: list[Path], settings: PipelineSettings, folder: Path) -> Surveyed:
     """Scan the files of one recording into a folder; an unreadable file is reported and does not stop the survey."""
     tally = Tally()
     try:
-        settings = replace(settings, reference=merged(settings.reference, known(files)))
+        settings = settings.with_reference(merged(settings.reference, known(files)))
         scan_folder.write(run(open_recordings(files, tally=tally), settings, Heartbeats(1)), folder)
         findings = [decode(line) for line in (folder / "findings.jsonl").read_bytes().splitlines()]
         return survey(name, len(files), pq.read_table(folder / "scored.parquet"), findings, dict(sorted(tally.undecoded.items())))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -21,10 +21,17 @@ from pyflink.table.udf import ScalarFunction, udf
 
 from jobs.pipeline.channel_key import channel_of
 from jobs.pipeline.decoding import ORDINARY, Batch, RawRecord, decode
-from jobs.pipeline.stages import Decoded
 from jobs.pipeline.tick_bytes import pack, unpack
+from jobs.pipeline.workers import Undecoded
 from tickproof.errors import WireError
-from tickproof.ticks.schema import Array, empty, pruned
+from tickproof.ticks.schema import Array, Ticks, empty, pruned
+
+
+class Part(NamedTuple):
+    """Records that could not be decoded, and the ticks of the records after them."""
+
+    undecoded: list[Undecoded]
+    ticks: Ticks
 
 
 class _Refused(msgspec.Struct, array_like=True):
@@ -34,7 +41,7 @@ class _Refused(msgspec.Struct, array_like=True):
 
 
 class _Part(msgspec.Struct, array_like=True):
-    """Payloads that are no ticks, and the ticks of the records behind them, packed."""
+    """A Part as it is packed."""
 
     refused: list[_Refused]
     ticks: bytes | None
@@ -125,12 +132,12 @@ def gather(topic: str) -> Any:
     return udf(Gather(topic), result_type=DataTypes.ARRAY(DataTypes.BYTES()), func_type="pandas")
 
 
-def gathered_parts(packed: bytes) -> list[Decoded]:
-    """The ticks of a gathered row and what is none, in order."""
+def gathered_parts(packed: bytes) -> list[Part]:
+    """Return what a gathered row holds, in the order of the records."""
     return [
-        (
+        Part(
+            [Undecoded(one.record, WireError(one.reason, schema_changed=one.schema_changed)) for one in part.refused],
             empty() if part.ticks is None else unpack(part.ticks),
-            [(one.record, WireError(one.reason, schema_changed=one.schema_changed)) for one in part.refused],
         )
         for part in _DECODER.decode(packed)
     ]

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.flink.rest import Rest
+from jobs.flink.stop_job import step_error
 from jobs.kafka import topics
 from jobs.services import java, processes
 from tickproof.errors import ModelError, ServiceError
@@ -68,7 +69,7 @@ class EmbeddedJob:
             "TMPDIR": str(scratch.resolve()),
             "JVM_ARGS": f"{JVM_ARGUMENTS} -Djava.io.tmpdir={scratch.resolve()}",
         }
-        command = [sys.executable, "-m", "jobs.flink.embedded", settings.model_dump_json(), str(folder)]
+        command = [sys.executable, "-m", "jobs.flink.embedded", settings.model_dump_json(exclude_unset=True), str(folder)]
         return cls(processes.Service.start("the job", command, folder / "job.log", environment=environment), folder)
 
     def rest(self) -> tuple[Rest, str] | None:
@@ -87,9 +88,12 @@ class EmbeddedJob:
         return Rest(said["rest"]), said["job"]
 
     def check(self) -> None:
-        """Raise ServiceError if the process has ended."""
+        """Raise ServiceError if the process has ended, StepError if it did because a step fails on everything."""
         if not self.service.running():
             cause = processes.last_cause(self.service.said())
+            stopped = step_error(cause)
+            if stopped is not None:
+                raise stopped
             raise ServiceError(f"the job ended: {cause}; its log is {self.service.log}")
 
     def stop(self) -> None:

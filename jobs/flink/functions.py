@@ -1,9 +1,10 @@
-"""The Flink shells of the two stages: they move bytes between Flink, the state store and the stages."""
+"""The Flink shells of the two stages: they move bytes, state and timers between Flink and the workers, which decide."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pyflink.common import Row, Types
@@ -12,15 +13,17 @@ from pyflink.datastream import KeyedProcessFunction, OutputTag, RuntimeContext
 from pyflink.datastream.state import MapStateDescriptor
 
 from jobs.flink.batching import gathered_parts
+from jobs.flink.stop_job import job_is_stopped
+from jobs.pipeline import outputs
 from jobs.pipeline.journal import SNAPSHOT_BYTES, SNAPSHOT_FACTOR, Journal, pack_shard
 from jobs.pipeline.outputs import Record
-from jobs.pipeline.stages import END_NS, ShardMemory, StageSettings, arrive, packed, process_channel, release
-from jobs.pipeline.tick_bytes import pack, unpack
+from jobs.pipeline.settings import PipelineSettings
+from jobs.pipeline.tick_bytes import pack, packed_by_shard, unpack
+from jobs.pipeline.workers import END_NS, ChannelWorker, ShardWorker, routed, split
 from tickproof.channel import step as channels
 from tickproof.channel.step import ChannelState
 from tickproof.rules import table as rules
-from tickproof.shard.step import ShardSettings
-from tickproof.ticks.schema import NS_PER_MS
+from tickproof.ticks.schema import NS_PER_MS, Ticks
 
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
 HEADERS = Types.MAP(Types.STRING(), BYTES)
@@ -37,6 +40,8 @@ BATCHED = ("findings", "statistics")
 TAGS = {name: OutputTag(name, BATCH if name in BATCHED else OUTPUT) for name in SINKS}
 BATCH_RECORDS = 1_000
 CHANNELS_IN_MEMORY = 2_048
+SLICE_MS = 20
+"""Event time that one release covers at least: no result depends on it."""
 
 
 def as_rows(records: Sequence[Record]) -> Iterator[tuple[OutputTag, Row]]:
@@ -54,54 +59,111 @@ def as_rows(records: Sequence[Record]) -> Iterator[tuple[OutputTag, Row]]:
 
 
 class ChannelStage(KeyedProcessFunction):  # type: ignore[misc]
-    """Keyed by channel: decoding, channel integrity, routing."""
+    """Keyed by channel: decoding, channel integrity, routing.
 
-    def __init__(self, settings: StageSettings, shard_keys: list[str]) -> None:
+    Parameters
+    ----------
+    settings : PipelineSettings
+    topic : str
+        Where the ticks come from.
+    shard_keys : list of str
+        The key of each shard.
+    rest : str, optional
+        The REST interface of a cluster on which nobody watches the job.
+    """
+
+    def __init__(self, settings: PipelineSettings, topic: str, shard_keys: list[str], rest: str | None = None) -> None:
         self._settings = settings
+        self._topic = topic
         self._shard_keys = shard_keys
+        self._rest = rest
 
     def open(self, runtime_context: RuntimeContext) -> None:
         """Bind the state."""
         self._pages = runtime_context.get_map_state(MapStateDescriptor("channel", Types.INT(), BYTES))
-        self._memory: OrderedDict[str, ChannelState | None] = OrderedDict()
+        self._workers: OrderedDict[str, ChannelWorker] = OrderedDict()
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
         """Take what was gathered of one channel."""
-        channel = ctx.get_current_key()
-        before = self._recall(channel)
-        state, output = process_channel(before, channel, gathered_parts(bytes(value)), self._settings)
+        worker = self._recall(ctx.get_current_key())
+        before = worker.state
+        records: list[Record] = []
+        hops: list[tuple[int, Ticks]] = []
+        for part in gathered_parts(bytes(value)):
+            for undecoded in part.undecoded:
+                records += outputs.of_undecoded(undecoded, worker.reject(undecoded))
+            if len(part.ticks):
+                with job_is_stopped(self._rest):
+                    output = worker.process(part.ticks)
+                records += outputs.of_channel(output, self._topic)
+                hops += routed(output.ticks, output.control_rows, self._settings)
+        self._remember(worker.state, before)
+        yield from as_rows(records)
+        for shard, data in packed_by_shard(hops):
+            yield Row(self._shard_keys[shard], data)
+
+    def _recall(self, channel: str) -> ChannelWorker:
+        """Return the worker of the current key; the least recently used ones are forgotten, and made again from their pages."""
+        if channel not in self._workers:
+            pages = dict(self._pages.items())
+            feeds = self._settings.reference.feeds()
+            state = channels.unpack(pages, rules.VERSION, feeds) if pages else None
+            self._workers[channel] = ChannelWorker(channel, self._settings, state)
+            if len(self._workers) > CHANNELS_IN_MEMORY:
+                self._workers.popitem(last=False)
+        self._workers.move_to_end(channel)
+        return self._workers[channel]
+
+    def _remember(self, state: ChannelState | None, before: ChannelState | None) -> None:
         if state is not None and state is not before:
             for page, data in channels.pack(state, before).items():
                 self._pages.put(page, data)
-        self._memory[channel] = state
-        self._memory.move_to_end(channel)
-        if len(self._memory) > CHANNELS_IN_MEMORY:
-            self._memory.popitem(last=False)
-        yield from as_rows(output.records)
-        for shard, data in packed(output.routed):
-            yield Row(self._shard_keys[shard], data)
 
-    def _recall(self, channel: str) -> ChannelState | None:
-        if channel in self._memory:
-            return self._memory[channel]
-        pages = dict(self._pages.items())
-        return channels.unpack(pages, rules.VERSION, self._settings.reference.feeds()) if pages else None
+
+@dataclass(slots=True)
+class ShardMemory:
+    """One shard between calls, and what the state store holds of it since the last snapshot.
+
+    Parameters
+    ----------
+    worker : ShardWorker
+    frames, journal_bytes : int
+        Since the last snapshot.
+    snapshot_at : int
+        The length of the journal at which a snapshot may be worth its bytes: how many those are is only known by packing one,
+        which must not happen at each release.
+    timer_ms : int, optional
+        The timer that is set.
+    """
+
+    worker: ShardWorker
+    frames: int = 0
+    journal_bytes: int = 0
+    snapshot_at: int = SNAPSHOT_BYTES
+    timer_ms: int | None = None
 
 
 class ShardStage(KeyedProcessFunction):  # type: ignore[misc]
-    """Keyed by shard: order by event time, features, rules, model, final verdicts."""
+    """Keyed by shard: order by event time, features, rules, model, final verdicts.
 
-    def __init__(self, settings: StageSettings) -> None:
+    Parameters
+    ----------
+    settings : PipelineSettings
+        The model is loaded where the stage runs.
+    topic : str
+        Where the ticks come from.
+    rest : str, optional
+        The REST interface of a cluster on which nobody watches the job.
+    """
+
+    def __init__(self, settings: PipelineSettings, topic: str, rest: str | None = None) -> None:
         self._settings = settings
+        self._topic = topic
+        self._rest = rest
 
     def open(self, runtime_context: RuntimeContext) -> None:
         """Bind the state and load the model."""
-        from models.store.registry import open_model
-        from tickproof.features.table import NAMES
-
-        detector = open_model(self._settings.model, NAMES) if self._settings.model else None
-        self._scoring = ShardSettings(self._settings.lookahead_ns, self._settings.threshold, detector)
-        self._version = detector.version if detector else "none"
+        self._settings = self._settings.opened()
         frames = runtime_context.get_map_state(MapStateDescriptor("frames", Types.LONG(), BYTES))
         snapshot = runtime_context.get_map_state(MapStateDescriptor("snapshot", Types.LONG(), BYTES))
         self._journal = Journal(frames, snapshot)
@@ -110,55 +172,63 @@ class ShardStage(KeyedProcessFunction):  # type: ignore[misc]
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
         """Take ticks that came in: they wait for the watermark."""
-        key = ctx.get_current_key()
-        memory = self._recall(key)
+        memory = self._recall(ctx.get_current_key())
         data = bytes(value)
         ticks = unpack(data)
-        kept, records = arrive(memory, shard_number(key), ticks, (rules.VERSION, self._version))
-        if len(kept):
+        in_time, late = split(ticks, memory.worker.released_ns)
+        memory.worker.add(in_time)
+        if len(in_time):
             # A tick that was overtaken moves no state, so that it must not be walked at a restore either.
-            data = data if kept is ticks else pack(kept)
+            data = data if in_time is ticks else pack(in_time)
             self._journal.append(memory.frames, data)
             memory.frames += 1
             memory.journal_bytes += len(data)
-        self._overtaken.inc(len(ticks) - len(kept))
-        yield from as_rows(records)
+        if len(late):
+            overtaken = memory.worker.overtake(late)
+            self._overtaken.inc(len(overtaken.ticks))
+            yield from as_rows(outputs.of_overtaken(memory.worker.shard, overtaken, self._settings.versions))
         self._set_timer(memory, ctx)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Any]:
         """Release what the watermark has passed."""
-        key = ctx.get_current_key()
-        memory = self._recall(key)
+        memory = self._recall(ctx.get_current_key())
+        worker = memory.worker
         memory.timer_ms = None
-        watermark = ctx.timer_service().current_watermark()
-        before_ns = min(watermark, END_NS // NS_PER_MS) * NS_PER_MS
-        yield from as_rows(release(memory, shard_number(key), before_ns, self._scoring, self._settings))
-        self._journal.released(memory.released_ns)
+        watermark_ms = min(ctx.timer_service().current_watermark(), END_NS // NS_PER_MS)
+        with job_is_stopped(self._rest):
+            output = worker.release(watermark_ms * NS_PER_MS)
+        yield from as_rows(outputs.of_shard(worker.shard, output, self._settings.versions, self._topic))
+        self._journal.released(worker.released_ns)
         if memory.journal_bytes > memory.snapshot_at:
-            data = pack_shard(memory.state, memory.waiting.all())
+            data = pack_shard(worker.state, worker.waiting.all())
             memory.snapshot_at = max(SNAPSHOT_BYTES, SNAPSHOT_FACTOR * len(data))
             if memory.journal_bytes > memory.snapshot_at:
-                self._journal.snapshot(data, memory.released_ns)
+                self._journal.snapshot(data, worker.released_ns)
                 memory.frames = memory.journal_bytes = 0
         self._set_timer(memory, ctx)
 
     def _recall(self, key: str) -> ShardMemory:
         if key not in self._memory:
-            state, waiting, released, frames = self._journal.restore(self._version, self._settings.reference)
-            memory = ShardMemory(state, waiting, frames=frames)
-            if released is not None:
-                # Walked again for the state; what it gives was written before.
-                release(memory, shard_number(key), released, self._scoring, self._settings)
-            self._memory[key] = memory
+            restored = self._journal.restore(self._settings.versions.model, self._settings.reference)
+            worker = ShardWorker(shard_number(key), self._settings, restored.state, restored.waiting)
+            if restored.released_ns is not None:
+                # Scored again for the state; what it gives was written before.
+                with job_is_stopped(self._rest):
+                    worker.release(restored.released_ns)
+            self._memory[key] = ShardMemory(worker, restored.frames)
         return self._memory[key]
 
     def _set_timer(self, memory: ShardMemory, ctx: KeyedProcessFunction.Context) -> None:
-        due = memory.next_timer_ms(self._settings)
-        if due is not None and (memory.timer_ms is None or due < memory.timer_ms):
-            ctx.timer_service().register_event_time_timer(due)
-            memory.timer_ms = due
+        due_ns = memory.worker.next_due_ns()
+        if due_ns is None:
+            return
+        # A tick of T is released by a watermark above T.
+        due_ms = (due_ns // NS_PER_MS + SLICE_MS) // SLICE_MS * SLICE_MS
+        if memory.timer_ms is None or due_ms < memory.timer_ms:
+            ctx.timer_service().register_event_time_timer(due_ms)
+            memory.timer_ms = due_ms
 
 
 def shard_number(key: str) -> int:
-    """The shard that a key stands for: keys carry a suffix that spreads them over subtasks."""
+    """Return the shard that a key stands for: keys carry a suffix that spreads them over subtasks."""
     return int(key.partition(".")[0])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any
 
 from jobs.flink.rest import ENDED, Rest, deepest_cause
-from tickproof.errors import ServiceError
+from jobs.flink.stop_job import step_error
+from tickproof.errors import ServiceError, StepError
 
 START_S = 120.0
 POLL_S = 0.2
@@ -32,9 +34,10 @@ class RunningJob:
         self._client = client
 
     def wait_running(self, timeout_s: float = START_S) -> None:
-        """Wait until every stage runs; raises ServiceError with the deepest cause when it does not."""
+        """Wait until every stage runs; raises ServiceError with the deepest cause when it does not, StepError as `check`."""
         deadline = time.monotonic() + timeout_s
         while True:
+            self.check()
             try:
                 if self.rest.running(self.id):
                     return
@@ -57,10 +60,29 @@ class RunningJob:
         """How often it has failed so far."""
         return self.rest.failures(self.id)
 
+    def check(self) -> None:
+        """Stop a job that failed because a step fails on everything, which Flink would start again to the same end.
+
+        Raises
+        ------
+        StepError
+            It was such a job; it is being cancelled.
+        """
+        # The interface of a mini-cluster comes up a moment after the job, and goes down with it.
+        with suppress(ServiceError):
+            error = step_error(self.rest.cause(self.id))
+            if error is not None:
+                with suppress(ServiceError):
+                    self.cancel()
+                raise error
+
     def wait(self) -> None:
-        """Wait until a bounded job has ended; raises ServiceError if it failed."""
+        """Wait until a bounded job has ended; raises ServiceError if it failed, StepError as `check`."""
+        while not self.ended():
+            self.check()
+            time.sleep(POLL_S)
         if self._client is None:
-            state = self.rest.wait(self.id, timeout_s=float("inf"))
+            state = self.rest.state(self.id)
             if state != "FINISHED":
                 raise ServiceError(f"job {self.id} is {state}: {self.rest.cause(self.id) or 'no cause reported'}")
             return
@@ -70,7 +92,8 @@ class RunningJob:
         try:
             self._client.get_job_execution_result().result()
         except (Py4JJavaError, JavaException) as error:
-            raise ServiceError(f"job {self.id} failed: {deepest_cause(str(error))}") from error
+            cause = deepest_cause(str(error))
+            raise step_error(cause) or ServiceError(f"job {self.id} failed: {cause}") from error
 
     def stop(self, folder: str, *, drain: bool = False) -> str:
         """Stop it with a savepoint in `folder`; returns the savepoint's path."""
@@ -90,6 +113,6 @@ class RunningJob:
         """Wait until it has ended, however it did; a mini-cluster is gone then."""
         try:
             self.wait()
-        except ServiceError:
+        except (ServiceError, StepError):
             if not self.ended():
                 raise

@@ -9,11 +9,8 @@ from pyflink.table import DataTypes, Schema, StreamTableEnvironment
 from jobs.flink import tables
 from jobs.flink.batching import gather
 from jobs.flink.functions import BATCHED, HOP, OUTPUT, PACKED, TAGS, ChannelStage, ShardStage
-from jobs.pipeline.reference_file import load
-from jobs.pipeline.stages import StageSettings
-from tickproof.channel.step import ChannelSettings
+from jobs.pipeline.settings import pipeline_settings
 from tickproof.settings import Settings
-from tickproof.ticks.schema import NS_PER_MS
 
 GATHERED = """
   SELECT DECODE(pair[1], 'UTF-8') AS channel, pair[2] AS record, ts FROM (
@@ -29,25 +26,13 @@ UNPACKED = """
   INSERT INTO {name}
   SELECT k, v, TO_TIMESTAMP_LTZ(ts, 3), MAP['content-type', ENCODE('application/json', 'UTF-8')]
   FROM {name}_batches CROSS JOIN UNNEST(records) AS record (k, v, ts)"""
+RAW = "ticks.raw"
 MAX_PARALLELISM = 128
 """Fixed, because keyed state is cut by it: a savepoint of another is refused."""
 
 
-def stage_settings(settings: Settings) -> StageSettings:
-    """What the stages need of the settings."""
-    return StageSettings(
-        topic=settings.prefix + "ticks.raw",
-        shards=settings.shards,
-        channel=ChannelSettings(out_of_orderness_ns=settings.out_of_orderness_ms * NS_PER_MS),
-        lookahead_ns=settings.lookahead_ms * NS_PER_MS,
-        threshold=settings.threshold,
-        model=None if settings.model == "none" else settings.model,
-        reference=load(settings.reference),
-    )
-
-
 def build(configuration: dict[str, str], settings: Settings, job: str, *, bounded: bool) -> StreamExecutionEnvironment:
-    """The graph, ready to execute; `job` names this run's transactions."""
+    """Return the graph, ready to execute; `job` names this run's transactions."""
     conf = Configuration()
     for name, value in configuration.items():
         conf.set_string(name, value)
@@ -58,14 +43,18 @@ def build(configuration: dict[str, str], settings: Settings, job: str, *, bounde
     sql.execute_sql(tables.source(settings, bounded=bounded))
     for one in tables.SINKS:
         sql.execute_sql(tables.sink(one, settings, job))
-    stages = stage_settings(settings)
+    stages, topic = pipeline_settings(settings), settings.prefix + RAW
+    # A job on a cluster goes on when this process has ended: nobody else stops it.
+    rest = f"{configuration['rest.address']}:{configuration['rest.port']}" if "execution.target" in configuration else None
     keys = shard_keys(settings.shards)
-    sql.create_temporary_function("gather", gather(stages.topic))
+    sql.create_temporary_function("gather", gather(topic))
     rows = sql.to_data_stream(sql.sql_query(GATHERED))
     # A table's stream has a type of its own, which keyed Python stages do not take; its values are those of this one.
     rows._j_data_stream.getTransformation().setOutputType(PACKED.get_java_type_info())
-    channel = _keyed(rows).process(ChannelStage(stages, keys), HOP).uid("channel-integrity").name("channel integrity")
-    shard = _keyed(channel).process(ShardStage(stages), OUTPUT).uid("shard").name("features, rules, model")
+    channel = (
+        _keyed(rows).process(ChannelStage(stages, topic, keys, rest), HOP).uid("channel-integrity").name("channel integrity")
+    )
+    shard = _keyed(channel).process(ShardStage(stages, topic, rest), OUTPUT).uid("shard").name("features, rules, model")
     outputs = {
         "scored": [shard],
         "verdicts": [shard],

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from jobs.offline.scan import engine_settings
 from jobs.pipeline import outputs
 from jobs.pipeline.engine import Engine
+from jobs.pipeline.settings import Versions, pipeline_settings
 from tickproof.features.table import NAMES
-from tickproof.settings import NO_MODEL
+from tickproof.settings import NO_MODEL, Settings
 from tickproof.ticks.schema import NS_PER_MS, ROW, UNITS_PER_ONE, Kind, Present, Ticks
 from tickproof.wire import decode_frame, decode_json, encode_frame, encode_json
 
@@ -49,7 +49,7 @@ def warm(model: str) -> None:
         No such model, or it does not fit.
     """
     payload = encode_frame(sample())
-    settings = engine_settings(model)
+    settings = pipeline_settings(Settings(model=model)).opened()
     engine = Engine(settings)
     engine.feed(decode_frame(payload.value, payload.headers))
     # What these ticks have no need of: ticks as JSON, and what a model says of its reasons.
@@ -57,7 +57,7 @@ def warm(model: str) -> None:
     if settings.shard.detector is not None:
         settings.shard.detector.contributions(np.zeros(len(NAMES)))
     for shard, result in engine.finish().scored:
-        outputs.scored(shard, result.final, result.verdicts, ("", ""))
+        outputs.scored(shard, result.final, result.verdicts, Versions("", ""))
 
 
 def warm_producers() -> None:

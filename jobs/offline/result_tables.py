@@ -1,4 +1,4 @@
-"""Findings and statistics as Arrow tables."""
+"""What a scan gives, for files and notebooks: findings and statistics as Arrow tables, dead letters as lines."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from jobs.pipeline.outputs import in_one_line
+from jobs.pipeline.workers import FailedTick, Undecoded
+from tickproof.findings.evidence import verbatim
 from tickproof.findings.finding import Finding
 from tickproof.findings.second_statistics import Row
 
@@ -41,6 +44,59 @@ FINDINGS = pa.schema(
     [pa.field(field.encode_name, _FINDING_TYPES.get(field.name, pa.string())) for field in msgspec.structs.fields(Finding)]
 )
 """The columns of findings as a table; nested ones hold JSON."""
+
+
+class DeadLetter(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What could not be scored, as one line of JSON.
+
+    Parameters
+    ----------
+    stage : str
+        As in the job's dead letters: VALUE_CONVERTER, a message that could not be decoded, or TRANSFORMATION, a tick that a step
+        failed on.
+    exception, reason : str
+        The type of the exception, and what it says.
+    row : int
+        The tick's place in the input; of a message its place in its file, from 0.
+    file : str, optional
+        The recording of a message that could not be decoded.
+    value : str, optional
+        The message, bytes that are not UTF-8 escaped.
+    tick : dict, optional
+        The tick's columns, nulls left out.
+    """
+
+    stage: str
+    exception: str
+    reason: str
+    row: int
+    file: str | None = None
+    value: str | None = None
+    tick: dict[str, object] | None = None
+
+    @classmethod
+    def of_failed(cls, failed: FailedTick) -> DeadLetter:
+        """Return the dead letter of a tick that a step failed on; `ROW.offset` is its place in the input."""
+        row = int(failed.tick.rows["offset"][0])
+        error = failed.error
+        return cls("TRANSFORMATION", type(error).__name__, in_one_line(error), row, tick=verbatim(failed.tick, 0))
+
+    @classmethod
+    def of_undecoded(cls, undecoded: Undecoded) -> DeadLetter:
+        """Return the dead letter of a message that could not be decoded."""
+        record, error = undecoded
+        value = (record.value or b"").decode("utf-8", "backslashreplace")
+        return cls("VALUE_CONVERTER", type(error).__name__, in_one_line(error), record.offset, record.topic, value)
+
+    @property
+    def is_tick(self) -> bool:
+        """Whether a step failed on it: a bug, which a message that is not ticks is not."""
+        return self.tick is not None
+
+
+def dead_letter_line(letter: DeadLetter) -> bytes:
+    """Return a dead letter as a line of `dead-letters.jsonl`."""
+    return msgspec.json.encode(letter) + b"\n"
 
 
 def statistics_table(rows: Sequence[Row]) -> pa.Table:

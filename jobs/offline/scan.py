@@ -1,31 +1,31 @@
 """The offline engine: ticks in, the same ticks with their verdicts, findings and statistics out. No Kafka, no Flink.
 
-`scan` is for notebooks, `run` for whoever streams. Both walk the steps that the Flink job walks.
+`scan` is for notebooks, `run` for whoever streams. Both run the workers that the Flink job runs, so that a tick that a step
+fails on becomes a dead letter here, too, and the others go on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar, cast
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from jobs.offline.input_order import InputOrder
-from jobs.offline.result_tables import finding_table, statistics_table
-from jobs.pipeline.engine import Engine, EngineSettings, Output
+from jobs.offline.result_tables import DeadLetter, finding_table, statistics_table
+from jobs.pipeline.engine import Engine, Output
+from jobs.pipeline.settings import PipelineSettings, pipeline_settings
+from jobs.pipeline.workers import Undecoded
 from models.store import registry
-from tickproof.channel.step import ChannelSettings
 from tickproof.errors import TickError
-from tickproof.features.table import NAMES
 from tickproof.findings.finding import VERDICT, VERDICTS, Finding, verdict_columns
 from tickproof.findings.second_statistics import Row
-from tickproof.reference.data import NOTHING, Reference
-from tickproof.shard.step import DEFAULT_THRESHOLD, Detector, ShardSettings
+from tickproof.settings import Settings
 from tickproof.ticks.arrow import from_arrow, to_arrow
-from tickproof.ticks.schema import NS_PER_MS, SCHEMA, Array, Ticks, is_scored
+from tickproof.ticks.schema import SCHEMA, Array, Ticks, is_scored
 
 BATCH_ROWS = 65_536
 Table = TypeVar("Table", pa.Table, pd.DataFrame)
@@ -56,6 +56,8 @@ class Slice:
         Ticks that came behind the watermark: judged by the message alone.
     read : int
         Ticks of the feed taken in by this step.
+    dead_letters : list of DeadLetter
+        Ticks that a step failed on, which are in no block, and messages that could not be decoded.
     """
 
     blocks: list[tuple[Ticks, Array]]
@@ -63,6 +65,7 @@ class Slice:
     statistics: list[Row]
     overtaken: int
     read: int
+    dead_letters: list[DeadLetter] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,69 +75,53 @@ class Scan(Generic[Table]):
     Parameters
     ----------
     scored : Arrow table or DataFrame
-        The input's rows in the input's order, canonical columns and then those of `tickproof.findings.finding.VERDICTS`.
+        The input's rows in the input's order, canonical columns and then those of `tickproof.findings.finding.VERDICTS`; without
+        the rows that a step failed on.
     findings : Arrow table or DataFrame
         The last revision of each finding, by `first_ts` and `id`; `evidence`, `contributions` and `corroboration` as JSON.
     statistics : Arrow table or DataFrame
         Rows of `tickproof.findings.second_statistics.Row`, by `ts` and `scope`.
     overtaken : int
         Ticks that came behind the watermark: judged by the message alone.
+    dead_letters : list of DeadLetter
+        The rows that a step failed on.
     """
 
     scored: Table
     findings: Table
     statistics: Table
-    overtaken: int = field(default=0)
+    overtaken: int = 0
+    dead_letters: list[DeadLetter] = field(default_factory=list)
 
 
-def engine_settings(
-    model: str = registry.NONE,
-    *,
-    shards: int = 4,
-    out_of_orderness_ms: int = 1000,
-    lookahead_ms: int = 250,
-    threshold: float | None = None,
-    reference: Reference = NOTHING,
-) -> EngineSettings:
-    """What results depend on.
-
-    Parameters
-    ----------
-    model : str
-        Alias or folder; `none`: rules only.
-    threshold : float, optional
-        `final_score` from which a tick is corrupt; by default the model's own, or DESIGN's 4 without one.
-
-    Raises
-    ------
-    ModelError
-        No such model, or it does not fit.
-    """
-    detector = cast("Detector | None", registry.open_model(model, NAMES))
-    if threshold is None:
-        threshold = detector.threshold if detector else DEFAULT_THRESHOLD
-    return EngineSettings(
-        shards,
-        ChannelSettings(out_of_orderness_ns=out_of_orderness_ms * NS_PER_MS),
-        ShardSettings(lookahead_ms * NS_PER_MS, threshold, detector),
-        reference,
-    )
+def _none() -> Sequence[Undecoded]:
+    return ()
 
 
-def run(ticks: Iterable[Ticks], settings: EngineSettings, event_time: EventTime | None = None) -> Iterator[Slice]:
+def run(
+    ticks: Iterable[Ticks],
+    settings: PipelineSettings,
+    event_time: EventTime | None = None,
+    undecoded: Callable[[], Sequence[Undecoded]] = _none,
+) -> Iterator[Slice]:
     """Score a stream in capture order. Memory is flat: batches leave as soon as all their ticks are final.
 
     Parameters
     ----------
     ticks : iterable of Ticks
         In capture order. Capture heartbeats among them are kept in the output, with a verdict of zeros, and counted nowhere.
-    settings : EngineSettings
+    settings : PipelineSettings
+        With the model loaded.
     event_time : EventTime, optional
         Adds capture heartbeats and the seal, as a replay does. Without it a channel that says nothing is known to be silent
         only when it speaks again, and what is open at the end stays open.
+    undecoded : callable, optional
+        Gives the messages that could not be decoded since it was last called.
 
     Raises
     ------
+    StepError
+        Nothing succeeds any more; see `jobs.pipeline.guard`.
     RuntimeError
         A tick got no verdict: a bug.
     """
@@ -142,26 +129,40 @@ def run(ticks: Iterable[Ticks], settings: EngineSettings, event_time: EventTime 
     for batch in ticks:
         stamped = order.add(batch)
         read = int(is_scored(stamped.rows).sum())
-        yield _slice(engine.feed(event_time.step(stamped) if event_time else stamped), order, read)
+        output = engine.feed(event_time.step(stamped) if event_time else stamped)
+        yield _slice(output, order, read, _rejected(engine, undecoded(), output))
     if event_time:
         seal = event_time.seal(settings.shard.lookahead_ns, settings.channel.out_of_orderness_ns)
-        yield _slice(engine.feed(seal), order, 0)
-    yield _slice(engine.finish(), order, 0)
+        yield _slice(engine.feed(seal), order, 0, [])
+    output = engine.finish()
+    yield _slice(output, order, 0, _rejected(engine, undecoded(), output))
     if len(order):
         raise RuntimeError(f"{len(order)} ticks got no verdict, expected none")
 
 
-def _slice(output: Output, order: InputOrder, read: int) -> Slice:
+def _rejected(engine: Engine, undecoded: Sequence[Undecoded], output: Output) -> list[DeadLetter]:
+    """Report messages that could not be decoded: their findings go to `output`."""
+    for one in undecoded:
+        output.findings.extend(engine.reject(one))
+    return [DeadLetter.of_undecoded(one) for one in undecoded]
+
+
+def _slice(output: Output, order: InputOrder, read: int, dead_letters: list[DeadLetter]) -> Slice:
     for _, result in output.scored:
         order.settle(result.final, result.verdicts)
     for behind, verdicts in output.overtaken:
         order.settle(behind, verdicts)
+    for failed in output.failed:
+        # Capture heartbeats wait for no verdict.
+        if is_scored(failed.tick.rows).all():
+            order.leave_out(failed.tick)
+        dead_letters.append(DeadLetter.of_failed(failed))
     overtaken = sum(len(behind) for behind, _ in output.overtaken)
-    return Slice(order.take(), output.findings, output.statistics, overtaken, read)
+    return Slice(order.take(), output.findings, output.statistics, overtaken, read, dead_letters)
 
 
 def scan(
-    ticks: Table, *, model: str = registry.NONE, settings: EngineSettings | None = None, event_time: EventTime | None = None
+    ticks: Table, *, model: str = registry.NONE, settings: PipelineSettings | None = None, event_time: EventTime | None = None
 ) -> Scan[Table]:
     """Score ticks in memory: Arrow in, Arrow out; DataFrame in, DataFrame out.
 
@@ -172,8 +173,8 @@ def scan(
         null, and verdict columns are ignored. A DataFrame's index comes back.
     model : str
         Alias or folder of a model; `none`: rules only.
-    settings : EngineSettings, optional
-        Instead of `engine_settings(model)`.
+    settings : PipelineSettings, optional
+        With the model loaded; by default those of `Settings(model=model)`.
     event_time : EventTime, optional
         `producers.streams.heartbeats.Heartbeats(1)`: as the command `scan` does. See `run`.
 
@@ -187,6 +188,8 @@ def scan(
         The columns are not ticks.
     ModelError
         No such model, or it does not fit.
+    StepError
+        Nothing succeeds any more; see `jobs.pipeline.guard`.
 
     Examples
     --------
@@ -195,23 +198,28 @@ def scan(
     """
     whole = from_arrow(canonical(ticks) if isinstance(ticks, pa.Table) else canonical(_from_frame(ticks)))
     batches = (whole.take(slice(start, start + BATCH_ROWS)) for start in range(0, len(whole), BATCH_ROWS))
+    places: list[Array] = [np.zeros(0, np.int64)]
     verdicts: list[Array] = [np.zeros(0, VERDICT)]
     last: dict[str, Finding] = {}
     rows: list[Row] = []
+    dead_letters: list[DeadLetter] = []
     overtaken = 0
-    for part in run(batches, settings or engine_settings(model), event_time):
+    for part in run(batches, settings or pipeline_settings(Settings(model=model)).opened(), event_time):
+        places += [block.rows["offset"] for block, _ in part.blocks]
         verdicts += [block for _, block in part.blocks]
         last |= {finding.id: finding for finding in part.findings}
         rows += part.statistics
+        dead_letters += part.dead_letters
         overtaken += part.overtaken
-    scored = pa.Table.from_batches([to_arrow(whole, verdict_columns(np.concatenate(verdicts)))])
+    kept = np.concatenate(places)
+    scored = pa.Table.from_batches([to_arrow(whole.take(kept), verdict_columns(np.concatenate(verdicts)))])
     ordered = sorted(last.values(), key=lambda finding: (finding.first_ts, finding.id))
     found, seconds = finding_table(ordered), statistics_table(sorted(rows, key=lambda row: (row.ts, row.scope)))
     if isinstance(ticks, pa.Table):
-        return Scan(scored, found, seconds, overtaken)
-    frame = scored.to_pandas(types_mapper=_WHOLE.get)
-    frame.index = ticks.index
-    return Scan(frame, found.to_pandas(types_mapper=_WHOLE.get), seconds.to_pandas(types_mapper=_WHOLE.get), overtaken)
+        return Scan(scored, found, seconds, overtaken, dead_letters)
+    frame, findings, statistics = (table.to_pandas(types_mapper=_WHOLE.get) for table in (scored, found, seconds))
+    frame.index = ticks.index[kept]
+    return Scan(frame, findings, statistics, overtaken, dead_letters)
 
 
 _WHOLE = {pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype()}

@@ -1,4 +1,7 @@
-"""A scan as a folder: `scored.parquet`, `findings.jsonl`, `statistics.parquet`. Files get their names when all are whole."""
+"""A scan as a folder: `scored.parquet`, `findings.jsonl`, `statistics.parquet`, `dead-letters.jsonl`.
+
+Files get their names when all are whole.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from jobs.offline.result_tables import STATISTICS, statistics_table
+from jobs.offline.result_tables import STATISTICS, dead_letter_line, statistics_table
 from jobs.offline.scan import Slice
 from tickproof.errors import SettingsError
 from tickproof.findings.finding import CODES, VERDICT, Quality, Severity, decode, encode, verdict_columns
@@ -21,18 +24,24 @@ from tickproof.findings.second_statistics import Row
 from tickproof.ticks.arrow import to_arrow
 from tickproof.ticks.schema import NAMES, Array, Ticks, concat, empty, is_scored
 
-FILES = ("scored.parquet", "findings.jsonl", "statistics.parquet")
+FILES = ("scored.parquet", "findings.jsonl", "statistics.parquet", "dead-letters.jsonl")
 ROW_GROUP = 100_000
 """Least rows of a row group, but for the last one: a group is what a report reads at once."""
 
 
 @dataclass(slots=True)
 class Counts:
-    """What a scan saw and found. `by_quality` counts `final_quality`; a finding counts once, as its last revision."""
+    """What a scan saw and found.
+
+    `ticks` counts those that were scored, `dead_ticks` those that a step failed on, and `dead_messages` messages that could not
+    be decoded. `by_quality` counts `final_quality`; a finding counts once, as its last revision.
+    """
 
     ticks: int = 0
     capture_heartbeats: int = 0
     overtaken: int = 0
+    dead_ticks: int = 0
+    dead_messages: int = 0
     first_ns: int | None = None
     last_ns: int | None = None
     by_quality: Counter[str] = field(default_factory=Counter)
@@ -65,19 +74,23 @@ def write(slices: Iterable[Slice], folder: Path, progress: Callable[[Slice], Non
     SettingsError
         The folder cannot be written to.
     """
-    scored, findings, statistics = parts = [folder / f".{name}.part" for name in FILES]
+    scored, findings, statistics, dead_letters = parts = [folder / f".{name}.part" for name in FILES]
     counts = Counts()
     last: dict[str, tuple[int, bytes]] = {}
     try:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with _Scored(scored) as ticks, _Statistics(statistics) as seconds:
+            with _Scored(scored) as ticks, _Statistics(statistics) as seconds, dead_letters.open("wb") as letters:
                 for part in slices:
                     counts.overtaken += part.overtaken
                     for block in part.blocks:
                         _count_ticks(counts, *block)
                         ticks.add(*block)
                     seconds.add(part.statistics)
+                    for letter in part.dead_letters:
+                        counts.dead_ticks += letter.is_tick
+                        counts.dead_messages += not letter.is_tick
+                        letters.write(dead_letter_line(letter))
                     # As bytes: objects take several times the room.
                     last |= {finding.id: (finding.first_ts, encode(finding)) for finding in part.findings}
                     progress(part)

@@ -9,13 +9,16 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from jobs.pipeline.engine import Engine, EngineSettings
+from jobs.pipeline.engine import Engine
+from jobs.pipeline.settings import pipeline_settings
 from models.evaluation.episodes import row_kinds
+from models.store.registry import NONE
 from models.training.train import CLEAN, LEARNT, Dataset
 from models.trees.detector import Detector as Model
 from tickproof.features.table import INDEX, NAMES
 from tickproof.findings.label import Label
-from tickproof.shard.step import Detector, ShardSettings, is_corroborated
+from tickproof.settings import Settings
+from tickproof.shard.step import Detector, is_corroborated
 from tickproof.ticks.schema import Array, Kind, Present, Ticks, concat
 
 SIZELESS = 0.25
@@ -36,7 +39,7 @@ class Judged:
 
 def judge(batches: Iterable[Ticks], detector: Model | None = None) -> Judged:
     """Run a stream through the engine, with rules alone or with a model."""
-    engine = Engine(EngineSettings(shard=ShardSettings(detector=cast("Detector | None", detector))))
+    engine = Engine(pipeline_settings(Settings(model=NONE)).with_detector(cast("Detector | None", detector)))
     outputs = [engine.feed(batch) for batch in batches]
     results = [result for output in (*outputs, engine.finish()) for _, result in output.scored]
     ticks = concat([result.final for result in results])

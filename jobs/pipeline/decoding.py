@@ -9,7 +9,6 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from jobs.pipeline.outputs import Origin
 from tickproof.errors import WireError
 from tickproof.ticks.schema import Ticks, concat
 from tickproof.wire import JSON_CONTENT_TYPE, decode_frame, decode_json, detect, undetected
@@ -20,7 +19,7 @@ ORDINARY = {CONTENT_TYPE: JSON_CONTENT_TYPE.encode()}
 
 
 class RawRecord(msgspec.Struct, array_like=True, frozen=True):
-    """One record of ticks.raw."""
+    """One record of ticks.raw, or a message of a recording that holds the same payloads."""
 
     topic: str
     partition: int
@@ -29,11 +28,6 @@ class RawRecord(msgspec.Struct, array_like=True, frozen=True):
     key: bytes | None
     value: bytes | None
     headers: dict[str, bytes]
-
-    @property
-    def origin(self) -> Origin:
-        """Where it came from, for what comes of it."""
-        return Origin(self.topic, self.partition, self.offset, self.timestamp_ms, self.key, self.headers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,9 @@
-"""The engine without Kafka and Flink: the same steps over the same ticks, in one process."""
+"""The local engine: the workers of both stages in a loop, over ticks in capture order, without Kafka and Flink.
+
+Its watermark is a function of the order of the input alone: a tick meets the latest event time of all ticks before it, less the
+out-of-orderness. A tick whose event time lies below that is overtaken, however the input is cut into calls and whenever slices
+are released.
+"""
 
 from __future__ import annotations
 
@@ -6,115 +11,160 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
-from tickproof.channel import step as channels
-from tickproof.channel.routing import route, route_signs
-from tickproof.channel.step import ChannelSettings, ChannelState
+from jobs.pipeline.channel_key import channel_of
+from jobs.pipeline.settings import PipelineSettings
+from jobs.pipeline.workers import (
+    END_NS,
+    ChannelOutput,
+    ChannelWorker,
+    FailedTick,
+    Overtaken,
+    ShardOutput,
+    ShardWorker,
+    Undecoded,
+    routed,
+    split,
+)
 from tickproof.findings.finding import Finding
-from tickproof.findings.second_statistics import Row, channel_rows
-from tickproof.reference.data import NOTHING, Reference
-from tickproof.shard import step as scoring
-from tickproof.shard.state import ShardState
-from tickproof.shard.step import ShardResult, ShardSettings
-from tickproof.ticks.reorder_buffer import ReorderBuffer
-from tickproof.ticks.schema import Array, Ticks
+from tickproof.findings.second_statistics import Row
+from tickproof.shard.step import ShardResult
+from tickproof.ticks.schema import Ticks
 
-END_NS = 2**62
-"""Event time when nothing can come any more."""
 MINIMUM_SLICE = 20_000
-"""Ticks that wait before a slice is released: the results do not depend on it."""
-
-
-@dataclass(frozen=True, slots=True)
-class EngineSettings:
-    """What the results depend on."""
-
-    shards: int = 4
-    channel: ChannelSettings = field(default_factory=ChannelSettings)
-    shard: ShardSettings = field(default_factory=ShardSettings)
-    reference: Reference = NOTHING
+"""Ticks that wait before a slice is released: for speed, no result depends on it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What came out of one call: scored ticks by shard in its order, findings (every revision), rows of statistics."""
-
-    scored: list[tuple[int, ShardResult]]
-    findings: list[Finding]
-    statistics: list[Row]
-    overtaken: list[tuple[Ticks, Array]]
-
-
-class Engine:
-    """Ticks in arrival order in, verdicts and findings out.
+    """What came out of one call.
 
     Parameters
     ----------
-    settings : EngineSettings
+    scored : list of (shard, ShardResult)
+        Ticks that became final, by shard and in its order.
+    findings : list of Finding
+        Every revision.
+    statistics : list of Row
+    overtaken : list of Overtaken
+        Ticks that came behind the watermark.
+    failed : list of FailedTick
+        Ticks that a step failed on.
     """
 
-    def __init__(self, settings: EngineSettings) -> None:
+    scored: list[tuple[int, ShardResult]] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    statistics: list[Row] = field(default_factory=list)
+    overtaken: list[Overtaken] = field(default_factory=list)
+    failed: list[FailedTick] = field(default_factory=list)
+
+    def add_channel(self, output: ChannelOutput) -> None:
+        """Take what a channel's worker gave."""
+        self.findings.extend(output.findings)
+        self.statistics.extend(output.statistics)
+        self.failed.extend(output.failed)
+
+    def add_shard(self, shard: int, output: ShardOutput) -> None:
+        """Take what a shard's worker released."""
+        for result in output.results:
+            self.scored.append((shard, result))
+            self.findings.extend(result.findings)
+            self.statistics.extend(result.seconds)
+        self.failed.extend(output.failed)
+
+
+class Engine:
+    """Ticks in capture order in, verdicts and findings out.
+
+    Parameters
+    ----------
+    settings : PipelineSettings
+        With the model loaded.
+    """
+
+    def __init__(self, settings: PipelineSettings) -> None:
         self._settings = settings
-        self._channels: dict[str, ChannelState] = {}
-        version = settings.shard.detector.version if settings.shard.detector else "none"
-        self._shards = [ShardState.new(version, settings.reference) for _ in range(settings.shards)]
-        self._feeds, self._groups = settings.reference.feeds(), settings.reference.groups()
-        self._waiting = [ReorderBuffer() for _ in range(settings.shards)]
-        self._released_ns = -END_NS
-        self._seen_ns = -END_NS
+        self._channels: dict[str, ChannelWorker] = {}
+        self._shards = [ShardWorker(shard, settings) for shard in range(settings.shards)]
+        self._latest_ns = -END_NS
 
     def feed(self, ticks: Ticks) -> Output:
-        """Take the next ticks, of any channels, in capture order."""
-        findings: list[Finding] = []
-        statistics: list[Row] = []
-        overtaken: list[tuple[Ticks, Array]] = []
-        for name, part in by_channel(ticks):
-            state = self._channels.get(name) or ChannelState.new(scoring.rules.VERSION, self._feeds)
-            result = channels.step(state, part, name, self._settings.channel.of(name, self._settings.reference))
-            self._channels[name] = result.state
-            # Event time, not the capture clock itself: one implausible jump of the clock would overtake all that follows.
-            self._seen_ns = max(self._seen_ns, int(result.ticks.rows["event_time"].max()))
-            findings += result.findings
-            statistics += channel_rows(result.seconds, name)
-            routed = route(result.ticks, self._settings.shards, self._groups)
-            for shard, mine in routed + route_signs(result.signs, self._settings.shards):
-                late = mine.rows["event_time"] < self._released_ns
-                if late.any():
-                    behind = mine.take(late & ((mine.rows["reasons"] & scoring.LIFE) == 0))
-                    overtaken.append((behind, scoring.overtaken(behind, self._settings.reference)))
-                    mine = mine.take(~late)
-                self._waiting[shard].add(mine)
-        if sum(len(waiting) for waiting in self._waiting) < MINIMUM_SLICE:
-            return Output([], findings, statistics, overtaken)
-        return self._release(self._seen_ns - self._settings.channel.out_of_orderness_ns, findings, statistics, overtaken)
+        """Take the next ticks, of any channels, in capture order.
+
+        Raises
+        ------
+        StepError
+            Nothing succeeds any more; see `jobs.pipeline.guard`.
+        """
+        out = Output()
+        parts: list[tuple[ChannelOutput, npt.NDArray[np.int64]]] = []
+        # A tick that a step failed on has no event time and moves no watermark.
+        event_times = np.full(len(ticks), -END_NS)
+        for name, places in by_channel(ticks):
+            if name not in self._channels:
+                self._channels[name] = ChannelWorker(name, self._settings)
+            output = self._channels[name].process(ticks.take(places) if len(places) < len(ticks) else ticks)
+            out.add_channel(output)
+            parts.append((output, places[output.rows]))
+            event_times[parts[-1][1]] = output.ticks.rows["event_time"]
+        watermarks = self._watermarks(event_times)
+        for output, places in parts:
+            self._hand_over(output, watermarks[places], out)
+        if sum(len(worker.waiting) for worker in self._shards) >= MINIMUM_SLICE:
+            self._release(self._watermark(self._latest_ns), out)
+        return out
+
+    def reject(self, undecoded: Undecoded) -> list[Finding]:
+        """Report a record that could not be decoded, as the job does."""
+        record = undecoded.record
+        name = channel_of(record.key, record.value, record.headers)
+        return (self._channels.get(name) or ChannelWorker(name, self._settings)).reject(undecoded)
 
     def finish(self) -> Output:
-        """No more ticks: everything becomes final."""
-        return self._release(END_NS, [], [], [])
+        """Make everything final: there are no more ticks."""
+        out = Output()
+        self._release(END_NS, out)
+        return out
 
     def open_findings(self) -> list[Finding]:
-        """Findings that no event closed."""
-        trackers = [state.tracker for state in self._channels.values()] + [state.tracker for state in self._shards]
-        return [finding for tracker in trackers for finding in tracker.open_findings()]
+        """Return the findings that no event closed."""
+        workers: list[ChannelWorker | ShardWorker] = [*self._channels.values(), *self._shards]
+        return [finding for worker in workers for finding in worker.open_findings()]
 
-    def _release(
-        self, before_ns: int, findings: list[Finding], statistics: list[Row], overtaken: list[tuple[Ticks, Array]]
-    ) -> Output:
-        scored: list[tuple[int, ShardResult]] = []
-        if before_ns > self._released_ns:
-            self._released_ns = before_ns
-            for shard, waiting in enumerate(self._waiting):
-                result = scoring.step(self._shards[shard], waiting.release(before_ns), before_ns, self._settings.shard)
-                self._shards[shard] = result.state
-                findings += result.findings
-                statistics += result.seconds
-                scored.append((shard, result))
-        return Output(scored, findings, statistics, overtaken)
+    def _watermark(self, latest_ns: int) -> int:
+        return latest_ns - self._settings.channel.out_of_orderness_ns
+
+    def _watermarks(self, event_times: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return the watermark that each tick meets, and move the latest event time on.
+
+        By event time, not by the capture clock: one implausible jump of a clock would overtake all that follows.
+        """
+        latest = np.maximum.accumulate(np.concatenate([[self._latest_ns], event_times]))
+        self._latest_ns = int(latest[-1])
+        return latest[:-1] - self._settings.channel.out_of_orderness_ns
+
+    def _hand_over(self, output: ChannelOutput, watermarks: npt.NDArray[np.int64], out: Output) -> None:
+        """Give a channel's ticks and control rows to the shards; late ticks get their verdicts at once."""
+        in_time, late = split(output.ticks, watermarks)
+        control_rows = output.control_rows
+        if len(late):
+            # A control row is late as is the tick that made it known: the last one of its event time.
+            known_by = np.searchsorted(output.ticks.rows["event_time"], control_rows.rows["event_time"], "right") - 1
+            control_rows = split(control_rows, watermarks[known_by]).in_time
+            for shard, mine in routed(late, late.take(slice(0, 0)), self._settings):
+                out.overtaken.append(self._shards[shard].overtake(mine))
+        for shard, mine in routed(in_time, control_rows, self._settings):
+            self._shards[shard].add(mine)
+
+    def _release(self, before_ns: int, out: Output) -> None:
+        for worker in self._shards:
+            out.add_shard(worker.shard, worker.release(before_ns))
 
 
-def by_channel(ticks: Ticks) -> Iterator[tuple[str, Ticks]]:
-    """The ticks of each channel, in arrival order, by the channel's first tick."""
+def by_channel(ticks: Ticks) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
+    """Yield each channel and the rows of its ticks, in arrival order, by the channel's first tick."""
     codes = ticks.rows["channel"]
     seen, first = np.unique(codes, return_index=True)
     for code in seen[np.argsort(first)].tolist():
-        yield ticks.names[code], ticks if len(seen) == 1 else ticks.take(codes == code)
+        yield ticks.names[code], np.flatnonzero(codes == code) if len(seen) > 1 else np.arange(len(ticks))

@@ -1,14 +1,24 @@
-"""A step that fails must not stop the feed: the ticks that it fails on are found by halving, and set aside with the reason."""
+"""The guard around a step: ticks that a step fails on are found by halving and set aside with the reason, and the rest goes on.
+
+An exception in a step is a bug, and a feed must not stop for one tick of it. But where nothing succeeds any more, going on would
+turn a whole feed into dead letters: after `LIMIT` ticks in a row that all fail alike the guard raises StepError, which stops the
+job. The count is a function of the ticks alone: neither of a clock, nor of how the ticks are cut into calls.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
+from tickproof.errors import StepError
 from tickproof.ticks.schema import Ticks
 
 State = TypeVar("State")
 Result = TypeVar("Result")
+LIMIT = 1_000
+"""Ticks of one channel, or of one shard, that may fail in a row with the same type of exception. A burst of odd ticks that share
+a bug is shorter; a feed that is lost to a bug reaches it within seconds."""
+ADVICE = "this is a bug, and the run was stopped so as not to turn the feed into dead letters"
 
 
 class Failure(NamedTuple):
@@ -18,51 +28,82 @@ class Failure(NamedTuple):
     error: Exception
 
 
-def guarded(
-    step: Callable[[State, Ticks, bool], Result], state: State, ticks: Ticks, next_state: Callable[[Result], State]
-) -> tuple[State, list[Result], list[Failure]]:
-    """Run `step(state, ticks, is_last)` over all ticks but those it fails on.
+class Guarded(NamedTuple, Generic[State, Result]):
+    """What came of a guarded call: the state after it, the results of its parts in order, and the ticks that failed."""
 
-    Steps work on a copy of their state, so that a failed one leaves the old state whole. Steps do not care how their input is
-    cut, so that halving changes nothing for the other ticks. A step without ticks that fails is raised: there is nothing to set
-    aside.
+    state: State
+    results: list[Result]
+    failures: list[Failure]
+
+
+class Guard(Generic[State, Result]):
+    """Runs the steps of one channel or of one shard.
+
+    Parameters
+    ----------
+    scope : str
+        The channel or shard, for the message.
+    next_state : callable
+        The state in a step's result.
     """
-    try:
-        result = step(state, ticks, True)
-    except Exception as error:
-        if not len(ticks):
-            raise
-        return _halve(step, state, (ticks, 0, True), next_state, error)
-    return next_state(result), [result], []
 
+    __slots__ = ("_in_a_row", "_kind", "_next_state", "_scope")
 
-def _halve(
-    step: Callable[[State, Ticks, bool], Result],
-    state: State,
-    part: tuple[Ticks, int, bool],
-    next_state: Callable[[Result], State],
-    error: Exception,
-) -> tuple[State, list[Result], list[Failure]]:
-    ticks, offset, last = part
-    if len(ticks) == 1:
-        failures = [Failure(offset, error)]
-        if not last:
-            return state, [], failures
-        # What a last step does besides, such as making older ticks final, is still to be done.
-        result = step(state, ticks.take(slice(0, 0)), True)
-        return next_state(result), [result], failures
-    middle = len(ticks) // 2
-    results: list[Result] = []
-    all_failures: list[Failure] = []
-    for start, end, is_last in ((0, middle, False), (middle, len(ticks), last)):
-        half = ticks.take(slice(start, end))
+    def __init__(self, scope: str, next_state: Callable[[Result], State]) -> None:
+        self._scope = scope
+        self._next_state = next_state
+        self._kind: type[Exception] | None = None
+        self._in_a_row = 0
+
+    def run(self, step: Callable[[State, Ticks, bool], Result], state: State, ticks: Ticks) -> Guarded[State, Result]:
+        """Run `step(state, ticks, is_last)` over all ticks but those it fails on.
+
+        Steps work on a copy of their state, so that a failed one leaves the old state whole. Steps do not care how their input
+        is cut, so that halving changes nothing for the other ticks.
+
+        Raises
+        ------
+        StepError
+            `LIMIT` ticks in a row failed alike, or the step fails without any tick, where there is nothing to set aside.
+        """
+        run = Guarded[State, Result](state, [], [])
+        return self._halve(step, run, (ticks, 0, True))
+
+    def _halve(
+        self,
+        step: Callable[[State, Ticks, bool], Result],
+        run: Guarded[State, Result],
+        part: tuple[Ticks, int, bool],
+    ) -> Guarded[State, Result]:
+        """Go on with one part: its ticks, its first row in the call, and whether it is the last part."""
+        ticks, offset, last = part
         try:
-            result = step(state, half, is_last)
-        except Exception as inner:
-            state, more, failures = _halve(step, state, (half, offset + start, is_last), next_state, inner)
-            results += more
-            all_failures += failures
-        else:
-            state = next_state(result)
-            results.append(result)
-    return state, results, all_failures
+            result = step(run.state, ticks, last)
+        except Exception as error:
+            if not len(ticks):
+                raise StepError(f"{self._scope}: a step fails without any tick ({_named(error)}); {ADVICE}") from error
+            if len(ticks) > 1:
+                middle = len(ticks) // 2
+                run = self._halve(step, run, (ticks.take(slice(0, middle)), offset, False))
+                return self._halve(step, run, (ticks.take(slice(middle, len(ticks))), offset + middle, last))
+            self._count(error)
+            run.failures.append(Failure(offset, error))
+            # What a last step does besides, such as making older ticks final, is still to be done.
+            return self._halve(step, run, (ticks.take(slice(0, 0)), offset, True)) if last else run
+        if len(ticks):
+            self._kind, self._in_a_row = None, 0
+        run.results.append(result)
+        return run._replace(state=self._next_state(result))
+
+    def _count(self, error: Exception) -> None:
+        self._in_a_row = self._in_a_row + 1 if type(error) is self._kind else 1
+        self._kind = type(error)
+        if self._in_a_row >= LIMIT:
+            raise StepError(
+                f"{self._scope}: {LIMIT:,} ticks in a row failed alike, the last with {_named(error)}; {ADVICE}"
+            ) from error
+
+
+def _named(error: Exception) -> str:
+    """Return an exception in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}".rstrip(": ")

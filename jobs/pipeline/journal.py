@@ -8,7 +8,7 @@ input is cut, so this gives the state bit for bit.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -158,6 +158,27 @@ def _layout() -> str:
     return repr([(name, dtype.descr) for name, dtype in _ARRAYS.items()]) + repr(shifts.LINE.descr) + repr(NAMES)
 
 
+class Restored(NamedTuple):
+    """What the state store holds of a shard.
+
+    Parameters
+    ----------
+    state : ShardState
+        Of the last snapshot; a new shard where there is none.
+    waiting : ReorderBuffer
+        All ticks since.
+    released_ns : int, optional
+        How far those were released; None: not yet.
+    frames : int
+        Frames since the snapshot.
+    """
+
+    state: ShardState
+    waiting: ReorderBuffer
+    released_ns: int | None
+    frames: int
+
+
 class Journal:
     """The frames of one shard since its last snapshot, over two maps of Flink's keyed state.
 
@@ -173,8 +194,8 @@ class Journal:
         self._frames = frames
         self._snapshot = snapshot
 
-    def restore(self, model_version: str, reference: Reference = NOTHING) -> tuple[ShardState, ReorderBuffer, int | None, int]:
-        """(state of the snapshot, all ticks since, released up to, number of frames); a new shard where there is nothing."""
+    def restore(self, model_version: str, reference: Reference = NOTHING) -> Restored:
+        """Return what is remembered of the current shard."""
         pages = dict(self._snapshot.items())
         waiting = ReorderBuffer()
         state = ShardState.new(model_version, reference)
@@ -185,7 +206,8 @@ class Journal:
         released = frames.pop(-1, None)
         for number in sorted(frames):
             waiting.add(unpack(frames[number]))
-        return state, waiting, None if released is None else int.from_bytes(released, "little", signed=True), len(frames)
+        released_ns = None if released is None else int.from_bytes(released, "little", signed=True)
+        return Restored(state, waiting, released_ns, len(frames))
 
     def append(self, number: int, data: bytes) -> None:
         """Remember a frame that came in."""

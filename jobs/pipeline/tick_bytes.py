@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import numpy as np
 import pyarrow as pa
 
-from tickproof.ticks.schema import ROW, Ticks
+from tickproof.ticks.schema import ROW, Ticks, concat
 
 VERSION = 1
 
@@ -39,3 +41,11 @@ def unpack(data: bytes) -> Ticks:
     plain = pa.decompress(packed.rows, decompressed_size=size, codec="lz4", asbytes=True)
     columns = np.frombuffer(plain, np.int64).reshape(ROW.itemsize // 8, packed.count)
     return Ticks(np.ascontiguousarray(columns.T).reshape(-1).view(ROW), packed.names)
+
+
+def packed_by_shard(routed: Sequence[tuple[int, Ticks]]) -> list[tuple[int, bytes]]:
+    """Return routed ticks as bytes, one message a shard."""
+    by_shard: dict[int, list[Ticks]] = {}
+    for shard, ticks in routed:
+        by_shard.setdefault(shard, []).append(ticks)
+    return [(shard, pack(concat(parts))) for shard, parts in sorted(by_shard.items())]

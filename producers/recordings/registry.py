@@ -271,6 +271,7 @@ def open_recordings(
     last = _LATEST if end_ns is None else end_ns
     wanted = None if symbols is None else frozenset(symbols)
     recordings = [(path, format_, format_.starts(path)) for path, format_ in find(paths, tally.unknown)]
+    tally.files |= {path: number for number, (path, _, _) in enumerate(recordings)}
     recordings = [recording for recording in recordings if recording[2] is None or recording[2] < last]
     streams = [_selected(read(path, format_, tally), wanted, first, last) for path, format_, _ in recordings]
     return merge(streams, [start for _, _, start in recordings])

@@ -17,7 +17,7 @@ from producers.recordings.reading import csv_blocks
 from producers.recordings.reading.compressed import head, pieces
 from producers.recordings.reading.delimited import TEXT, blocks, filled, one_array
 from producers.recordings.reading.facts import Facts
-from producers.recordings.reading.tally import Tally
+from producers.recordings.reading.tally import Rejected, Tally
 from producers.streams.merge import BATCH_ROWS
 from tickproof.errors import TickError
 from tickproof.findings.finding import VERDICTS
@@ -110,17 +110,24 @@ def recognises_lines(path: Path, first: bytes) -> bool:
 
 
 def read_lines(path: Path, tally: Tally) -> Iterator[Ticks]:
-    """Yield the ticks of JSON lines; lines that are not ticks are counted by reason, empty lines ignored."""
-    row = 0
+    """Yield the ticks of JSON lines; lines that are not ticks are counted by reason and kept in the tally."""
+    row, latest_ns = 0, 0
     for block in blocks(pieces(path, tally)):
         lines = [line for line in block.split(b"\n") if line.strip()]
         for first in range(0, len(lines), BATCH_ROWS):
             part = lines[first : first + BATCH_ROWS]
             batch = decode_json(part)
             tally.messages += len(part)
-            for _, error in batch.errors:
+            times = batch.ticks.rows["ts_recv"]
+            for line, error in batch.errors:
                 tally.undecoded[_reason(str(error))] += 1
+                if tally.rejected is None:
+                    continue
+                before = int(np.searchsorted(batch.row_of, line))
+                after_ns = int(times[before - 1]) if before else latest_ns
+                tally.rejected.append(Rejected(path, tally.files.get(path, 0), row + line, part[line], after_ns, error))
             if len(batch.ticks):
+                latest_ns = int(times[-1])
                 batch.ticks.rows["row"] = row + batch.row_of
                 yield batch.ticks
             row += len(part)

@@ -6,9 +6,9 @@ from time import monotonic
 
 import pytest
 
-from jobs.offline.scan import engine_settings
 from tests.support import fuzz
 from tests.support.fuzz import BLOCK, Plan, run
+from tests.support.streams import opened
 
 MILLION = 1_000_000
 SHARE = 0.5
@@ -18,7 +18,10 @@ SHARE = 0.5
 def test_a_million_mutated_ticks_leave_nothing_behind(model: str, figures: list[str]) -> None:
     plan = Plan(seed=101, hostile=BLOCK * round(1.02 * MILLION / SHARE / BLOCK), share=SHARE)
     begun = monotonic()
-    made, wanted = run(engine_settings(model), plan), run(engine_settings(model), fuzz.unharmed(plan))
+    made, wanted = (
+        run(opened(model), plan),
+        run(opened(model), fuzz.unharmed(plan)),
+    )
     assert made.mutated_ticks >= MILLION
     assert fuzz.faults_of(made, wanted, plan) == []
     figures.append(
@@ -32,7 +35,10 @@ def test_a_million_mutated_payloads_are_refused_or_are_ticks(figures: list[str])
     each, blocks, runs = 20.0, 5, 88
     begun, made = monotonic(), []
     for seed in range(runs):
-        one = run(engine_settings("default"), Plan(seed=seed, before=BLOCK, hostile=blocks * BLOCK, after=0, payloads=each))
+        one = run(
+            opened("default"),
+            Plan(seed=seed, before=BLOCK, hostile=blocks * BLOCK, after=0, payloads=each),
+        )
         assert fuzz.unaccounted(one) == 0
         assert fuzz.not_finite(one.engine) == []
         made.append(one)

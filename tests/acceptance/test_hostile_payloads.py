@@ -35,7 +35,7 @@ def test_hostile_payloads_are_set_aside(
     assert done.audit.problems() == []
     assert (done.failures, done.audit.overtaken) == (0, 0)
     assert holds.dead_letter_faults(done.flow.dead, done.places) == []
-    assert flow.differences(done.flow, flow.expected(sent), holds.is_of_payload) == []
+    assert flow.differences(done.flow, flow.expected(ticks), holds.is_of_payload) == []
     largest = max(len(one.value or b"") for one in hostile)
     kinds = Counter(one.kind for one in hostile)
     figures.append(
@@ -58,5 +58,5 @@ def test_steps_that_fail_set_their_ticks_aside(
     marked = int(((ticks.rows["sequence"] == in_channel) | (ticks.rows["sequence"] == in_shard)).sum())
     assert done.audit.total("dead_ticks") == len(done.flow.dead) == marked
     with holds.blind_steps(monkeypatch, in_channel, in_shard):
-        assert flow.differences(done.flow, flow.expected(sent)) == []
+        assert flow.differences(done.flow, flow.expected(ticks)) == []
     figures.append(f"3 failing steps: {marked} ticks set aside alone, {done.flow.ticks:,} others unchanged, 0 restarts")

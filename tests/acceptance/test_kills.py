@@ -35,7 +35,7 @@ def test_nothing_is_lost_or_repeated(
     found = flow.collect(*run)
     assert done.audit.problems() == []
     assert min(done.uncommitted) > 0
-    assert flow.differences(found, flow.expected(sent)) == []
+    assert flow.differences(found, flow.expected(ticks)) == []
     outages = ", ".join(f"{outage:.0f}" for outage in done.outages_s)
     figures.append(
         f"4 {'json' if json else 'frames'}, parallelism {parallelism}: {KILLS} kills of the TaskManager with {done.uncommitted} "

@@ -47,7 +47,7 @@ def whole(data: Path) -> Ticks:
 @pytest.fixture(scope="module")
 def wanted(whole: Ticks) -> Flow:
     """What the engine says of all."""
-    return flow.expected(flow.framed(whole, 1_000))
+    return flow.expected(whole)
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
@@ -93,10 +93,10 @@ def test_scan_says_what_the_engine_says(data: Path, whole: Ticks, wanted: Flow, 
 def test_two_swapped_ticks_are_noticed(data: Path, broker: Broker, prefix: str, tmp_path: Path, figures: list[str]) -> None:
     """By the engine fifty times, and by the job once."""
     ticks = stream("market", data)
-    wanted = flow.expected(flow.framed(ticks, 1_000))
+    wanted = flow.expected(ticks)
     rows = np.random.default_rng(5).integers(0, len(ticks) - 1_000, 50).tolist()
     for row in rows:
-        assert flow.differences(flow.expected(flow.framed(holds.swapped(ticks, row), 1_000)), wanted)
+        assert flow.differences(flow.expected(holds.swapped(ticks, row)), wanted)
     found = holds.scored_by_flink(broker.brokers, prefix, tmp_path, holds.swapped(ticks, rows[0]), Variant(rows=1_000))
     assert flow.differences(found, wanted)
     figures.append(f"2 swapped: {len(rows)} of {len(rows)} swaps of two ticks noticed, one of them through Flink")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from commands import main
 from jobs.kafka.reader import headers_of
 from jobs.services.broker import Broker
 from tests.support import job_run as flow
 from tests.support import kill_guarantees as holds
 from tests.support.job_run import Flow
 from tests.support.kill_guarantees import Variant
+from tickproof.errors import StepError
 from tickproof.ticks.schema import Ticks, concat
 from tickproof.wire import decode_frame
 
@@ -45,7 +48,7 @@ def stream() -> Ticks:
 @pytest.fixture(scope="module")
 def wanted(stream: Ticks) -> Flow:
     """What the engine says of it."""
-    return flow.expected(flow.framed(stream))
+    return flow.expected(stream)
 
 
 def test_the_stream_has_something_to_find(wanted: Flow) -> None:
@@ -64,14 +67,13 @@ def test_the_job_says_what_the_engine_says(
 
 
 def test_the_engine_does_not_care_how_it_is_fed(stream: Ticks, wanted: Flow) -> None:
-    sent = flow.framed(stream, 1_000, span_ns=100_000_000)
-    assert flow.differences(flow.expected(sent, cut=50), wanted) == []
+    assert flow.differences(flow.expected(stream, cut=3), wanted) == []
 
 
 def test_two_swapped_ticks_are_noticed(stream: Ticks, wanted: Flow) -> None:
     """The comparison sees it wherever it is, even where no verdict changes."""
     for row in np.random.default_rng(3).integers(0, len(stream) - 1_000, 5).tolist():
-        other = flow.expected(flow.framed(holds.swapped(stream, row)))
+        other = flow.expected(holds.swapped(stream, row))
         assert flow.differences(other, wanted)
 
 
@@ -86,9 +88,34 @@ def test_recordings_and_every_code_are_scored_once(data: Path, broker: Broker, p
     assert (done.failures, done.audit.overtaken) == (0, 0)
     assert done.audit.total("scored") == len(stream)
     assert done.audit.total("dead_messages") == len(hostile)
-    assert flow.differences(done.flow, flow.expected(sent), holds.is_of_payload) == []
+    assert flow.differences(done.flow, flow.expected(stream), holds.is_of_payload) == []
     # Five of each are for the larger stream of `make acceptance`.
     assert holds.rare_codes(done.flow, 1) == {}
+
+
+@pytest.mark.usefixtures("flink")
+def test_a_job_whose_step_fails_on_everything_is_stopped_and_says_why(
+    stream: Ticks,
+    broker: Broker,
+    prefix: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """By the command line: one line with the reason, exit status 5, and nothing that was committed."""
+    flow.keep_gateways()
+    flow.publish(broker.brokers, prefix, flow.framed(stream))
+    options = ["--brokers", broker.brokers, "--prefix", prefix, "--model", "none", "--checkpoint-folder", str(tmp_path)]
+    with holds.broken_steps(monkeypatch), pytest.raises(SystemExit) as ended:
+        main(["submit", "--embedded", "--bounded", *options])
+    assert ended.value.code == StepError.exit_status == 5
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("tickproof: ")]
+    assert len(said) == 1
+    assert re.match(
+        r"tickproof: shard \d: 1,000 ticks in a row failed alike, the last with ArithmeticError: on purpose;", said[0]
+    )
+    found = flow.collect(broker.brokers, prefix)
+    assert (found.ticks, found.dead) == (0, [])
 
 
 @pytest.mark.usefixtures("flink")
@@ -122,4 +149,4 @@ def test_hostile_payloads_and_failing_steps_are_set_aside(
         in_shard: ["on purpose, in the shard's stage"] * count[in_shard],
     }
     with holds.blind_steps(monkeypatch, in_channel, in_shard):
-        assert flow.differences(done.flow, flow.expected(sent), holds.is_of_payload) == []
+        assert flow.differences(done.flow, flow.expected(stream), holds.is_of_payload) == []

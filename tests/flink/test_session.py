@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,13 @@ from click.testing import CliRunner
 
 from commands import program
 from jobs.flink.cluster import Cluster
-from jobs.flink.rest import Rest
+from jobs.flink.rest import ENDED, Rest
 from jobs.flink.running_job import RunningJob
 from jobs.kafka import topics
 from jobs.services.broker import Broker
 from tests.support import job_run as flow
 from tests.support import kill_guarantees as holds
-from tickproof.errors import ServiceError, SettingsError
+from tickproof.errors import ServiceError, SettingsError, StepError
 
 
 def call(*arguments: str) -> Any:
@@ -31,7 +33,8 @@ def call(*arguments: str) -> Any:
 def test_a_job_on_a_session_cluster(broker: Broker, prefix: str, tmp_path: Path) -> None:
     run = broker.brokers, prefix
     topics.create(*run)
-    sent = flow.framed(holds.faulty_market(minutes=0.5, symbols=10, rate=25.0, per_kind=1), 50)
+    stream = holds.faulty_market(minutes=0.5, symbols=10, rate=25.0, per_kind=1)
+    sent = flow.framed(stream, 50)
     with Cluster.start(tmp_path / "cluster", task_managers=1, slots=2) as cluster:
         where = ["--cluster", cluster.rest]
         submit = ["submit", *where, "--brokers", run[0], "--prefix", prefix, "--model", flow.MODEL]
@@ -50,7 +53,45 @@ def test_a_job_on_a_session_cluster(broker: Broker, prefix: str, tmp_path: Path)
         job.wait_ended()
         listed = call("jobs", "list", *where)["jobs"][0]
         assert (listed["id"], listed["state"], listed["failures"] > 0) == (job.id, "FINISHED", True)
-    assert flow.differences(flow.collect(*run), flow.expected(sent)) == []
+    assert flow.differences(flow.collect(*run), flow.expected(stream)) == []
+
+
+BROKEN = """
+try:
+    from tickproof.shard import step as scoring
+except ImportError:
+    pass
+else:
+    def broken(*arguments):
+        raise ArithmeticError("on purpose")
+    scoring.step = broken
+"""
+"""A `sitecustomize` module: Python imports it when it starts, before any worker imports the steps."""
+
+
+def test_a_job_on_a_cluster_that_nobody_watches_stops_where_a_step_fails_on_everything(
+    broker: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow.keep_gateways()
+    flow.publish(broker.brokers, prefix, flow.framed(holds.faulty_market(minutes=0.2, symbols=4, rate=10.0, per_kind=1)))
+    (tmp_path / "sitecustomize.py").write_text(BROKEN)
+    root = Path(__file__).resolve().parents[2]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), str(root))))
+    with Cluster.start(tmp_path / "cluster", task_managers=1, slots=1) as cluster:
+        where = ["--cluster", cluster.rest]
+        submit = ["submit", *where, "--brokers", broker.brokers, "--prefix", prefix, "--model", "none", "--bounded"]
+        submit += ["--checkpoint-folder", str(tmp_path / "state")]
+        with suppress(StepError):
+            # It may fail before the command has seen it run.
+            call(*submit)
+        flow.wait_until(lambda: all(job.state in ENDED for job in Rest(cluster.rest).jobs()))
+        (listed,) = call("jobs", "list", *where)["jobs"]
+        assert listed["state"] == "CANCELED"
+        assert listed["cause"].startswith("StepError: shard ")
+        assert "ArithmeticError: on purpose" in listed["cause"]
+        # Not started over and over: the failure, and at most what came before it was cancelled.
+        assert listed["failures"] <= 3
+    assert flow.collect(broker.brokers, prefix).ticks == 0
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,10 @@ from jobs.kafka import topics
 from jobs.kafka.audit import audit
 from jobs.kafka.multiset import Sums, by_channel, content_hashes, difference
 from jobs.pipeline import outputs
-from jobs.pipeline.outputs import Origin, Record
+from jobs.pipeline.decoding import RawRecord
+from jobs.pipeline.outputs import Record
+from jobs.pipeline.settings import Versions
+from jobs.pipeline.workers import FailedTick
 from jobs.services.broker import Broker
 from producers.publish.kafka import CONFIGURATION
 from tests.support.streams import Tape
@@ -27,7 +30,7 @@ from tickproof.findings.finding import VERDICT
 from tickproof.ticks.schema import ROW, Ticks, concat
 from tickproof.wire import encode_frame, encode_json
 
-VERSIONS = ("rules", "model")
+VERSIONS = Versions("rules", "model")
 JUNK = b"no tick"
 
 
@@ -79,8 +82,8 @@ class Topics:
             transactional.abort_transaction(30)
 
     def dead(self, offset: int, value: bytes | None = JUNK, partition: int = 0) -> Record:
-        origin = Origin(self.prefix + "ticks.raw", partition, offset, 1_000, b"XNAS.A", {})
-        return outputs.dead_letter(origin, value, "VALUE_CONVERTER", WireError("byte 0: found junk"))
+        record = RawRecord(self.prefix + "ticks.raw", partition, offset, 1_000, b"XNAS.A", value, {})
+        return outputs.dead_letter(record, "VALUE_CONVERTER", WireError("byte 0: found junk"))
 
     def flush(self) -> None:
         assert self._producer.flush(30) == 0
@@ -106,7 +109,7 @@ def test_a_complete_run(run: Topics) -> None:
     late = [
         record._replace(headers=record.headers | {"tickproof.overtaken": b"3"}) for record in scored(two.take(slice(0, 4)), 1)
     ]
-    failed = outputs.dead_tick(two, 3, run.prefix + "ticks.raw", ArithmeticError("on purpose"))
+    failed = outputs.dead_tick(FailedTick(two.take(slice(3, 4)), ArithmeticError("on purpose")), run.prefix + "ticks.raw")
     rest = scored(two.take(slice(4, None)), 1)
     run.out([*scored(one), *late, failed, *rest, run.dead(1), run.dead(2, None)])
     # What was never committed is not there.

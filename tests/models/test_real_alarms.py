@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.pipeline.engine import Engine, EngineSettings
+from jobs.pipeline.engine import Engine
+from jobs.pipeline.settings import PipelineSettings
 from models.store.registry import DEFAULT, open_model
 from producers.recordings.registry import open_recordings
 from tickproof.features.table import NAMES
@@ -33,7 +34,7 @@ PER_MILLION = 100
 @pytest.mark.parametrize("name", RECORDINGS)
 def test_recorded_ticks_are_not_called_corrupt(name: str, data: Path) -> None:
     detector = open_model(DEFAULT, NAMES)
-    engine = Engine(EngineSettings(shard=ShardSettings(detector=detector)))
+    engine = Engine(PipelineSettings(shard=ShardSettings(detector=detector)))
     outputs = [engine.feed(batch) for batch in open_recordings([data / RECORDINGS[name]])]
     quality = np.concatenate(
         [result.verdicts["final_quality"] for one in (*outputs, engine.finish()) for _, result in one.scored]

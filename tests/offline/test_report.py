@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from commands.report import command, write_report
 from jobs.offline import scan_folder
 from jobs.offline.result_tables import STATISTICS
-from jobs.offline.scan import engine_settings, run
+from jobs.offline.scan import run
 from producers.faults.table import Faults
 from producers.market.parameters import Market
 from producers.simulation.day import simulate_all
@@ -31,7 +31,7 @@ from reports.folder import Excerpt, ScanFolder
 from reports.page import page
 from reports.selection import AT_FIRST, shown
 from reports.wording import exact, facts, quantity, tick_table
-from tests.support.streams import Tape
+from tests.support.streams import Tape, opened
 from tickproof.errors import InputError
 from tickproof.findings import label
 from tickproof.findings.finding import BY_NAME, CODES, Code, Contribution, Finding, encode
@@ -44,7 +44,7 @@ MOST_BYTES = 6_000_000
 
 
 def write_scan(folder: Path, ticks: Ticks) -> Path:
-    counts = scan_folder.write(run([ticks], engine_settings(), Heartbeats(1)), folder)
+    counts = scan_folder.write(run([ticks], opened(), Heartbeats(1)), folder)
     said = {"inputs": ["made up"], "model": "none", "model_version": "", "rules_version": "1", "threshold": 4.0, "shards": 4}
     said |= {"lookahead_ms": 250, "out_of_orderness_ms": 1000, "seconds": 1.0, "ticks_per_s": 1, "undecoded": {}}
     (folder / "scan.json").write_text(json.dumps(counts.to_dict() | said))

@@ -19,20 +19,20 @@ from commands.scan import command
 from jobs.offline import scan_folder
 from jobs.offline.input_order import InputOrder
 from jobs.offline.result_tables import FINDINGS, STATISTICS, finding_table, statistics_table
-from jobs.offline.scan import Slice, canonical, engine_settings, run, scan
+from jobs.offline.scan import Slice, canonical, run, scan
 from jobs.pipeline.engine import MINIMUM_SLICE
 from producers.faults.table import Faults
 from producers.market.parameters import Market
 from producers.recordings.registry import RECORDINGS, contents
 from producers.simulation.day import simulate_all
 from producers.streams.heartbeats import Heartbeats
-from tests.support.streams import Tape, at, merged, pieces, score
+from tests.support.streams import Tape, at, merged, opened, pieces, score
 from tickproof.errors import InputError, ModelError, SettingsError, TickError
 from tickproof.findings.finding import VERDICT, VERDICTS, decode
 from tickproof.ticks.arrow import from_arrow, to_arrow
 from tickproof.ticks.schema import NS_PER_MS, NULLABLE, SCHEMA, Ticks, empty, is_scored
 
-SETTINGS = engine_settings()
+SETTINGS = opened()
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +195,8 @@ def test_files_hold_what_the_notebook_gives_however_the_input_is_cut(market: Tic
     result = scan(table_of(market), event_time=Heartbeats(1))
     counts = written(tmp_path / "out", market, range(0, len(market), 7_001))
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(scan_folder.FILES)
-    scored, findings, statistics = (tmp_path / "out" / name for name in scan_folder.FILES)
+    scored, findings, statistics, dead_letters = (tmp_path / "out" / name for name in scan_folder.FILES)
+    assert dead_letters.read_bytes() == b""
     assert plain(pq.read_table(scored)).equals(plain(result.scored))
     found = [decode(text) for text in findings.read_bytes().splitlines()]
     assert finding_table(found).equals(result.findings)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.pipeline.engine import Engine, EngineSettings
+from jobs.pipeline.engine import Engine
+from jobs.pipeline.settings import PipelineSettings
 from producers.faults.table import Faults
 from producers.market.parameters import Market
 from producers.simulation.day import simulate_all
@@ -110,12 +111,6 @@ def test_channels_may_run_behind_each_other(seed: int, stream: Ticks, whole: Sco
     delayed = stream.take(order)
     assert (np.diff(order) != 1).sum() > 1_000
     assert_same(score(delayed, range(0, len(stream), 500), shards=4), whole)
-
-
-def test_channels_may_come_one_after_the_other(stream: Ticks, whole: Scored) -> None:
-    """As from files that were not merged: everything waits for the end."""
-    order = np.argsort(-stream.rows["channel"], kind="stable")
-    assert_same(score(stream.take(order), shards=4), whole)
 
 
 def test_where_ticks_came_from_does_not_matter(stream: Ticks, whole: Scored) -> None:
@@ -499,7 +494,7 @@ def test_an_overtaken_tick_gets_rules_alone_and_moves_nothing(stream: Ticks, who
     ticks = late.ticks()
     ticks.rows["ts_recv"] = ticks.rows["ts_event"] = stream.rows["ts_recv"][0] + 5 * NS_PER_SECOND
     half = int(np.searchsorted(np.maximum.accumulate(stream.rows["ts_recv"]), stream.rows["ts_recv"][0] + 20 * NS_PER_SECOND))
-    engine = Engine(EngineSettings())
+    engine = Engine(PipelineSettings())
     outputs = [engine.feed(part) for part in (stream.take(slice(0, half)), ticks, stream.take(slice(half, None)))]
     outputs.append(engine.finish())
     ((behind, verdicts),) = [pair for output in outputs for pair in output.overtaken if len(pair[0])]

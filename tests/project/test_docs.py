@@ -22,6 +22,7 @@ from commands.docs.markdown import table
 from commands.docs.pages import PAGES
 from jobs.kafka import topics
 from jobs.pipeline import outputs
+from jobs.pipeline.settings import Versions
 from jobs.services.broker import Broker
 from producers.recordings.registry import RECORDINGS, Format
 from tests.support.recording_samples import SAMPLES
@@ -313,7 +314,7 @@ def test_the_consumer_reads_what_the_job_writes_and_drops_corrupt_ticks(broker: 
     verdicts = np.zeros(5, VERDICT)
     verdicts["final_quality"] = [0, 2, 1, 2, 3]
     producer = Producer({"bootstrap.servers": broker.brokers})
-    for record in outputs.scored(0, Ticks(rows, ("V.A", "S")), verdicts, ("1", "none")):
+    for record in outputs.scored(0, Ticks(rows, ("V.A", "S")), verdicts, Versions("1", "none")):
         producer.produce(prefix + "ticks.scored", record.value, record.key, headers=list(record.headers.items()))
     assert producer.flush(10) == 0
     namespace: dict[str, object] = {}

@@ -18,6 +18,7 @@ from producers.recordings.reading.row_builder import ROUNDED, Builder
 from producers.recordings.registry import BY_NAME, Tally, known, open_recordings
 from producers.streams.heartbeats import Heartbeats
 from tests.support.recording_samples import text
+from tests.support.streams import opened
 from tickproof.ticks.schema import Flag, Present, Ticks, concat
 
 NS = 10**9
@@ -180,7 +181,7 @@ def test_a_broken_chain_shows_at_once_and_until_another_snapshot(tmp_path: Path)
 
 def test_the_channel_reports_a_broken_chain(tmp_path: Path) -> None:
     broken(tmp_path)
-    settings = scan.engine_settings(reference=known([tmp_path]))
+    settings = opened().with_reference(known([tmp_path]))
     parts = scan.run(open_recordings([tmp_path / "S.ws.1.0"]), settings, Heartbeats(1))
     last = {one.id: one for part in parts for one in part.findings}
     gaps = [one for one in last.values() if one.code == "sequence_gap"]

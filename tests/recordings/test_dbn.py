@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.pipeline.engine import Engine, EngineSettings
+from jobs.pipeline.engine import Engine
+from jobs.pipeline.settings import PipelineSettings
 from producers.recordings.databento.codes import DECODED, ORDERS, VENUES
 from producers.recordings.databento.order_by_order_book import UNDEFINED, OrderBooks
 from producers.recordings.registry import BY_NAME, Tally, contents, known, open_recordings
@@ -256,7 +257,7 @@ def test_the_shared_book_by_order_is_a_plain_book_and_has_no_gaps(data: Path) ->
     assert quotes["row"].tolist() == [row for row, top in plain][-len(quotes) :]
     assert quotes["bid_px"].tolist() == [top[0] for _, top in plain][-len(quotes) :]
     assert quotes["ask_sz"].tolist() == [top[3] * 10**9 for _, top in plain][-len(quotes) :]
-    engine = Engine(EngineSettings(reference=known([path])))
+    engine = Engine(PipelineSettings(reference=known([path])))
     findings = [one for output in (engine.feed(ticks), engine.finish()) for one in output.findings]
     assert not {one.code for one in findings} & {
         "sequence_gap",

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.pipeline.engine import Engine, EngineSettings
+from jobs.pipeline.engine import Engine
+from jobs.pipeline.settings import PipelineSettings
 from producers.recordings.registry import BY_NAME, Tally, contents, known, open_recordings
 from tests.support.recording_samples import TIME_NS, iex_message, iex_quote, iex_segment, iex_trade, pcap, pcapng, udp
 from tickproof.ticks.schema import Condition, Kind, Present, Ticks, concat
@@ -67,7 +68,7 @@ def test_every_message_takes_its_number(tmp_path: Path) -> None:
 
 def codes(ticks: Ticks, path: Path) -> dict[str, int]:
     """Findings of the rules alone, with what the format implies."""
-    engine = Engine(EngineSettings(reference=known([path])))
+    engine = Engine(PipelineSettings(reference=known([path])))
     findings = {one.id: one for output in (engine.feed(ticks), engine.finish()) for one in output.findings}
     counted: dict[str, int] = {}
     for finding in findings.values():

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.pipeline.engine import Engine, EngineSettings
+from jobs.pipeline.engine import Engine
+from jobs.pipeline.settings import PipelineSettings
 from tests.support.rule_streams import of_two_symbols, on_grid, outside_again, second, sized, stuffed, taken_back, traded
 from tests.support.streams import Scored, Tape, at, quoting, score, ticks_of, units
 from tickproof.findings.finding import Severity
@@ -28,7 +29,7 @@ GOOD, SUSPECT, CORRUPT, MARKET = 0, 1, 2, 3
 
 def known(reference: dict[str, Any], ticks: Ticks) -> Scored:
     """What the engine says with some reference data."""
-    engine = Engine(EngineSettings(1, reference=parse(reference, "test")))
+    engine = Engine(PipelineSettings(1, reference=parse(reference, "test")))
     outputs = [engine.feed(ticks), engine.finish()]
     results = [result for output in outputs for _, result in output.scored]
     findings = [finding for output in outputs for finding in output.findings] + engine.open_findings()

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jobs.pipeline.engine import Engine, EngineSettings
+from jobs.pipeline.engine import Engine
+from jobs.pipeline.settings import PipelineSettings
 from tests.support import plain_features as plain
 from tests.support.plain_features import DEFINITIONS, Seen
 from tests.support.streams import Tape, at, merged, score
@@ -68,7 +69,7 @@ class Stream:
 def scored_stream(ticks: Ticks) -> Stream:
     """The engine and the plain reader over the same ticks, in one shard."""
     instruments = [{"symbol": symbol, "peers": [name for name in PEERS if name != symbol]} for symbol in PEERS]
-    engine = Engine(EngineSettings(1, reference=parse({"instruments": instruments}, "peers")))
+    engine = Engine(PipelineSettings(1, reference=parse({"instruments": instruments}, "peers")))
     results = [result for output in (engine.feed(ticks), engine.finish()) for _, result in output.scored]
     final = concat([result.final for result in results])
     features = np.concatenate([result.features for result in results])

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jobs.pipeline.engine import Engine, EngineSettings
+from jobs.pipeline.engine import Engine
+from jobs.pipeline.settings import PipelineSettings
 from producers.faults.editing.block import BOTH_SIDES
 from producers.faults.table import Faults
 from producers.market.genuine_events import NEWS
@@ -192,7 +193,7 @@ NAMES = ("cross_break", "cross_break_shared", "genuine_dislocation")
 
 def told(market: Market, faults: Faults | None) -> tuple[list[Finding], list[Label]]:
     ticks, labels = simulate_all(market, faults)
-    engine = Engine(EngineSettings(4, reference=parse(reference(market, labels), "test")))
+    engine = Engine(PipelineSettings(4, reference=parse(reference(market, labels), "test")))
     outputs = [engine.feed(ticks), engine.finish()]
     last = {finding.id: finding for output in outputs for finding in output.findings} | {
         finding.id: finding for finding in engine.open_findings()

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from jobs.pipeline.engine import Engine, EngineSettings
+from jobs.pipeline.engine import Engine
+from jobs.pipeline.settings import PipelineSettings
 from tests.support.streams import CHANNEL, Market, Scored, Tape, at, quoting, score, trading, units
 from tickproof.channel import step as channels
 from tickproof.channel.step import ChannelState
@@ -23,7 +24,7 @@ WHERE: dict[str, object] = {"topic": "ticks.raw", "partition": 0, "offset": 7, "
 
 def judged(ticks: Ticks, reference: dict[str, Any] | None = None) -> Scored:
     """Run the engine over one shard with some reference data; ticks that the watermark overtook are left out."""
-    engine = Engine(EngineSettings(1, reference=parse(reference or {}, "test")))
+    engine = Engine(PipelineSettings(1, reference=parse(reference or {}, "test")))
     outputs = [engine.feed(ticks), engine.finish()]
     results = [result for output in outputs for _, result in output.scored]
     return Scored(

@@ -21,8 +21,8 @@ from typing import Literal, NamedTuple, cast
 import numpy as np
 import pyarrow as pa
 
-from jobs.offline.scan import engine_settings, run
-from jobs.pipeline.engine import EngineSettings
+from jobs.offline.scan import run
+from jobs.pipeline.settings import PipelineSettings, pipeline_settings
 from models.evaluation.evaluate import Run, evaluate
 from models.evaluation.results import Evaluation
 from producers.faults.table import Faults
@@ -32,6 +32,7 @@ from producers.simulation.day import simulate_all
 from producers.streams.heartbeats import Heartbeats
 from tickproof.findings.finding import verdict_columns
 from tickproof.reference.data import parse
+from tickproof.settings import Settings
 from tickproof.ticks.arrow import to_arrow
 from tickproof.ticks.schema import NS_PER_SECOND, Ticks, concat
 
@@ -100,11 +101,12 @@ def measured() -> Table:
         ticks, labels = simulate_all(*part)
         known = parse(reference(part.market, labels), market)
         for model in MODELS:
-            table |= counts(model, market, evaluate(scored(ticks, engine_settings(model, reference=known)), labels))
+            settings = pipeline_settings(Settings(model=model)).opened()
+            table |= counts(model, market, evaluate(scored(ticks, settings.with_reference(known)), labels))
     return table
 
 
-def scored(ticks: Ticks, settings: EngineSettings) -> Run:
+def scored(ticks: Ticks, settings: PipelineSettings) -> Run:
     """Score a stream as `scan` does, and return it ready to be evaluated."""
     parts = list(run([ticks], settings, Heartbeats(1)))
     blocks = [block for part in parts for block in part.blocks]

@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from jobs.offline.result_tables import finding_table, statistics_table
-from jobs.pipeline.engine import Engine, EngineSettings, Output
+from jobs.pipeline.engine import Engine, Output
+from jobs.pipeline.settings import PipelineSettings
 from tickproof.errors import WireError
 from tickproof.features.table import NAMES
 from tickproof.findings.finding import VERDICT, encode, verdict_columns
@@ -314,7 +315,7 @@ class Plan:
 class Run:
     """What a run was given and what came out: scored ticks, verdicts and features by slice, and refused payloads by mutation."""
 
-    settings: EngineSettings
+    settings: PipelineSettings
     engine: Engine
     fed: int = 0
     mutated_ticks: int = 0
@@ -371,7 +372,7 @@ def _digest(features: npt.NDArray[np.float64]) -> Array:
     return digest
 
 
-def run(settings: EngineSettings, plan: Plan) -> Run:
+def run(settings: PipelineSettings, plan: Plan) -> Run:
     """Run the engine over the three parts; what is mutated is of the plan's seed alone.
 
     Raises
@@ -451,10 +452,12 @@ NONE_IS_NAN = {"run_others"}
 def not_finite(engine: Engine) -> list[str]:
     """The fields of all states that hold NaN or an infinity and must not."""
     wrong = []
-    for name, state in engine._channels.items():
+    for name, worker in engine._channels.items():
+        state = worker.state
+        assert state is not None
         for array in state.arrays:
             wrong += [f"channel {name}: {path}" for path in _unsound(array, "")]
-    for shard, state in enumerate(engine._shards):
+    for shard, state in enumerate(worker.state for worker in engine._shards):
         arrays = {name: table.rows for name, table in state.tables.items()}
         arrays |= {name: getattr(state, name) for name in ("venues", "clocks", "shard", "market", "minutes")}
         wrong += [f"shard {shard}: {path}" for name, array in arrays.items() for path in _unsound(array, name)]

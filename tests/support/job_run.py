@@ -21,12 +21,12 @@ from jobs.flink.running_job import RunningJob
 from jobs.flink.submit import start_embedded
 from jobs.kafka import topics
 from jobs.kafka.reader import Reader, headers_of
-from jobs.offline.scan import engine_settings
 from jobs.pipeline.engine import Engine
 from models.store import registry
 from producers.publish.framing import Frame
 from producers.publish.kafka import Publisher
 from producers.publish.replay import Plan, frames
+from tests.support.streams import opened
 from tickproof.findings.finding import VERDICT, Finding, decode
 from tickproof.settings import Settings
 from tickproof.ticks.schema import NAMES, ROW, Array, Ticks, concat
@@ -200,11 +200,14 @@ def collect(brokers: str, prefix: str) -> Flow:
     return Flow(_joined(parts), last, statistics, overtaken, records(brokers, prefix + "ticks.dead-letters"))
 
 
-def expected(sent: Iterable[Frame], model: str = MODEL, cut: int | None = None) -> Flow:
-    """What the engine says of the ticks of some frames, heartbeats included, fed at once or in pieces of `cut` frames."""
-    held = list(sent)
+def expected(stream: Ticks, model: str = MODEL, cut: int | None = None) -> Flow:
+    """What the engine says of a sealed replay of a stream, fed at once or in pieces of `cut` frames.
+
+    In capture order, as a scan reads it: frames of one channel run ahead of those of others by as much as they span.
+    """
+    held = framed(stream, by_channel=False)
     size = cut or max(1, len(held))
-    walker = Engine(engine_settings(model))
+    walker = Engine(opened(model))
     outputs = [walker.feed(concat([frame.ticks for frame in held[start : start + size]])) for start in range(0, len(held), size)]
     outputs.append(walker.finish())
     parts: dict[int, list[tuple[Ticks, Array]]] = {}

@@ -10,7 +10,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -26,6 +26,7 @@ from jobs.kafka import topics
 from jobs.kafka.audit import audit
 from jobs.kafka.audit_account import Audit
 from jobs.kafka.reader import headers_of
+from jobs.pipeline.workers import ChannelOutput, ChannelWorker
 from jobs.services.broker import client
 from producers.faults.table import Faults
 from producers.market.parameters import START_NS, Market
@@ -327,18 +328,35 @@ def failing_steps(patch: pytest.MonkeyPatch, in_channel: int, in_shard: int) -> 
 
 
 @contextmanager
+def broken_steps(patch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A step of the shard's stage that raises for every tick."""
+    shard_step = scoring.step
+
+    def broken(state: Any, ticks: Ticks, *rest: Any) -> Any:
+        if len(ticks):
+            raise ArithmeticError("on purpose")
+        return shard_step(state, ticks, *rest)
+
+    with patch.context() as inner:
+        inner.setattr(scoring, "step", broken)
+        yield
+
+
+@contextmanager
 def blind_steps(patch: pytest.MonkeyPatch, in_channel: int, in_shard: int) -> Iterator[None]:
     """Steps that never see those ticks: what the others' verdicts must be like."""
-    channel_step, shard_step = channels.step, scoring.step
+    process, shard_step = ChannelWorker.process, scoring.step
 
-    def blind_channel(state: Any, ticks: Ticks, *rest: Any) -> Any:
-        return channel_step(state, ticks.take(ticks.rows["sequence"] != in_channel), *rest)
+    def blind_channel(worker: ChannelWorker, ticks: Ticks) -> ChannelOutput:
+        seen = np.flatnonzero(ticks.rows["sequence"] != in_channel)
+        output = process(worker, ticks.take(seen))
+        return replace(output, rows=seen[output.rows])
 
     def blind_shard(state: Any, ticks: Ticks, *rest: Any) -> Any:
         return shard_step(state, ticks.take(ticks.rows["sequence"] != in_shard), *rest)
 
     with patch.context() as inner:
-        inner.setattr(channels, "step", blind_channel)
+        inner.setattr(ChannelWorker, "process", blind_channel)
         inner.setattr(scoring, "step", blind_shard)
         yield
 

@@ -14,12 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from jobs.pipeline import engine as local
-from jobs.pipeline.engine import Engine, EngineSettings
+from jobs.pipeline.engine import Engine
+from jobs.pipeline.settings import PipelineSettings, pipeline_settings
 from tickproof.channel import step as channels
 from tickproof.channel.step import ChannelSettings, ChannelState
 from tickproof.features.table import NAMES as FEATURE_NAMES
 from tickproof.findings.finding import BY_NAME, VERDICT, Finding, mask
 from tickproof.findings.second_statistics import Row
+from tickproof.settings import Settings
 from tickproof.shard.step import ShardSettings
 from tickproof.ticks.schema import (
     NAMES,
@@ -250,7 +252,7 @@ def score(
     ticks: Ticks, cuts: Sequence[int] = (), *, shards: int = 1, shard: ShardSettings | None = None, **channel: Any
 ) -> Scored:
     """Run the local engine over ticks in capture order, fed in pieces, to the end."""
-    engine = Engine(EngineSettings(shards, ChannelSettings(**channel), shard or ShardSettings()))
+    engine = Engine(PipelineSettings(shards, ChannelSettings(**channel), shard or ShardSettings()))
     outputs = [engine.feed(piece) for piece in pieces(ticks, cuts)] + [engine.finish()]
     assert not any(len(behind) for output in outputs for behind, _ in output.overtaken), "a tick was overtaken"
     # By shard, and in each shard in its order.
@@ -266,6 +268,11 @@ def score(
         np.concatenate([result.features for result in scored]),
         [(result.urgent, result.urgent_verdicts) for result in scored],
     )
+
+
+def opened(model: str = "none") -> PipelineSettings:
+    """The pipeline's settings where nothing else is set, with a model that is loaded."""
+    return pipeline_settings(Settings(model=model)).opened()
 
 
 def released_often(patch: Callable[..., None]) -> None:

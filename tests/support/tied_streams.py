@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from jobs.pipeline.engine import Engine, EngineSettings
+from jobs.pipeline.engine import Engine
+from jobs.pipeline.settings import PipelineSettings
 from tests.support.streams import Scored, Tape, merged, pieces
 from tickproof.reference.data import parse
 from tickproof.ticks.schema import Ticks, concat
@@ -70,7 +71,7 @@ class Streets:
 
 def scored(ticks: Ticks, reference: dict[str, Any] | None = None, cuts: Sequence[int] = (), shards: int = 1) -> Scored:
     """What the engine says of it, with the triangle known."""
-    settings = EngineSettings(shards, reference=parse(KNOWN if reference is None else reference, "test"))
+    settings = PipelineSettings(shards, reference=parse(KNOWN if reference is None else reference, "test"))
     engine = Engine(settings)
     outputs = [engine.feed(piece) for piece in pieces(ticks, cuts)] + [engine.finish()]
     results = [result for _, result in sorted((pair for output in outputs for pair in output.scored), key=lambda pair: pair[0])]

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.pipeline.engine import Engine, EngineSettings
+from jobs.pipeline.engine import Engine
 from jobs.pipeline.reference_file import load
+from jobs.pipeline.settings import PipelineSettings
 from producers.recordings.reading.implied_reference import merged
 from tickproof.channel.routing import route
 from tickproof.errors import SettingsError
@@ -40,7 +41,7 @@ def quotes(count: int, bid: int, ask: int) -> np.ndarray:
 
 def scored(ticks: Ticks, reference: Reference) -> tuple[list[int], list[set[str]], set[str]]:
     """Final qualities, reasons, and the feeds of findings."""
-    engine = Engine(EngineSettings(shards=1, reference=reference))
+    engine = Engine(PipelineSettings(shards=1, reference=reference))
     first, last = engine.feed(ticks), engine.finish()
     verdicts = np.concatenate([result.verdicts for _, result in first.scored + last.scored])
     feeds = {finding.feed for finding in first.findings + last.findings}
@@ -139,7 +140,7 @@ def test_sides_merge_where_it_is_said() -> None:
 
 
 def test_settings_hold_a_reference() -> None:
-    assert dataclasses.replace(EngineSettings(), reference=NOTHING) == EngineSettings()
+    assert dataclasses.replace(PipelineSettings(), reference=NOTHING) == PipelineSettings()
 
 
 TRIANGLE = [{"symbol": "EURUSD"}, {"symbol": "USDJPY"}, {"symbol": "EURJPY", "power": -1}]

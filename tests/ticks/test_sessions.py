@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jobs.pipeline.engine import Engine, EngineSettings
+from jobs.pipeline.engine import Engine
+from jobs.pipeline.settings import PipelineSettings
 from tests.support.streams import Scored, Tape, at, check, score
 from tickproof.errors import SettingsError
 from tickproof.reference.data import NOTHING, Reference, parse
@@ -22,7 +23,7 @@ def moment(text: str) -> int:
 
 def scored(ticks: Ticks, reference: Reference = NOTHING) -> Scored:
     """Score ticks with reference data."""
-    engine = Engine(EngineSettings(1, reference=reference))
+    engine = Engine(PipelineSettings(1, reference=reference))
     outputs = [engine.feed(ticks), engine.finish()]
     (last,) = [result for output in outputs for _, result in output.scored]
     findings = [finding for output in outputs for finding in output.findings] + engine.open_findings()

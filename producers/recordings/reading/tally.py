@@ -6,6 +6,33 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tickproof.errors import WireError
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A message of a recording that holds payloads of the wire, which could not be decoded.
+
+    Parameters
+    ----------
+    path : Path
+    file : int
+        The file's number among those that are read, from 0.
+    row : int
+        Its place among the messages of the file, from 0.
+    value : bytes
+    after_ns : int
+        `ts_recv` of the last tick before it in the file; 0 where there is none.
+    error : WireError
+    """
+
+    path: Path
+    file: int
+    row: int
+    value: bytes
+    after_ns: int
+    error: WireError
+
 
 @dataclass(slots=True)
 class Tally:
@@ -27,6 +54,11 @@ class Tally:
         Ticks whose `ts_recv` is below that of an earlier one of the same file. They stay where they arrived.
     unknown : list of Path
         Files of no known format in the folders that were read.
+    files : dict of Path to int
+        The number of each file that is read; of a file that is not in it: 0.
+    rejected : list of Rejected, optional
+        Messages that could not be decoded, of the recordings that hold payloads of the wire; whoever gives the list takes them
+        out as they come. None: they are only counted.
     """
 
     messages: int = 0
@@ -36,3 +68,5 @@ class Tally:
     reached: Counter[Path] = field(default_factory=Counter)
     out_of_order: int = 0
     unknown: list[Path] = field(default_factory=list)
+    files: dict[Path, int] = field(default_factory=dict)
+    rejected: list[Rejected] | None = None
