@@ -13,6 +13,7 @@ from tickproof.channel.step import ChannelSettings, ChannelState
 from tickproof.findings.finding import Finding
 from tickproof.findings.second_statistics import Row, channel_rows
 from tickproof.reference.data import NOTHING, Reference
+from tickproof.rules import table as rules
 from tickproof.shard import step as scoring
 from tickproof.shard.state import ShardState
 from tickproof.shard.step import ShardResult, ShardSettings
@@ -69,7 +70,7 @@ class Engine:
         statistics: list[Row] = []
         overtaken: list[tuple[Ticks, Array]] = []
         for name, part in by_channel(ticks):
-            state = self._channels.get(name) or ChannelState.new(scoring.rules.VERSION, self._feeds)
+            state = self._channels.get(name) or ChannelState.new(rules.VERSION, self._feeds)
             result = channels.step(state, part, name, self._settings.channel.of(name, self._settings.reference))
             self._channels[name] = result.state
             # Event time, not the capture clock itself: one implausible jump of the clock would overtake all that follows.

@@ -33,8 +33,10 @@ from tickproof.features.table import INDEX
 from tickproof.findings.event import UNITS
 from tickproof.findings.finding import BY_NAME, CODES
 from tickproof.reference.data import parse
-from tickproof.rules import table as rules
-from tickproof.rules.table import HABIT_QUOTES, RULES
+from tickproof.rules.price_deviation import DEVIATION_FLOOR, OUTSIDE_FLOOR, TEN_WIDTH
+from tickproof.rules.quote_sides import WIDE_RATIO
+from tickproof.rules.table import RULES
+from tickproof.rules.venue_habits import HABIT_QUOTES
 from tickproof.shard.step import ShardSettings
 from tickproof.ticks.schema import NS_PER_SECOND, Condition, Kind, Ticks
 
@@ -69,10 +71,10 @@ def frozen(moving: tuple[str, ...]) -> Scored:
         return round(100.0 + 0.2 * math.sin(0.7 * seconds), 2)
 
     market = Market()
-    still = tuple(venue for venue in VENUES if venue not in moving)
+    resting = tuple(venue for venue in VENUES if venue not in moving)
     market.go_on(12, 102, price)
     market.go_on(102, 112, price, venues=moving)
-    market.go_on(102, 112, price(102), venues=still)
+    market.go_on(102, 112, price(102), venues=resting)
     return market.scored()
 
 
@@ -278,4 +280,4 @@ def test_a_stream_that_shows_it_and_a_twin_that_does_not(code: str) -> None:
 
 
 def test_limits_are_what_these_streams_assume() -> None:
-    assert (rules.DEVIATION_FLOOR, rules.OUTSIDE_FLOOR, rules.WIDE_RATIO, rules.TEN_WIDTH) == (25e-4, 20e-4, 15.0, 0.02)
+    assert (DEVIATION_FLOOR, OUTSIDE_FLOOR, WIDE_RATIO, TEN_WIDTH) == (25e-4, 20e-4, 15.0, 0.02)

@@ -20,7 +20,7 @@ from tickproof.channel import silence as channel_silence
 from tickproof.channel.gaps import expire_gaps
 from tickproof.findings.emit import bit, mark, note, since
 from tickproof.findings.event import ANNOUNCED, MOMENT, REBASES
-from tickproof.instrument.silence import MUTE
+from tickproof.instrument.silence import CHANNEL_ONLY
 from tickproof.kernel import array_kernel
 from tickproof.reference import sessions
 from tickproof.ticks.schema import Condition, Flag, Kind, Present
@@ -252,7 +252,7 @@ def walk(rows, hashes, state, settings, listing, out):  # type: ignore[no-untype
             n = channel_silence.hear(row, i, c.quiet, now, symbol, events, n)
         reasons = _place(row, c, listing, now) if places else np.uint64(0)
         if row.kind == _HEARTBEAT and channel_silence.is_mute(c.quiet, now):
-            reasons |= np.uint64(MUTE)
+            reasons |= np.uint64(CHANNEL_ONLY)
         if t < now - allowed:
             reasons |= mark(_LATE)
             n = note(events, n, (i, now, t, float(allowed), 0.0), _LATE, MOMENT, since(t, now))
