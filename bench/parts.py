@@ -21,8 +21,8 @@ from tickproof.channel.routing import route
 from tickproof.channel.step import ChannelSettings, ChannelState
 from tickproof.features.table import NAMES
 from tickproof.settings import NO_MODEL, Settings
+from tickproof.shard import score_slice as passes
 from tickproof.shard import step as scoring
-from tickproof.shard import walk as kernel
 from tickproof.shard.state import ShardState
 from tickproof.shard.step import ShardSettings
 from tickproof.ticks.reorder_buffer import ReorderBuffer
@@ -118,19 +118,19 @@ def feature_pass(context: Context) -> list[dict[str, object]]:
 @contextmanager
 def clocked_walk() -> Iterator[list[float]]:
     """Seconds of processor time of each call of the shard's kernel, as they are made."""
-    walk, walked = kernel.walk, list[float]()
+    score, walked = passes.score_slice, list[float]()
 
     def clocked(*arguments: object) -> object:
         begun = time.process_time()
-        result = walk(*arguments)
+        result = score(*arguments)
         walked.append(time.process_time() - begun)
         return result
 
-    kernel.walk = clocked
+    passes.score_slice = clocked
     try:
         yield walked
     finally:
-        kernel.walk = walk
+        passes.score_slice = score
 
 
 def model_score(context: Context) -> list[dict[str, object]]:

@@ -22,7 +22,7 @@ from jobs.pipeline.tick_bytes import pack, packed_by_shard, unpack
 from jobs.pipeline.workers import END_NS, ChannelWorker, ShardWorker, routed, split
 from tickproof.channel import step as channels
 from tickproof.channel.step import ChannelState
-from tickproof.rules import table as rules
+from tickproof.rules.version import VERSION
 from tickproof.ticks.schema import NS_PER_MS, Ticks
 
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
@@ -107,7 +107,7 @@ class ChannelStage(KeyedProcessFunction):  # type: ignore[misc]
         if channel not in self._workers:
             pages = dict(self._pages.items())
             feeds = self._settings.reference.feeds()
-            state = channels.unpack(pages, rules.VERSION, feeds) if pages else None
+            state = channels.unpack(pages, VERSION, feeds) if pages else None
             self._workers[channel] = ChannelWorker(channel, self._settings, state)
             if len(self._workers) > CHANNELS_IN_MEMORY:
                 self._workers.popitem(last=False)

@@ -19,16 +19,18 @@ from tickproof.features import state as measures
 from tickproof.features.table import NAMES
 from tickproof.feeds import rate_and_mix as shifts
 from tickproof.findings.second_statistics import ACCUMULATOR
-from tickproof.instrument import flood_share as share
-from tickproof.instrument import level as rolling
-from tickproof.instrument import silence
-from tickproof.instrument import time_of_day as season
+from tickproof.instrument.flood_share import MINUTE
+from tickproof.instrument.record import INSTRUMENT
+from tickproof.instrument.silence import CLOCK
+from tickproof.instrument.time_of_day import SEASON
 from tickproof.reference.data import NOTHING, Reference
-from tickproof.rules import relation_marks as marking
-from tickproof.rules import relations as crosses
-from tickproof.rules import table as rules
-from tickproof.shard import walk as shard_kernel
-from tickproof.shard.state import NO_SECOND, Registry, ShardState
+from tickproof.rules.context import CONTEXT
+from tickproof.rules.relations.marks import MARK
+from tickproof.rules.relations.members import MEMBER
+from tickproof.rules.venue_habits import VENUE
+from tickproof.shard.registry import Registry
+from tickproof.shard.score_slice import SHARD
+from tickproof.shard.state import NO_SECOND, ShardState
 from tickproof.ticks.reorder_buffer import ReorderBuffer
 from tickproof.ticks.schema import Ticks
 
@@ -39,23 +41,23 @@ SNAPSHOT_FACTOR = 4
 SNAPSHOT_BYTES = 8 << 20
 
 _ARRAYS: dict[str, np.dtype[Any]] = {
-    "instruments": rolling.INSTRUMENT,
-    "seasons": season.SEASON,
+    "instruments": INSTRUMENT,
+    "seasons": SEASON,
     "heads": np.dtype(np.int64),
-    "venues": rules.VENUE,
-    "clocks": silence.CLOCK,
+    "venues": VENUE,
+    "clocks": CLOCK,
     "channel_of": np.dtype(np.int64),
-    "shard": shard_kernel.SHARD,
+    "shard": SHARD,
     "accumulators": ACCUMULATOR,
-    "minutes": share.MINUTE,
+    "minutes": MINUTE,
     "member_of": np.dtype(np.int64),
-    "marks": marking.MARK,
-    "members": crosses.MEMBER,
+    "marks": MARK,
+    "members": MEMBER,
     "measures": measures.MEASURE,
     "symbols": measures_market.SYMBOL,
     "groups": measures_market.GROUP,
     "market": measures_market.MARKET,
-    "context": rules.CONTEXT,
+    "context": CONTEXT,
     "features": np.dtype(np.float64),
     "scores": np.dtype(np.float32),
 }

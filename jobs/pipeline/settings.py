@@ -11,7 +11,7 @@ from models.store import registry
 from tickproof.channel.step import ChannelSettings
 from tickproof.features.table import NAMES
 from tickproof.reference.data import NOTHING, Reference
-from tickproof.rules import table as rules
+from tickproof.rules.version import VERSION
 from tickproof.settings import Settings
 from tickproof.shard.step import Detector, ShardSettings
 from tickproof.ticks.schema import NS_PER_MS
@@ -55,7 +55,7 @@ class PipelineSettings:
     def versions(self) -> Versions:
         """The versions of the rules and of the loaded model; `none` for rules alone."""
         detector = self.shard.detector
-        return Versions(rules.VERSION, detector.version if detector else registry.NONE)
+        return Versions(VERSION, detector.version if detector else registry.NONE)
 
     def opened(self) -> PipelineSettings:
         """Return these settings with the model loaded, which is what scores ticks.

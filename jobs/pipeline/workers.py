@@ -23,7 +23,7 @@ from tickproof.channel.step import ChannelResult, ChannelState
 from tickproof.errors import WireError
 from tickproof.findings.finding import Finding
 from tickproof.findings.second_statistics import SECOND_NS, Row, channel_rows
-from tickproof.rules import table as rules
+from tickproof.rules.version import VERSION
 from tickproof.shard import step as scoring
 from tickproof.shard.state import ShardState
 from tickproof.shard.step import ShardResult
@@ -149,7 +149,7 @@ class ChannelWorker:
         return self.state.tracker.open_findings() if self.state else []
 
     def _new_state(self) -> ChannelState:
-        return ChannelState.new(rules.VERSION, self._settings.reference.feeds())
+        return ChannelState.new(VERSION, self._settings.reference.feeds())
 
 
 def routed(ticks: Ticks, control_rows: Ticks, settings: PipelineSettings) -> list[tuple[int, Ticks]]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tickproof.findings.event import AMENDS, ANNOUNCED, CLOSES, MOMENT, OPENS
+from tickproof.findings.event import Mode
 from tickproof.findings.finding import BY_NAME, CODES, Class, Finding, Quality, Severity, finding_id
 from tickproof.findings.tracker import CLOSE_AFTER_NS, Member, Scope, Tracker
 
@@ -18,7 +18,7 @@ SYMBOL = Scope("XNAS.A", "XNAS", "ABC")
 
 
 def member(
-    seconds: float, code: str = "spike", scope: Scope = SYMBOL, mode: int = MOMENT, quality: int = 2, score: float = 0.0
+    seconds: float, code: str = "spike", scope: Scope = SYMBOL, mode: int = Mode.MOMENT, quality: int = 2, score: float = 0.0
 ) -> Member:
     time = START + round(seconds * SECOND)
     return Member(BY_NAME[code].bit, mode, scope, (time, 0), time, time, (1.5, NAN, float("inf")), quality, 1, score)
@@ -136,7 +136,7 @@ def test_severity_is_the_code_s_unless_a_corrupt_tick_is_only_suspected(code) ->
 
 
 def test_what_was_announced_is_information() -> None:
-    (finding,) = observe(Tracker(), member(0, "sequence_reset", mode=ANNOUNCED))
+    (finding,) = observe(Tracker(), member(0, "sequence_reset", mode=Mode.ANNOUNCED))
     assert finding.severity == Severity.INFO
 
 
@@ -149,9 +149,9 @@ def test_the_score_is_the_highest_of_the_run() -> None:
 def test_a_condition_lasts_until_it_closes() -> None:
     """Nothing but its end closes it, however long it takes."""
     tracker = Tracker()
-    (opened,) = observe(tracker, member(0, "silent", mode=OPENS))
+    (opened,) = observe(tracker, member(0, "silent", mode=Mode.OPENS))
     assert tracker.expire(START + 10_000 * SECOND) == []
-    (closed,) = observe(tracker, member(9_000, "silent", mode=CLOSES)._replace(values=(9e12, NAN, NAN)))
+    (closed,) = observe(tracker, member(9_000, "silent", mode=Mode.CLOSES)._replace(values=(9e12, NAN, NAN)))
     assert closed.id == opened.id
     assert (closed.state, closed.revision, closed.count, closed.measured) == ("closed", 1, 1, 9e12)
     assert closed.last_ts == START + 9_000 * SECOND
@@ -160,7 +160,7 @@ def test_a_condition_lasts_until_it_closes() -> None:
 
 def test_the_end_of_what_never_began_is_nothing() -> None:
     tracker = Tracker()
-    assert observe(tracker, member(0, "silent", mode=CLOSES)) == []
+    assert observe(tracker, member(0, "silent", mode=Mode.CLOSES)) == []
     assert tracker.open_findings() == []
 
 
@@ -234,9 +234,9 @@ def test_every_member_is_counted_once(moves: list[tuple[float, str, str, int]]) 
 # --- what a finding turns out to be -----------------------------------------------------------------------------------------
 
 
-def gap(seconds: float, count: float, mode: int = MOMENT) -> Member:
+def gap(seconds: float, count: float, mode: int = Mode.MOMENT) -> Member:
     time = START + round(seconds * SECOND)
-    values = (count, 0.0, 0.0 if mode == AMENDS else count)
+    values = (count, 0.0, 0.0 if mode == Mode.AMENDS else count)
     return Member(BY_NAME["sequence_gap"].bit, mode, Scope("XNAS.A"), (time, 0), time, time, values)
 
 
@@ -245,7 +245,7 @@ def test_a_run_of_gaps_sums_what_is_missing_and_what_is_lost() -> None:
     3 missing .. 2 missing .. 1 of them came: 5 were missing at arrival, 4 are lost
     """
     tracker = Tracker()
-    *_, last = observe(tracker, gap(0, 3), gap(0.5, 2), gap(1.2, -1, AMENDS))
+    *_, last = observe(tracker, gap(0, 3), gap(0.5, 2), gap(1.2, -1, Mode.AMENDS))
     assert (last.measured, last.reference, last.count, last.severity) == (4.0, 5.0, 2, Severity.CRITICAL)
     (closed,) = tracker.expire(START + 60 * SECOND)
     assert (closed.measured, closed.reference, closed.state) == (4.0, 5.0, "closed")
@@ -253,7 +253,7 @@ def test_a_run_of_gaps_sums_what_is_missing_and_what_is_lost() -> None:
 
 def test_a_gap_of_which_nothing_is_left_ends_as_information() -> None:
     tracker = Tracker()
-    first, last = observe(tracker, gap(0, 3), gap(0.2, -3, AMENDS))
+    first, last = observe(tracker, gap(0, 3), gap(0.2, -3, Mode.AMENDS))
     assert (last.id, last.revision, last.state, last.severity) == (first.id, 1, "closed", Severity.INFO)
     assert (last.measured, last.reference) == (0.0, 3.0)
     # The next one is another: it must be found by itself.
@@ -263,12 +263,12 @@ def test_a_gap_of_which_nothing_is_left_ends_as_information() -> None:
 
 
 def test_what_is_amended_must_be_open() -> None:
-    assert observe(Tracker(), gap(0, -3, AMENDS)) == []
+    assert observe(Tracker(), gap(0, -3, Mode.AMENDS)) == []
 
 
 def test_what_is_tolerated_does_not_hide_what_is_not() -> None:
     tracker, code = Tracker(), "out_of_order"
-    first, second = observe(tracker, member(0, code, mode=ANNOUNCED, quality=1), member(0.1, code, quality=1))
+    first, second = observe(tracker, member(0, code, mode=Mode.ANNOUNCED, quality=1), member(0.1, code, quality=1))
     assert (first.severity, second.severity) == (Severity.INFO, Severity.WARNING)
     assert (first.id, second.detected_at) != (second.id, first.detected_at)
     twin = Tracker()
@@ -278,6 +278,6 @@ def test_what_is_tolerated_does_not_hide_what_is_not() -> None:
 
 def test_everything_closes_when_event_time_goes_back() -> None:
     tracker = Tracker()
-    observe(tracker, member(0), member(0, "silent", mode=OPENS))
+    observe(tracker, member(0), member(0, "silent", mode=Mode.OPENS))
     assert {finding.state for finding in tracker.close_all()} == {"closed"}
     assert tracker.open_findings() == []

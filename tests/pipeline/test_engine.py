@@ -21,9 +21,9 @@ from tickproof.channel.step import ChannelSettings
 from tickproof.findings.finding import VERDICT, encode
 from tickproof.findings.second_statistics import Row
 from tickproof.shard import step as scoring
+from tickproof.shard.score_slice import SECOND_NS
 from tickproof.shard.state import ShardState
 from tickproof.shard.step import ShardSettings
-from tickproof.shard.walk import SECOND_NS
 from tickproof.ticks.reorder_buffer import in_order
 from tickproof.ticks.schema import NAMES, NS_PER_SECOND, Array, Condition, Flag, Kind, Ticks, concat, is_scored
 

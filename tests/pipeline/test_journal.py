@@ -9,7 +9,7 @@ import pytest
 from jobs.pipeline.journal import _Snapshot, pack_shard, unpack_shard
 from tests.support import fuzz
 from tickproof.findings.finding import VERDICT
-from tickproof.instrument import level as rolling
+from tickproof.instrument.record import INSTRUMENT
 from tickproof.shard import step as scoring
 from tickproof.shard.state import ShardState
 from tickproof.shard.step import ShardResult, ShardSettings
@@ -46,6 +46,6 @@ def test_a_snapshot_holds_the_rows_in_use() -> None:
     known = len(fuzz.VENUES) * len(fuzz.SYMBOLS)
     assert len(state.instruments) > known == state.count
     snapshot = msgspec.msgpack.decode(pack_shard(state, empty()), type=_Snapshot)
-    assert len(snapshot.arrays["instruments"]) == known * rolling.INSTRUMENT.itemsize
+    assert len(snapshot.arrays["instruments"]) == known * INSTRUMENT.itemsize
     assert len(snapshot.arrays["heads"]) == len(fuzz.SYMBOLS) * 8
     assert np.frombuffer(snapshot.arrays["channel_of"], np.int64).tolist() == state.channel_of[:known].tolist()

@@ -10,7 +10,7 @@ import pytest
 from jobs.pipeline.settings import model_name, pipeline_settings
 from models.store import artifact, registry
 from tickproof.errors import ModelError
-from tickproof.rules import table as rules
+from tickproof.rules.version import VERSION
 from tickproof.settings import Settings
 
 
@@ -25,7 +25,7 @@ def strict(monkeypatch: pytest.MonkeyPatch) -> str:
 def test_units_and_values() -> None:
     made = pipeline_settings(Settings(model="none", shards=3, out_of_orderness_ms=20, lookahead_ms=7, threshold=2.5))
     assert (made.shards, made.channel.out_of_orderness_ns, made.shard.lookahead_ns) == (3, 20_000_000, 7_000_000)
-    assert (made.shard.threshold, made.model, made.versions) == (2.5, "none", (rules.VERSION, "none"))
+    assert (made.shard.threshold, made.model, made.versions) == (2.5, "none", (VERSION, "none"))
 
 
 def test_a_threshold_that_nobody_set_is_the_models(strict: str) -> None:

@@ -59,8 +59,8 @@ def test_a_change_in_a_reader_compiles_nothing(tree: Path, module: str) -> None:
 
 
 def test_a_change_compiles_what_depends_on_it_however_far_away(tree: Path) -> None:
-    again = changed(tree, "tickproof/rules/table.py")
-    assert {"tickproof/shard/walk.py", "tickproof/rules/message.py"} <= again
+    again = changed(tree, "tickproof/rules/reasons.py")
+    assert {"tickproof/shard/score_slice.py", "tickproof/rules/message.py"} <= again
     assert not {name for name in again if name.startswith(("tickproof/wire", "tickproof/channel", "models/trees"))}
 
 
@@ -76,17 +76,17 @@ def test_of_a_code_its_bit_compiles_anew_and_its_sentences_do_not(tree: Path, ol
 
 
 def test_imports_over_several_lines_and_of_modules_count(root: Path) -> None:
-    found = {str(path.relative_to(root)) for path in sources(root / "tickproof/shard/walk.py")}
+    found = {str(path.relative_to(root)) for path in sources(root / "tickproof/shard/score_slice.py")}
     assert {"tickproof/features/state.py", "tickproof/instrument/level.py", "tickproof/ticks/schema.py"} <= found
     assert not {name for name in found if not name.startswith("tickproof/")}
 
 
 def test_every_kernel_is_kept_in_this_cache(root: Path) -> None:
-    from tickproof.shard.walk import walk
+    from tickproof.shard.score_slice import score_slice
 
-    folder = Path(walk.stats.cache_path)
+    folder = Path(score_slice.stats.cache_path)
     assert folder.parent == kernel_cache.folder()
-    assert folder.name == f"tickproof.shard.walk-{stamp(root / 'tickproof/shard/walk.py')}"
+    assert folder.name == f"tickproof.shard.score_slice-{stamp(root / 'tickproof/shard/score_slice.py')}"
     plain = [
         str(path.relative_to(root))
         for package in PACKAGES

@@ -45,7 +45,7 @@ def test_the_contracts_hold(copy: Path) -> None:
     chosen = f"(({CODE} or genuine_move) and (entry or function)) or every_code or places"
     said = run(copy, "-m", "pytest", "-p", "no:cacheprovider", "-o", "addopts=", "-rA", *CONTRACTS, "-k", chosen)
     assert f"PASSED tests/rules/test_codes.py::test_an_entry_is_whole[{CODE}]" in said
-    assert f"[{CODE}-tickproof.rules.odd_lots:check]" in said
+    assert f"[{CODE}-tickproof.rules.odd_lots:check_odd_lot]" in said
     assert "test_every_code_that_is_found_has_an_example" in said
 
 

@@ -14,7 +14,7 @@ from numba.extending import is_jitted
 from tests.rules.examples import EXAMPLES
 from tickproof.codes.code import Check, Class, Code, Quality, Stage
 from tickproof.codes.table import BY_NAME, CODES, FAMILIES
-from tickproof.rules import table as rules
+from tickproof.rules import price_deviation, quote_sides, reasons, venue_habits
 
 COMPILED = (Stage.CHANNEL, Stage.SHARD)
 CHECKS = [(code, check) for code in CODES for check in code.checks]
@@ -53,7 +53,7 @@ def test_an_entry_is_whole(code: Code) -> None:
 
 def masks() -> dict[str, int]:
     """Return the constants of the rules that are masks of codes' bits, by name."""
-    return {name: int(value) for name, value in vars(rules).items() if name.isupper() and isinstance(value, int | np.integer)}
+    return {name: int(value) for name, value in vars(reasons).items() if isinstance(value, np.uint64)}
 
 
 def codes_taken(path: Path) -> set[str]:
@@ -83,7 +83,7 @@ def file_of(dotted: str, root: Path) -> Path:
 @pytest.fixture(scope="module")
 def graph(root: Path) -> dict[Path, set[Path]]:
     """Each module that may take a bit, and what it imports; neither the entries nor the masks, which name all codes."""
-    paths = {path for path in (root / "tickproof").rglob("*.py") if path.parent.name != "codes"} - {Path(rules.__file__)}
+    paths = {path for path in (root / "tickproof").rglob("*.py") if path.parent.name != "codes"} - {Path(reasons.__file__)}
     return {path: imports(path, root) & paths for path in paths}
 
 
@@ -143,14 +143,15 @@ def test_its_innocent_twin_is_judged_good(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "phrase"),
     [
-        ("spike", f"{rules.DEVIATION_SCALES:.0f} scales and {1e4 * rules.DEVIATION_FLOOR:.0f} bp"),
-        ("genuine_move", f"{rules.DEVIATION_SCALES:.0f} scales and {1e4 * rules.MARKET_FLOOR:.0f} bp"),
-        ("decimal_shift", f"within {100 * rules.TEN_WIDTH:.0f} % of a power of ten"),
-        ("wide_spread", f"{rules.WIDE_RATIO:.0f} times"),
-        ("wide_spread", f"more than {1e4 * rules.WIDE_FLOOR:.0f} bp"),
-        ("outside_quotes", f"{rules.OUTSIDE_SPREADS:.0f} spreads and {1e4 * rules.OUTSIDE_FLOOR:.0f} bp"),
-        ("outside_quotes", f"at most {rules.QUOTE_FRESH_NS / 1e9:.0f} s old"),
-        ("crossed", f"more than {100 * rules.HABIT_SHARE:.0f} % of at least {rules.HABIT_QUOTES // 1000} 000 quotes"),
+        ("spike", f"{price_deviation.DEVIATION_SCALES:.0f} scales and {1e4 * price_deviation.DEVIATION_FLOOR:.0f} bp"),
+        ("genuine_move", f"{price_deviation.DEVIATION_SCALES:.0f} scales and {1e4 * price_deviation.MARKET_FLOOR:.0f} bp"),
+        ("decimal_shift", f"within {100 * price_deviation.TEN_WIDTH:.0f} % of a power of ten"),
+        ("wide_spread", f"{quote_sides.WIDE_RATIO:.0f} times"),
+        ("wide_spread", f"more than {1e4 * quote_sides.WIDE_FLOOR:.0f} bp"),
+        ("outside_quotes", f"{price_deviation.OUTSIDE_SPREADS:.0f} spreads and {1e4 * price_deviation.OUTSIDE_FLOOR:.0f} bp"),
+        ("outside_quotes", f"at most {price_deviation.QUOTE_FRESH_NS / 1e9:.0f} s old"),
+        ("crossed", f"more than {100 * venue_habits.HABIT_SHARE:.0f} % of at least"),
+        ("crossed", f"{venue_habits.HABIT_QUOTES // 1000} 000 quotes"),
     ],
 )
 def test_a_limit_in_words_is_the_limit_in_force(name: str, phrase: str) -> None:

@@ -1,4 +1,4 @@
-"""What a model is not asked about, and what its word is worth where nobody is there to refuse a price."""
+"""What a model is not asked about, and what its score counts for where nobody is there to contradict a price."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import pytest
 
 from tickproof.features.table import INDEX, NAMES
 from tickproof.reference.data import LISTED_FROM, parse
-from tickproof.rules import table as rules
-from tickproof.shard.step import SUPPORTED_SCORE, _lowered, _model_scores
+from tickproof.rules import reasons
+from tickproof.rules.context import CONTEXT, Support
+from tickproof.shard.model_score import SUPPORTED_SCORE, final_scores, model_scores
 
 
 class Sure:
@@ -29,7 +30,7 @@ class Sure:
         (5.0, 0.01, 0, True),
         (0.0, 0.01, 0, False),
         (-5.0, 0.01, 0, False),
-        (5.0, 0.01, rules.WIDE, False),
+        (5.0, 0.01, reasons.WIDE, False),
         # Five per cent wide: the middle may be off by two and a half, and not by four.
         (500.0, 0.025, 0, False),
         (500.0, 0.04, 0, True),
@@ -38,22 +39,22 @@ class Sure:
         (np.nan, 0.04, 0, True),
     ],
 )
-def test_locked_crossed_and_wide_quotes_and_stubs_are_the_rules_to_judge(
+def test_locked_crossed_and_wide_quotes_and_stubs_are_left_to_the_rules(
     spread_bp: float, off: float, bits: int, is_judged: bool
 ) -> None:
-    context, features = np.zeros(1, rules.CONTEXT), np.zeros((1, len(NAMES)))
+    context, features = np.zeros(1, CONTEXT), np.zeros((1, len(NAMES)))
     context["x"], context["level"], context["bits"] = 0.0, off, bits
     features[0, INDEX["spread_bp"]], features[0, INDEX["deviation"]] = spread_bp, 5.0
-    assert _model_scores(Sure(), context, features).tolist() == [9.0 if is_judged else 0.0]
+    assert model_scores(Sure(), context, features).tolist() == [9.0 if is_judged else 0.0]
 
 
-def test_a_price_that_nobody_was_there_to_refuse_is_suspect_at_most() -> None:
-    """Refuted, shared, held, unrefuted; and unrefuted for its size, which needs no witness."""
-    supported = np.array([0, 1, 2, rules.UNREFUTED, rules.UNREFUTED], np.uint8)
+def test_a_price_that_nobody_was_there_to_contradict_is_suspect_at_most() -> None:
+    """Each kind of support; and an uncontradicted tick that is odd for its size, which needs none."""
+    support = np.array([*Support, Support.UNCONTRADICTED], np.uint8)
     features = np.zeros((5, len(NAMES)))
     features[:, INDEX["deviation"]] = 5.0
     features[4, INDEX["size"]] = 20.0
-    lowered = _lowered(supported, np.full(5, 9.0, np.float32), features, 4.0)
+    lowered = final_scores(support, np.full(5, 9.0, np.float32), features, 4.0)
     assert lowered[[0, 1, 2, 4]].tolist() == [9.0, SUPPORTED_SCORE, SUPPORTED_SCORE, 9.0]
     assert 3.99 < lowered[3] < 4.0
 

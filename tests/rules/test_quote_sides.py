@@ -11,9 +11,9 @@ from tests.rules.test_reference_switches import known
 from tests.support.streams import VENUES, Market, Scored, Tape, at, merged, score
 from tickproof.findings.finding import Severity
 from tickproof.reference.sessions import is_regular
-from tickproof.rules import quote_sides as sides
-from tickproof.rules import repeats as still
-from tickproof.rules.table import HABIT_QUOTES, WIDE_NEEDED
+from tickproof.rules.quote_sides import OPENED
+from tickproof.rules.repeats import REPEATS_NEEDED
+from tickproof.rules.venue_habits import HABIT_QUOTES, WIDE_NEEDED
 from tickproof.ticks.schema import Condition
 
 GOOD, SUSPECT, CORRUPT = 0, 1, 2
@@ -42,7 +42,7 @@ def test_a_stub_is_no_price(bid: float, ask: float) -> None:
 
 @pytest.mark.parametrize(("bid", "ask"), [(101.5, 106.0), (95.5, 98.5)])
 def test_a_stub_beyond_the_level_is_wrong(bid: float, ask: float) -> None:
-    """Whoever quotes 101.50 to 106.00 would buy at a price that nobody pays: both sides lie off, and other venues refuse it."""
+    """Whoever quotes 101.50 to 106.00 would buy at a price that nobody pays: both sides lie off, and others contradict it."""
     scored = stubs(bid, ask)
     assert scored.verdict(12.02)["final_quality"] == CORRUPT
 
@@ -63,7 +63,7 @@ def test_trades_are_not_held_against_a_stub_nor_the_quote_before_it() -> None:
 
 
 def test_wide_spreads_that_are_a_habit_are_information() -> None:
-    """A venue that is wide every twentieth time: the first ten are warnings, and at the thousandth quote it is told once."""
+    """A venue that is wide every twentieth time: the first ten are warnings, and at the thousandth quote it is announced once."""
     tape = Tape()
     for k in range(HABIT_QUOTES + 200):
         half = 0.4 if k % 20 == 19 and k > 100 else 0.01
@@ -72,9 +72,9 @@ def test_wide_spreads_that_are_a_habit_are_information() -> None:
     found = [one for one in scored.of("wide_spread") if one.symbol]
     assert [one.severity for one in found][: WIDE_NEEDED - 1] == [Severity.WARNING] * (WIDE_NEEDED - 1)
     assert {one.severity for one in found[WIDE_NEEDED - 1 :]} == {Severity.INFO}
-    (told,) = [one for one in scored.of("wide_spread") if one.symbol is None]
-    assert told.severity == Severity.INFO
-    assert told.corroboration[0].endswith("quotes of XNAS are wide: its habit, told of no more")
+    (announced,) = [one for one in scored.of("wide_spread") if one.symbol is None]
+    assert announced.severity == Severity.INFO
+    assert announced.corroboration[0].endswith("quotes of XNAS are wide: its habit, told of no more")
 
 
 def two_days(first: Any, seconds: float = 14 * HOUR_S) -> Scored:
@@ -84,7 +84,7 @@ def two_days(first: Any, seconds: float = 14 * HOUR_S) -> Scored:
         tape.quote(k * 1.0)
     for k in range(3):
         tape.quote(seconds + k, *first)
-    for k in range(sides.OPENED + 20):
+    for k in range(OPENED + 20):
         tape.quote(seconds + 10 + k)
     return score(tape.ticks())
 
@@ -107,7 +107,7 @@ def test_spreads_are_wide_before_a_venue_opens(seconds: float, severity: Severit
     assert {one.severity for one in two_days((99.7, 100.3), seconds).of("wide_spread")} == {severity}
 
 
-@pytest.mark.parametrize(("regular", "severity"), [(sides.OPENED - 1, Severity.INFO), (sides.OPENED, Severity.WARNING)])
+@pytest.mark.parametrize(("regular", "severity"), [(OPENED - 1, Severity.INFO), (OPENED, Severity.WARNING)])
 @pytest.mark.parametrize("condition", [Condition.AUCTION_CLOSE, Condition.AUCTION_OPEN, Condition.OFFICIAL_PRICE])
 def test_spreads_are_wide_after_an_auction(condition: Condition, regular: int, severity: Severity) -> None:
     tape = Tape()
@@ -147,7 +147,7 @@ def test_the_first_and_the_last_five_minutes_of_a_calendar_are_edges(clock: str,
 
 
 def lone_print(price: float, sources: int, follows: float | None = None) -> Scored:
-    """Trades of one venue among quotes of others, each second; one print at `price`, of which nobody speaks for a second."""
+    """Trades of one venue among quotes of others, each second; one print at `price`, then no message for a second."""
     tapes = [Tape(channel=f"{venue}.A", venue=venue) for venue in VENUES[1 : 1 + sources]]
     prints = Tape()
     for k in range(60):
@@ -169,7 +169,7 @@ def lone_print(price: float, sources: int, follows: float | None = None) -> Scor
     [(102.0, 2, None, CORRUPT), (102.0, 1, None, SUSPECT), (102.0, 2, 101.9, SUSPECT), (100.5, 2, None, SUSPECT)],
 )
 def test_a_lone_print_far_from_what_others_quote(price: float, sources: int, follows: float | None, quality: int) -> None:
-    """Nobody says anything for a second after it.
+    """No venue sends a message for a second after it.
 
     Two venues stand against it, one alone does not; nor where its own venue goes on, nor at twice the limit.
     """
@@ -227,11 +227,11 @@ def repeating(count: int, every: float = 0.1, size: bool = False, habit: int = 1
 @pytest.mark.parametrize(
     ("count", "every", "size", "habit", "found"),
     [
-        (still.REPEATS_NEEDED, 0.1, False, 1, True),
-        (still.REPEATS_NEEDED - 2, 0.1, False, 1, False),
+        (REPEATS_NEEDED, 0.1, False, 1, True),
+        (REPEATS_NEEDED - 2, 0.1, False, 1, False),
         # A second is needed, the very message, and three times what is usual.
-        (still.REPEATS_NEEDED + 1, 0.01, False, 1, False),
-        (still.REPEATS_NEEDED + 1, 0.1, True, 1, False),
+        (REPEATS_NEEDED + 1, 0.01, False, 1, False),
+        (REPEATS_NEEDED + 1, 0.1, True, 1, False),
         (40, 0.1, False, 20, False),
         # Nineteen of twenty are repeats anyway.
         (700, 0.1, False, 20, False),
@@ -245,7 +245,7 @@ def test_a_feed_that_is_stuck_gives_itself_away(count: int, every: float, size: 
 
 @pytest.mark.parametrize(("inside", "found"), [(0, True), (2, True), (20, False)])
 def test_trades_inside_a_quote_speak_for_it(inside: int, found: bool) -> None:
-    """Sixty trades within quotes; then, beside one that stands still, each trade above it comes with so many within."""
+    """Sixty trades within quotes; then, against a quote that does not change, each trade above it comes with so many within."""
     tape = Tape()
     for k in range(60):
         tape.quote(k * 0.5)

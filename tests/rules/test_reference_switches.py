@@ -1,4 +1,4 @@
-"""Grids, lots, placeholders, sizes, names of spikes, still quotes, bursts, cancels, splits and switches of the reference."""
+"""Grids, lots, placeholders, sizes, names of spikes, unchanged quotes, bursts, cancels, splits and switches of the reference."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from jobs.pipeline.settings import PipelineSettings
 from tests.support.rule_streams import of_two_symbols, on_grid, outside_again, second, sized, stuffed, taken_back, traded
 from tests.support.streams import Scored, Tape, at, quoting, score, ticks_of, units
 from tickproof.findings.finding import Severity
-from tickproof.instrument import flood_share as share
+from tickproof.instrument.flood_share import MINUTE, MINUTE_NS, flooded
 from tickproof.reference.data import Reference, parse
 from tickproof.reference.tables import SENTINELS
 from tickproof.rules import tick_grid as grid
-from tickproof.rules.table import EMPTY_NEEDED, HABIT_QUOTES
+from tickproof.rules.venue_habits import HABIT_QUOTES, ZERO_SIZE_NEEDED
 from tickproof.shard import step as scoring
 from tickproof.shard.state import ShardState
 from tickproof.shard.step import ShardSettings
@@ -28,7 +28,7 @@ GOOD, SUSPECT, CORRUPT, MARKET = 0, 1, 2, 3
 
 
 def known(reference: dict[str, Any], ticks: Ticks) -> Scored:
-    """What the engine says with some reference data."""
+    """Return what the engine finds with some reference data."""
     engine = Engine(PipelineSettings(1, reference=parse(reference, "test")))
     outputs = [engine.feed(ticks), engine.finish()]
     results = [result for output in outputs for _, result in output.scored]
@@ -138,7 +138,7 @@ def test_negative_prices_are_a_switch_for_overtaken_ticks_too() -> None:
 def test_a_trade_of_no_size(size: float) -> None:
     """A negative one is always wrong, an empty one where the venue's first thousand trades had none."""
     tape = Tape()
-    for k in range(EMPTY_NEEDED):
+    for k in range(ZERO_SIZE_NEEDED):
         tape.trade(k * 0.01)
     tape.trade(20.02, size=size)
     scored = score(tape.ticks())
@@ -154,7 +154,7 @@ def test_an_official_price_has_no_size() -> None:
 
 
 def test_a_venue_that_prints_without_size_does_so_by_habit() -> None:
-    """One in a hundred: the first comes before a hundred trades are known, the others after one already was; told once."""
+    """One in a hundred: the first comes before a hundred trades are known, the others after one already was; announced once."""
     tape = Tape()
     for k in range(2_000):
         tape.trade(k * 0.01, size=0 if k % 100 == 50 else 100)
@@ -163,8 +163,8 @@ def test_a_venue_that_prints_without_size_does_so_by_habit() -> None:
     assert rows.max() < HABIT_QUOTES
     assert len(rows) == 10
     assert (scored.verdicts["final_quality"][rows] == SUSPECT).all()
-    (told,) = [finding for finding in scored.of("size_outlier") if finding.symbol is None]
-    assert told.severity == Severity.INFO
+    (announced,) = [finding for finding in scored.of("size_outlier") if finding.symbol is None]
+    assert announced.severity == Severity.INFO
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_a_price_of_another_symbol(price: float, named: bool) -> None:
     assert bool(scored.rows_with("symbol_swap")) is named
 
 
-# --- still quotes and bursts ------------------------------------------------------------------------------------------------
+# --- unchanged quotes and bursts --------------------------------------------------------------------------------------------
 
 
 def test_a_quote_outside_which_trades_print_again_and_again() -> None:
@@ -271,7 +271,7 @@ def test_a_corrected_trade_counts_as_it_should_have_been() -> None:
 
 @pytest.mark.parametrize("announced", [True, False])
 def test_a_split_of_the_reference_is_no_shift(announced: bool) -> None:
-    """2 for 1 at 20 s on two venues of which the second speaks later."""
+    """2 for 1 at 20 s on two venues ; the second sends a price later."""
     tape = Tape()
     for k in range(400):
         price = 100.0 if k < 200 else 50.0
@@ -299,13 +299,13 @@ def test_severity_rises_in_a_flood() -> None:
 def test_a_share_is_one_of_a_minute() -> None:
     """2 000 ticks a minute: the twenty-first corrupt one is more than a hundredth, and a new minute begins anew."""
     rows = np.zeros(4_000, ROW)
-    rows["event_time"] = np.arange(4_000) * (share.MINUTE_NS // 2_000)
+    rows["event_time"] = np.arange(4_000) * (MINUTE_NS // 2_000)
     quality = np.zeros(4_000, np.uint8)
     quality[2_100:2_130] = CORRUPT
-    minutes = np.zeros(1, share.MINUTE)
-    passed = share.passed(rows, np.zeros(4_000, np.int64), quality, minutes)
+    minutes = np.zeros(1, MINUTE)
+    passed = flooded(rows, np.zeros(4_000, np.int64), quality, minutes)
     assert np.flatnonzero(passed)[0] == 2_120
-    assert not share.passed(rows[:10], np.zeros(10, np.int64), quality[:10], minutes).any()
+    assert not flooded(rows[:10], np.zeros(10, np.int64), quality[:10], minutes).any()
 
 
 # --- anything at all --------------------------------------------------------------------------------------------------------

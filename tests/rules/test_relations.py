@@ -1,4 +1,4 @@
-"""Relations between prices: a leg that leaves the others is told of, and what only looks so is not. Streams: `tied_streams`."""
+"""Relations between prices: a leg that leaves the others is reported, and what only looks so is not. Streams: `tied_streams`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.support.streams import Scored, Tape, released_often
 from tests.support.tied_streams import BP, KNOWN, LEARNT, SYMBOLS, Streets, left, market, scored, shown
 from tickproof.findings.finding import Class, Severity
 from tickproof.reference.data import Reference, parse
-from tickproof.rules import relation_marks as marking
-from tickproof.rules import relations as crosses
+from tickproof.rules.relations.marks import MARK
+from tickproof.rules.relations.members import MEMBER
 from tickproof.shard import step as scoring
 from tickproof.shard.state import ShardState
 from tickproof.shard.step import ShardSettings
@@ -91,7 +91,7 @@ def test_few_venues_are_enough(venues: tuple[str, ...]) -> None:
     assert said_of(found) == {("V", "USDJPY")}
 
 
-def test_a_slide_is_told_of_once_it_is_beyond_what_is_usual() -> None:
+def test_a_slide_is_reported_once_it_is_beyond_what_is_usual() -> None:
     """2 bp a second on one venue."""
     found = shown(lambda t, s, v: 2 * BP * (t - 30) if 30 <= t < 38 and (s, v) == ("EURUSD", "V") else 0.0, venues=("V", "W"))
     assert said_of(found) == {("V", "EURUSD")}
@@ -99,7 +99,7 @@ def test_a_slide_is_told_of_once_it_is_beyond_what_is_usual() -> None:
     assert 32.4 < second(found.ticks, found.rows_with("cross_break")[0]) < 34.5
 
 
-def test_a_trade_at_the_broken_price_is_told_of_too() -> None:
+def test_a_trade_at_the_broken_price_is_reported_too() -> None:
     streets = Streets()
     streets.go_on(0, 40, left("EURUSD", ("V",)))
     right, wrong = market(33.05, "EURUSD"), market(33.05, "EURUSD") * (1 + 10 * BP)
@@ -116,7 +116,7 @@ def test_a_trade_at_the_broken_price_is_told_of_too() -> None:
     assert {found.ticks.name(int(found.ticks.rows["venue"][row])) for row in trades} == {"V"}
 
 
-# --- what is none -----------------------------------------------------------------------------------------------------------
+# --- what is no break -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [30 * BP, -80 * BP])
@@ -130,7 +130,7 @@ def test_a_leg_that_is_requoted_later_is_no_break(size: float, late_s: float) ->
 
     streets = Streets()
     streets.go_on(0, 30)
-    # Until it follows, the cross says nothing at all: a market maker that waits.
+    # Until it follows, the cross sends nothing at all: a market maker that waits.
     streets.go_on(30, 30 + late_s, move, symbols=("EURUSD", "USDJPY"))
     streets.go_on(30 + late_s, 40, move)
     assert not scored(streets.ticks()).of("cross_break")
@@ -191,7 +191,7 @@ def test_a_leg_that_says_nothing_any_more_cannot_refuse() -> None:
 
 
 def test_a_leg_that_repeats_one_price_cannot_refuse() -> None:
-    """All venues of the cross stand still while the euro goes 20 bp up: it is not the euro that is wrong."""
+    """No venue of the cross moves while the euro goes 20 bp up: it is not the euro that is wrong."""
 
     def move(t: float, symbol: str, _venue: str) -> float:
         if symbol == "EURJPY" and t >= 30:
@@ -208,7 +208,7 @@ def test_a_leg_that_never_came_ties_nothing() -> None:
 
 
 def test_nothing_is_known_at_once() -> None:
-    """A relation is known after ten seconds; a leg that left before is not told of."""
+    """A relation is known after ten seconds; a leg that left before is not reported."""
     assert not shown(left("EURUSD", ("V",), start=6.0, end=9.9), until=12.0).of("cross_break")
     assert shown(left("EURUSD", ("V",), start=13.0, end=17.0), until=18.0).of("cross_break")
 
@@ -264,7 +264,7 @@ def test_other_relations_acquit_a_leg() -> None:
     both = {"relations": [*KNOWN["relations"], other]}
     # On W alone it leaves both.
     assert said_of(shown(left("EURUSD", ("W",)), reference=both)) >= {("W", "EURUSD")}
-    # On all venues it leaves the yen and keeps to X: as many speak for it as against it.
+    # On all venues it leaves the yen and keeps to X: as many confirm it as contradict it.
     assert ("W", "EURUSD") not in said_of(shown(left("EURUSD", ("V", "W", "X")), reference=both))
 
 
@@ -359,7 +359,7 @@ def test_a_relation_takes_constant_memory() -> None:
     short, long = ((len(state.members), len(state.marks)) for state in states)
     # A record a leg and venue, and one a leg.
     assert short == long == (9, 3)
-    assert crosses.MEMBER.itemsize % 8 == marking.MARK.itemsize % 8 == 0
+    assert MEMBER.itemsize % 8 == MARK.itemsize % 8 == 0
 
 
 def test_members_are_only_those_of_relations() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.streams import VENUES, Market, Scored, Tape, at, level_that_holds, quoting, score, spike, units
 from tickproof.findings.finding import Class, Severity
-from tickproof.rules.table import HABIT_QUOTES
+from tickproof.rules.venue_habits import HABIT_QUOTES
 from tickproof.ticks.schema import NS_PER_SECOND, Condition, Kind
 
 GOOD, SUSPECT, CORRUPT, MARKET = 0, 1, 2, 3
@@ -494,9 +494,9 @@ def test_what_each_kind_must_carry(kind: Kind, columns: dict[str, Any], missing:
     tape.write(kind, 0, **columns)
     scored = score(tape.ticks())
     assert scored.verdicts["final_quality"].tolist() == [CORRUPT if missing else GOOD]
-    told = {Kind.TRADE_CANCEL: ["cancelled"], Kind.TRADE_CORRECTION: ["corrected"]}.get(kind, [])
+    reported = {Kind.TRADE_CANCEL: ["cancelled"], Kind.TRADE_CORRECTION: ["corrected"]}.get(kind, [])
     assert sorted(finding.code for finding in scored.last()) == sorted(
-        told * ("symbol" not in columns) + ["field_missing"] * missing
+        reported * ("symbol" not in columns) + ["field_missing"] * missing
     )
 
 

@@ -1,4 +1,4 @@
-"""A venue that leaves the others: frozen, drifting, in another unit; and the twins, in which all move or nobody knows better.
+"""A venue that leaves the others: frozen, drifting, in another unit; and the twins, in which all move or nobody is newer.
 
 Three venues. In `following` the common price walks 1 bp each 100 ms and every venue requotes it, so that half of all quotes
 repeat the price before; a price that is set for 100 ms is usual, one for a second is not.
@@ -21,7 +21,7 @@ def test_a_venue_that_goes_on_quoting_one_price_is_frozen() -> None:
     rows = scored.rows_with("frozen")
     assert rows
     assert {scored.ticks.name(int(scored.ticks.rows["venue"][row])) for row in rows} == {"XNAS"}
-    # Set at 60.2 s and repeated from then on: told after a second at the soonest, and long before the end at 100 s.
+    # Set at 60.2 s and repeated from then on: reported after a second at the soonest, and long before the end at 100 s.
     assert 61.2 <= second(scored.ticks, rows[0]) < 75.0
     assert (scored.verdicts["final_quality"][rows] == SUSPECT).all()
     first = min(scored.of("frozen"), key=lambda finding: finding.first_ts)
@@ -56,7 +56,7 @@ def test_prices_that_slide_away_from_two_others_drift() -> None:
 
 
 @pytest.mark.parametrize("venues", [VENUES, VENUES[1:], VENUES[:2]])
-def test_a_trend_that_two_share_is_none(venues: tuple[str, ...]) -> None:
+def test_a_trend_that_two_share_is_no_drift(venues: tuple[str, ...]) -> None:
     """Where two of three slide, the third is the one that stays behind: it cannot be two against one."""
     scored = sliding(venues)
     sliders = [row for venue in venues for row in scored.where(venue=venue)]
@@ -94,8 +94,8 @@ def test_a_ratio_that_all_venues_share_is_a_market_event() -> None:
     assert not scored.rows_with("unit_change")
 
 
-def test_who_has_not_spoken_since_does_not_confirm_a_slide() -> None:
-    """Two venues stay while the first slides away, and then say nothing for a second: what it says then is suspect at most."""
+def test_a_venue_without_a_price_since_does_not_confirm_a_slide() -> None:
+    """Two venues stay while the first slides away, and then send nothing for a second: what it sends then is suspect at most."""
     market = Market(warm_s=20.0)
     market.go_on(20, 22.4, lambda t: 100.0 + 0.2 * (t - 20), venues=VENUES[:1])
     market.go_on(20, 21.4, 100.0, venues=VENUES[1:])
@@ -104,8 +104,8 @@ def test_who_has_not_spoken_since_does_not_confirm_a_slide() -> None:
     rows = scored.where(channel=f"{VENUES[0]}.A")
     verdicts, times = scored.verdicts[rows], scored.ticks.rows["ts_recv"][rows]
     drift = (verdicts["final_reasons"] & np.uint64(mask(["drift"]))) != 0
-    heard, alone = drift & (times < at(21.3)), drift & (times > at(21.4)) & (times < at(22.1))
-    assert heard.any()
+    contradicted, alone = drift & (times < at(21.3)), drift & (times > at(21.4)) & (times < at(22.1))
+    assert contradicted.any()
     assert alone.any()
-    assert set(verdicts["final_quality"][heard].tolist()) == {CORRUPT}
+    assert set(verdicts["final_quality"][contradicted].tolist()) == {CORRUPT}
     assert set(verdicts["final_quality"][alone].tolist()) == {SUSPECT}

@@ -10,7 +10,7 @@ from numba.core.dispatcher import Dispatcher
 
 from jobs.offline.compile_all import warm
 from tickproof.kernel import kernel
-from tickproof.shard import walk as shard_kernel
+from tickproof.shard.score_slice import score_slice
 
 
 def reached(start: Dispatcher) -> dict[str, Dispatcher]:
@@ -40,9 +40,9 @@ def takes_arrays(one: types.Type) -> bool:
     return isinstance(one, types.Array) or (isinstance(one, types.BaseTuple) and any(map(takes_arrays, one.types)))
 
 
-def test_the_shards_walk_counts_no_references() -> None:
+def test_the_pass_over_a_shard_counts_no_references() -> None:
     warm("none")
-    kernels = reached(shard_kernel.walk)
+    kernels = reached(score_slice)
     assert len(kernels) > 80
     counting = [
         name
@@ -54,7 +54,7 @@ def test_the_shards_walk_counts_no_references() -> None:
 
 
 def test_a_kernel_makes_no_array() -> None:
-    """Compiled without counts, an array that it made would never be freed: the compiler refuses it."""
+    """Compiled without counts, an array that it made would never be freed: the compiler rejects it."""
 
     @kernel()
     def makes(n):  # type: ignore[no-untyped-def]

@@ -16,9 +16,12 @@ from tickproof.features.measure import learn_tick, measure_tick
 from tickproof.features.state import MEASURE, Factors, TickMoment
 from tickproof.features.table import INDEX
 from tickproof.findings import second_statistics as statistics
-from tickproof.instrument import flood_share as share
+from tickproof.findings.emit import new_log
 from tickproof.instrument import level as rolling
 from tickproof.instrument import silence
+from tickproof.instrument.consensus import MOST_VENUES, Instruments
+from tickproof.instrument.flood_share import MINUTE
+from tickproof.instrument.record import END_OF_LIST, INSTRUMENT
 from tickproof.instrument.time_of_day import SEASON
 from tickproof.shard import step as scoring
 from tickproof.shard.state import SWEPT, ShardState
@@ -110,7 +113,7 @@ class Feed:
     """One instrument and the factors around it, as the kernel drives them; every price is accepted unless told otherwise."""
 
     def __init__(self) -> None:
-        self.one: Any = np.zeros(1, rolling.INSTRUMENT)[0]
+        self.one: Any = np.zeros(1, INSTRUMENT)[0]
         self.mine: Any = np.zeros(1, MEASURE)[0]
         self.factors = Factors(*(np.zeros(1, kind)[0] for kind in (market.SYMBOL, market.GROUP, market.MARKET)))
 
@@ -266,7 +269,7 @@ def test_the_market_is_the_median_of_what_the_others_did_lately(events: list[tup
 
 
 def test_an_instrument_takes_less_than_a_kilobyte() -> None:
-    kinds = (rolling.INSTRUMENT, MEASURE, statistics.ACCUMULATOR, share.MINUTE, market.SYMBOL)
+    kinds = (INSTRUMENT, MEASURE, statistics.ACCUMULATOR, MINUTE, market.SYMBOL)
     # Its channel and its symbol's first instrument are 8 bytes each.
     assert sum(kind.itemsize for kind in kinds) + 16 <= 1024
     # Apart, and looked at where it changes quarters of an hour or says nothing for seconds.
@@ -295,16 +298,16 @@ def test_a_hundred_thousand_symbols() -> None:
 
 def test_a_sweep_writes_to_nothing_but_what_is_put_back() -> None:
     """`SWEPT` names the fields that a sweep over all instruments changes."""
-    instruments = np.zeros(3, rolling.INSTRUMENT)
-    instruments["ticks"], instruments["last_time"], instruments["next"] = 1_000, START, -1
+    instruments = np.zeros(3, INSTRUMENT)
+    instruments["ticks"], instruments["last_time"], instruments["next"] = 1_000, START, END_OF_LIST
     instruments["symbol"] = np.arange(3)
     before = instruments.copy()
     clocks = np.zeros(1, silence.CLOCK)
     clocks["alive_ns"] = 3_600 * S
-    events = np.zeros(8, scoring.EVENT)
-    at = np.zeros(3, np.int64), events, 0
-    n = silence.sweep(instruments, np.zeros(3, SEASON), np.arange(3), clocks, START + 3_600 * S, at)
-    assert n == 3
+    log = new_log(8)
+    linked = Instruments(instruments, np.arange(3), np.empty(MOST_VENUES))
+    silence.sweep(silence.Liveness(linked, np.zeros(3, SEASON), clocks, np.zeros(3, np.int64)), START + 3_600 * S, log)
+    assert log.written[0] == 3
     changed = {name for name in before.dtype.names or () if (before[name] != instruments[name]).any()}
     assert changed == set(SWEPT)
 

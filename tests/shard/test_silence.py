@@ -1,4 +1,4 @@
-"""Silence of symbols: against the clock of their channel, not against silence of the channel itself; halts are none."""
+"""Silence of symbols: against the clock of their channel, not against silence of the channel itself; halts are no silence."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_a_symbol_that_rarely_speaks_is_not_silent() -> None:
 
 
 def test_quotes_and_trades_by_two_channels_are_no_silence() -> None:
-    """The channels' clocks differ: one began to speak long before the other."""
+    """The channels' clocks differ: one began long before the other."""
     quotes, trades = Tape(channel="XNAS.Q"), Tape(channel="XNAS.T")
     for k in range(600):
         quotes.quote(k * 0.1, symbol=("ABC", "DEF")[k % 2])

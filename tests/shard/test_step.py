@@ -11,9 +11,11 @@ import pytest
 from tests.support.streams import Features, Scored, Scripted, Tape, at, check, merged, score, units
 from tickproof.features.table import INDEX, NAMES
 from tickproof.findings.finding import VERDICT, Class, Severity, mask, names_of
+from tickproof.rules.version import VERSION
 from tickproof.shard import step as scoring
 from tickproof.shard.state import ShardState
 from tickproof.shard.step import SUPPORTED_SCORE, ShardSettings
+from tickproof.shard.verdicts import verdicts_of
 from tickproof.ticks.schema import Condition, Kind, concat
 
 GOOD, SUSPECT, CORRUPT, MARKET = 0, 1, 2, 3
@@ -36,7 +38,7 @@ def quotes(*prices: float, start: float = 10.0, tape: Tape | None = None, step: 
     return tape
 
 
-def judged(tape: Tape, model: Scripted | None, threshold: float = 4.0) -> Scored:
+def scored_by(tape: Tape, model: Scripted | None, threshold: float = 4.0) -> Scored:
     return score(tape.ticks(), shard=ShardSettings(detector=model, threshold=threshold))
 
 
@@ -45,7 +47,7 @@ SMALL = (100.15, *[100.0] * 50)
 
 
 def test_a_model_alone_makes_a_tick_corrupt() -> None:
-    scored = judged(quotes(*SMALL), Scripted(away(20)))
+    scored = scored_by(quotes(*SMALL), Scripted(away(20)))
     verdict = scored.verdict(10.0)
     assert (verdict["quality"], verdict["score"]) == (CORRUPT, 6.0)
     assert (verdict["final_quality"], verdict["final_score"]) == (CORRUPT, 6.0)
@@ -53,31 +55,31 @@ def test_a_model_alone_makes_a_tick_corrupt() -> None:
     (finding,) = scored.last()
     assert (finding.code, finding.class_, finding.severity) == ("digit_error", Class.CORRUPT_TICK, Severity.CRITICAL)
     assert (finding.score, finding.model_version) == (6.0, "scripted-1")
-    assert judged(quotes(*SMALL), None).last() == []
+    assert scored_by(quotes(*SMALL), None).last() == []
 
 
 @pytest.mark.parametrize(
     ("answer", "quality"), [(4.0, CORRUPT), (3.99, SUSPECT), (3.0, SUSPECT), (2.99, GOOD), (0.0, GOOD), (-1.0, GOOD)]
 )
 def test_the_threshold_is_inclusive_and_a_tenth_of_it_is_suspect(answer: float, quality: int) -> None:
-    verdict = judged(quotes(*SMALL), Scripted(away(20), sure=answer)).verdict(10.0)
+    verdict = scored_by(quotes(*SMALL), Scripted(away(20), sure=answer)).verdict(10.0)
     assert (verdict["quality"], verdict["final_quality"]) == (quality, quality)
     assert verdict["score"] == pytest.approx(max(answer, 0.0))
 
 
 def test_the_threshold_is_a_setting() -> None:
-    assert judged(quotes(*SMALL), Scripted(away(20)), threshold=6.5).verdict(10.0)["final_quality"] == SUSPECT
+    assert scored_by(quotes(*SMALL), Scripted(away(20)), threshold=6.5).verdict(10.0)["final_quality"] == SUSPECT
 
 
 def test_a_rule_that_says_corrupt_sets_99_whatever_the_model_says() -> None:
-    scored = judged(quotes(110.0, *[100.0] * 50), Scripted(away(1e9)))
+    scored = scored_by(quotes(110.0, *[100.0] * 50), Scripted(away(1e9)))
     verdict = scored.verdict(10.0)
     assert (verdict["final_quality"], verdict["final_score"]) == (CORRUPT, 99.0)
     assert names_of(verdict["final_reasons"]) == ["spike"]
 
 
 def test_a_level_that_holds_lowers_the_model() -> None:
-    scored = judged(quotes(*[100.15] * 50), Scripted(away(20)))
+    scored = scored_by(quotes(*[100.15] * 50), Scripted(away(20)))
     verdict = scored.verdict(10.0)
     assert (verdict["quality"], verdict["score"]) == (CORRUPT, 6.0)
     assert (verdict["final_quality"], verdict["final_score"]) == (GOOD, SUPPORTED_SCORE)
@@ -85,7 +87,7 @@ def test_a_level_that_holds_lowers_the_model() -> None:
 
 
 def test_a_score_below_what_support_leaves_is_kept() -> None:
-    verdict = judged(quotes(*[100.15] * 50), Scripted(away(20), sure=1.0)).verdict(10.0)
+    verdict = scored_by(quotes(*[100.15] * 50), Scripted(away(20), sure=1.0)).verdict(10.0)
     assert verdict["final_score"] == 1.0
 
 
@@ -126,7 +128,7 @@ def test_the_model_is_asked_once_about_every_priced_tick() -> None:
     tape.trade(10.5, 102, conditions=int(Condition.SOLD_LATE))
     tape.status(10.6, Condition.HALTED)
     tape.write(Kind.TRADE_CANCEL, 10.7, price=units(100), size=units(1))
-    scored = judged(tape, model)
+    scored = scored_by(tape, model)
     assert sum(len(features) for features in model.asked) == asked
     for features in model.asked:
         assert features.dtype == np.float64
@@ -140,7 +142,7 @@ def test_a_copy_is_suspect_and_not_scored() -> None:
     tape = quotes(100.15)
     tape.messages.append(tape.messages[-1] | {"ts_recv": at(10.005)})
     quotes(*[100.0] * 50, start=10.01, tape=tape)
-    verdict = judged(tape, Scripted(away(20))).verdict(10.005)
+    verdict = scored_by(tape, Scripted(away(20))).verdict(10.005)
     assert (verdict["final_quality"], verdict["final_score"]) == (SUSPECT, 0.0)
     assert names_of(verdict["final_reasons"]) == ["duplicate"]
 
@@ -151,7 +153,7 @@ def test_codes_of_the_channel_are_reasons(code: str) -> None:
     tape = quotes()
     tape.quote(15)
     tape.quote(13.5)
-    verdict = judged(tape, None).verdict(13.5)
+    verdict = scored_by(tape, None).verdict(13.5)
     assert verdict["final_reasons"] & mask([code])
     assert verdict["final_quality"] == SUSPECT
 
@@ -160,7 +162,7 @@ def test_gaps_and_latency_leave_a_tick_good() -> None:
     tape = quotes()
     tape.sequence = 500
     tape.quote(10)
-    verdict = judged(tape, None).verdict(10)
+    verdict = scored_by(tape, None).verdict(10)
     assert names_of(verdict["final_reasons"]) == ["sequence_gap"]
     assert verdict["final_quality"] == GOOD
 
@@ -178,25 +180,25 @@ def test_the_name_of_a_model_s_verdict_goes_by_what_is_odd() -> None:
         for name, value in odd.items():
             features[0, INDEX[name]] = value
         bits = np.zeros(1, np.uint64)
-        _, _, reasons = scoring._verdicts(bits, np.zeros(1, np.uint8), np.full(1, 9, np.float32), features, 4.0)
+        _, _, reasons = verdicts_of(bits, np.zeros(1, np.uint8), np.full(1, 9, np.float32), features, 4.0)
         return names_of(int(reasons[0]))
 
     assert named(deviation=5) == ["digit_error"]
     assert named(size=9, deviation=5) == ["size_outlier"]
     assert named(size=np.nan, deviation=np.nan, residual=np.nan) == ["digit_error"]
     assert named(deviation=5, flagged_run=np.log(4)) == ["bad_run"]
-    # That a feed stands still is for rules to say: no tick is wrong by it.
+    # That a price does not move is left to the rules: no tick is wrong by it.
     assert named(equal_run=3, missed_move=-5) == ["digit_error"]
 
 
 def test_what_a_rule_named_is_not_named_again() -> None:
     bits = np.array([mask(["spike"]), mask(["wide_spread"])], np.uint64)
     features = np.zeros((2, len(NAMES)))
-    _, _, reasons = scoring._verdicts(bits, np.array([1, 1], np.uint8), np.full(2, 9, np.float32), features, 4.0)
+    _, _, reasons = verdicts_of(bits, np.array([1, 1], np.uint8), np.full(2, 9, np.float32), features, 4.0)
     assert [names_of(int(reason)) for reason in reasons] == [["spike"], ["digit_error", "wide_spread"]]
 
 
-def test_an_overtaken_tick_is_judged_by_its_message_alone() -> None:
+def test_an_overtaken_tick_is_checked_by_its_message_alone() -> None:
     tape = Tape()
     tape.quote(0)
     tape.quote(1, 200, 100)  # crossed needs to know the venue
@@ -217,11 +219,11 @@ def test_a_model_s_version_stands_in_findings() -> None:
     tape = Tape()
     tape.trade(0, -2)
     result = scoring.step(state, check(tape.ticks()).ticks, at(9), ShardSettings())
-    assert [(finding.model_version, finding.rules_version) for finding in result.findings] == [("m7", scoring.rules.VERSION)]
+    assert [(finding.model_version, finding.rules_version) for finding in result.findings] == [("m7", VERSION)]
 
 
 class Explaining(Scripted):
-    """A scripted model that says what its score is made of."""
+    """A scripted model that explains its score."""
 
     def contributions(self, row: Features) -> Features:
         """Three parts of the deviation, one against by the spread, none of what is missing."""
@@ -231,8 +233,8 @@ class Explaining(Scripted):
 
 
 def test_a_finding_of_the_model_says_what_its_score_is_made_of() -> None:
-    """Shares are of all that speaks for or against; `residual` is missing with one venue, so that it has no value to show."""
-    scored = judged(quotes(*SMALL), Explaining(away(20)))
+    """Shares are of all contributions, for and against; `residual` is missing with one venue, so that it has no value to show."""
+    scored = scored_by(quotes(*SMALL), Explaining(away(20)))
     (finding,) = scored.last()
     assert [(part.feature, part.share) for part in finding.contributions] == [("deviation", 0.375), ("spread_bp", -0.125)]
     assert finding.contributions[0].value == pytest.approx(1e4 * np.log(100.15 / 100.0) / 0.5, rel=1e-3)
@@ -240,12 +242,12 @@ def test_a_finding_of_the_model_says_what_its_score_is_made_of() -> None:
 
 
 def test_what_a_rule_is_sure_of_needs_no_contributions() -> None:
-    (finding,) = judged(quotes(110.0, *[100.0] * 50), Explaining(away(1e9))).last()
+    (finding,) = scored_by(quotes(110.0, *[100.0] * 50), Explaining(away(1e9))).last()
     assert (finding.score, finding.contributions) == (99.0, [])
 
 
 def rising(*after: float, one_sided: bool = False) -> Scored:
-    """A venue jumps by 1 %, while the others, which spoke a second before, say nothing; then its prices are `after`."""
+    """A venue jumps by 1 %, while the others, whose last prices are a second old, send nothing; then its prices are `after`."""
     tapes = [Tape(channel=f"{venue}.A", venue=venue) for venue in VENUES]
     for k in range(100):
         for j, tape in enumerate(tapes):

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from tests.support.streams import Tape, at, score
-from tickproof.instrument import level as rolling
-from tickproof.instrument import silence
-from tickproof.instrument import time_of_day as season
-from tickproof.instrument.time_of_day import QUARTER_NS, QUARTERS, SEASON
+from tickproof.findings.emit import new_log
+from tickproof.instrument import silence, time_of_day
+from tickproof.instrument.consensus import MOST_VENUES, Instruments
+from tickproof.instrument.record import END_OF_LIST, INSTRUMENT
+from tickproof.instrument.time_of_day import QUARTER_NS, QUARTERS, SEASON, Activity
 from tickproof.shard import step as scoring
 from tickproof.shard.state import ShardState
 from tickproof.shard.step import ShardSettings
@@ -23,7 +24,7 @@ WHOLE = 1_000
 """The tape's time at which a quarter of an hour begins."""
 
 
-def walked(times_ns: list[int], unusual: frozenset[int] = frozenset()) -> np.void:
+def learnt(times_ns: list[int], unusual: frozenset[int] = frozenset()) -> np.void:
     """A season after messages at these times, of a channel that never rests; `unusual` are numbers of messages."""
     seasons = np.zeros(1, SEASON)
     mine = seasons[0]
@@ -31,7 +32,7 @@ def walked(times_ns: list[int], unusual: frozenset[int] = frozenset()) -> np.voi
     for k in range(1, len(times_ns)):
         last, now = times_ns[k - 1], times_ns[k]
         if last // QUARTER_NS < now // QUARTER_NS:
-            season.turn(mine, last, now, (k, k in unusual), (last, now))
+            time_of_day.end_quarter(mine, last, now, Activity(k, k in unusual, last, now))
     return mine
 
 
@@ -63,45 +64,45 @@ def test_a_mean_gap_is_the_shorter_one_of_the_last_two_days(seed: int) -> None:
         if busy[quarter]
         for offset in sorted(random.integers(0, QUARTER_NS, random.integers(1, 9)).tolist())
     ]
-    mine, means = walked(times), plainly(times)
+    mine, means = learnt(times), plainly(times)
     assert len(means) == QUARTERS
     for quarter, days in means.items():
         wanted = min(days[-2:]) if len(days) > 1 else days[-1]
-        assert season.usual_gap_ns(mine, quarter * QUARTER_NS, quarter * QUARTER_NS) == pytest.approx(wanted, rel=0.1)
+        assert time_of_day.usual_gap_ns(mine, quarter * QUARTER_NS, quarter * QUARTER_NS) == pytest.approx(wanted, rel=0.1)
 
 
 def test_a_day_with_a_silence_teaches_nothing_by_itself() -> None:
     """One message a minute; on the second day two quarters have only one, and a silence ends with what follows."""
     minutes = [*range(4 * 30), *(1_440 + m for m in range(4 * 30) if not 60 < m < 90), *(2_880 + m for m in range(4 * 30))]
     times = [60 * S * minute for minute in minutes]
-    mine = walked(times, frozenset({minutes.index(1_440 + 90)}))
-    assert season.usual_gap_ns(mine, 4 * QUARTER_NS, 4 * QUARTER_NS) == pytest.approx(60 * S, rel=0.1)
+    mine = learnt(times, frozenset({minutes.index(1_440 + 90)}))
+    assert time_of_day.usual_gap_ns(mine, 4 * QUARTER_NS, 4 * QUARTER_NS) == pytest.approx(60 * S, rel=0.1)
 
 
 def test_a_first_day_with_a_silence_teaches_nothing_yet() -> None:
     minutes = [*range(60), *range(90, 150)]
     times = [60 * S * minute for minute in minutes]
-    silent, usual = walked(times, frozenset({minutes.index(90)})), walked(times)
+    silent, usual = learnt(times, frozenset({minutes.index(90)})), learnt(times)
     for quarter in (4, 5):
-        assert season.usual_gap_ns(silent, quarter * QUARTER_NS, quarter * QUARTER_NS) == 0
-        assert season.usual_gap_ns(usual, quarter * QUARTER_NS, quarter * QUARTER_NS) == pytest.approx(31 * 60 * S, rel=0.1)
+        assert time_of_day.usual_gap_ns(silent, quarter * QUARTER_NS, quarter * QUARTER_NS) == 0
+        assert time_of_day.usual_gap_ns(usual, quarter * QUARTER_NS, quarter * QUARTER_NS) == pytest.approx(31 * 60 * S, rel=0.1)
 
 
 def test_quarters_in_which_the_channel_rested_teach_nothing() -> None:
     mine = np.zeros(1, SEASON)[0]
-    season.turn(mine, 0, 10 * QUARTER_NS, (100, False), (S, 2 * S))
+    time_of_day.end_quarter(mine, 0, 10 * QUARTER_NS, Activity(100, False, S, 2 * S))
     assert not np.asarray(mine["gaps"]).any()
 
 
 @pytest.mark.parametrize("gap_ns", [1, 17, 1_000, 123_456_789, QUARTER_NS, 10 * DAY * S])
 def test_a_gap_is_kept_within_a_tenth(gap_ns: int) -> None:
     mine = np.zeros(1, SEASON)[0]
-    mine["gaps"][:, 0] = season.octaves_of(float(gap_ns))
-    assert abs(math.log2(season.usual_gap_ns(mine, 0, 0) / gap_ns)) <= 0.126 or gap_ns == 1
+    mine["gaps"][:, 0] = time_of_day.encode_gap(float(gap_ns))
+    assert abs(math.log2(time_of_day.usual_gap_ns(mine, 0, 0) / gap_ns)) <= 0.126 or gap_ns == 1
 
 
 def after(tape: Tape) -> np.void:
-    """The season of the tape's first instrument, once a shard has walked it."""
+    """The season of the tape's first instrument, once a shard has seen it."""
     ticks = tape.ticks()
     ticks.rows["event_time"] = ticks.rows["ts_recv"]
     state = scoring.step(ShardState.new(), ticks, int(ticks.rows["ts_recv"][-1]) + S, ShardSettings()).state
@@ -110,7 +111,7 @@ def after(tape: Tape) -> np.void:
 
 def usual_s(mine: np.void, seconds: float) -> float:
     """The mean gap at a time of the tape, in seconds; 0 if nobody knows."""
-    return season.usual_gap_ns(mine, at(seconds), at(seconds)) / S
+    return time_of_day.usual_gap_ns(mine, at(seconds), at(seconds)) / S
 
 
 def quotes(tape: Tape, since: float, until: float) -> None:
@@ -149,22 +150,23 @@ def test_quarters_of_a_halt_are_unusual() -> None:
 
 
 @pytest.mark.parametrize(("gap_s", "is_silent"), [(0.5, True), (60.0, False)])
-def test_who_is_left_behind_is_judged_by_the_time_of_day(gap_s: float, is_silent: bool) -> None:
-    """Two other venues said 4 000 messages in the 100 s in which this one said nothing; all its life it spoke twice a second."""
+def test_who_is_left_behind_depends_on_the_time_of_day(gap_s: float, is_silent: bool) -> None:
+    """Two other venues sent 4 000 messages in the 100 s in which this one sent none; all its life it sent two a second."""
     now = at(WHOLE + 600)
-    instruments = np.zeros(3, rolling.INSTRUMENT)
-    instruments["ticks"], instruments["next"] = (2_000, 6_000, 6_000), (1, 2, -1)
+    instruments = np.zeros(3, INSTRUMENT)
+    instruments["ticks"], instruments["next"] = (2_000, 6_000, 6_000), (1, 2, END_OF_LIST)
     instruments["last_time"] = now - 100 * S, now, now
     instruments["last_clock"] = 1_000 * S, 1_100 * S, 1_100 * S
     instruments["others_ticks"] = 8_000, 8_000, 8_000
-    instruments["longest_gap_ns"], instruments["longest_unheard"] = 4 * S, 1
+    instruments["longest_gap_ns"], instruments["longest_missed"] = 4 * S, 1
     seasons = np.zeros(3, SEASON)
-    seasons["gaps"][0] = season.octaves_of(gap_s * S)
+    seasons["gaps"][0] = time_of_day.encode_gap(gap_s * S)
     clocks = np.zeros(1, silence.CLOCK)
     clocks["alive_ns"] = 1_100 * S
-    events = np.zeros(8, scoring.EVENT)
-    n = silence.sweep(instruments, seasons, np.zeros(1, np.int64), clocks, now, (np.zeros(3, np.int64), events, 0))
-    assert (n == 1) == is_silent
+    log = new_log(8)
+    linked = Instruments(instruments, np.zeros(1, np.int64), np.empty(MOST_VENUES))
+    silence.sweep(silence.Liveness(linked, seasons, clocks, np.zeros(3, np.int64)), now, log)
+    assert log.written[0] == is_silent
 
 
 def day_of(tape: Tape, day: int, pause_s: tuple[float, float]) -> None:

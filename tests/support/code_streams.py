@@ -14,7 +14,7 @@ from tickproof.channel import step as channels
 from tickproof.channel.step import ChannelState
 from tickproof.errors import WireError
 from tickproof.reference.data import parse
-from tickproof.rules.table import HABIT_QUOTES
+from tickproof.rules.venue_habits import HABIT_QUOTES
 from tickproof.ticks.schema import NS_PER_SECOND, Condition, Kind, Ticks, concat
 from tickproof.wire import Payload, decode_frame, encode_frame
 

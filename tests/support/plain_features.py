@@ -16,7 +16,7 @@ import numpy as np
 
 from tickproof.features.market import BINS_PER_SCALE
 from tickproof.instrument import level as rolling
-from tickproof.rules import table as rules
+from tickproof.rules.reasons import EXPLAINING
 from tickproof.ticks.schema import NS_PER_SECOND, Kind, Present, Ticks
 
 NAN = math.nan
@@ -220,7 +220,7 @@ def read(ticks: Ticks, peers: Mapping[str, str]) -> list[Seen]:
         season = seasons.setdefault((now // (1800 * S) % 48, kind), [])
         rescaled = _rescaled(one, now)
         seen = Seen(
-            now=now, x=x, quote=bool(quote), explained=bool(row["conditions"] & rules.EXPLAINING), bid=int(row["bid_px"]),
+            now=now, x=x, quote=bool(quote), explained=bool(row["conditions"] & EXPLAINING), bid=int(row["bid_px"]),
             ask=int(row["ask_px"]), bid_sz=int(row["bid_sz"]), ask_sz=int(row["ask_sz"]), price=int(row["price"]), size=size,
             lag_ms=(int(row["ts_recv"]) - int(row["ts_event"])) / 1e6 if row["present"] & Present.TS_EVENT else NAN,
             one=_copy(one), others=[venue.seen for venue in others],

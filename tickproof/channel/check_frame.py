@@ -40,9 +40,9 @@ from tickproof.channel.sequence.numbers import TOLERATED_NS, NoCode, SequenceChe
 from tickproof.channel.sequence.out_of_order import RUN_NS, report_singly
 from tickproof.channel.sequence.trade_ids import check_trade_id
 from tickproof.channel.state import ChannelArrays
-from tickproof.findings.emit import EventLog, Observation, code_bit, emit, reason
+from tickproof.findings.emit import EventLog, Occurrence, code_bit, emit, reason
 from tickproof.findings.event import Mode, NoRow
-from tickproof.instrument.silence import MUTE
+from tickproof.instrument.silence import CHANNEL_ONLY
 from tickproof.kernel import kernel
 from tickproof.reference import sessions
 from tickproof.ticks.records import Record, Records
@@ -172,7 +172,7 @@ def _check_messages(
         now = channel.arrival.event_time
         if move == Move.REBASES:
             _rebase(channel, state.gaps, now)
-            emit(log, 0, Mode.REBASES, Observation(_CHANNEL, now, now, 0.0, 0.0, 0.0))
+            emit(log, 0, Mode.REBASES, Occurrence(_CHANNEL, now, now, 0.0, 0.0, 0.0))
         if _may_be_due(channel, now):
             _do_what_is_due(i, now, channel, state, out)
         row.reasons = 0
@@ -183,7 +183,7 @@ def _check_messages(
             silence.observe_message(message, channel.quiet, log)
         reasons = _check_listing(row, channel, listing, now) if settings.has_listing else np.uint64(0)
         if row.kind == _HEARTBEAT and silence.has_quiet_symbols(channel.quiet, now):
-            reasons |= np.uint64(MUTE)
+            reasons |= np.uint64(CHANNEL_ONLY)
         if row.ts_recv < now - settings.out_of_orderness_ns:
             reasons |= _report_late(message, settings.out_of_orderness_ns, log)
         checked = marked(_IN_ORDER)
@@ -340,7 +340,7 @@ def _check_order(message: Message, arrival: Record, checked: SequenceCheck, log:
         behind_ns = ns_between(time, last)
         is_tolerated = behind_ns <= TOLERATED_NS
     mode = Mode.ANNOUNCED if is_tolerated else Mode.MOMENT
-    emit(log, _ORDER, mode, Observation(message.row_index, now, min(time, now), behind_ns, 0.0, np.nan))
+    emit(log, _ORDER, mode, Occurrence(message.row_index, now, min(time, now), behind_ns, 0.0, np.nan))
     return reasons | reason(_ORDER)
 
 
@@ -348,7 +348,7 @@ def _check_order(message: Message, arrival: Record, checked: SequenceCheck, log:
 def _report_late(message: Message, allowed_ns: int, log: EventLog) -> np.uint64:
     """Report a tick that is behind event time by more than is allowed; return its reason."""
     time, now = message.row.ts_recv, message.now
-    emit(log, _LATE, Mode.MOMENT, Observation(message.row_index, now, time, ns_between(time, now), float(allowed_ns), 0.0))
+    emit(log, _LATE, Mode.MOMENT, Occurrence(message.row_index, now, time, ns_between(time, now), float(allowed_ns), 0.0))
     return reason(_LATE)
 
 
@@ -356,7 +356,7 @@ def _report_late(message: Message, allowed_ns: int, log: EventLog) -> np.uint64:
 def _report_spike(message: Message, state: Record, latency_ns: float, threshold_ns: float, log: EventLog) -> np.uint64:
     """Report a latency spike; return its reason."""
     usual_ns = latency.usual_latency(state)
-    what = Observation(message.row_index, message.now, state.late_since, latency_ns, threshold_ns, usual_ns)
+    what = Occurrence(message.row_index, message.now, state.late_since, latency_ns, threshold_ns, usual_ns)
     emit(log, _LATENCY, Mode.MOMENT, what)
     return reason(_LATENCY)
 
@@ -365,7 +365,7 @@ def _report_spike(message: Message, state: Record, latency_ns: float, threshold_
 def _report_burst(message: Message, burst: Record, log: EventLog) -> np.uint64:
     """Report a quote in a burst; return its reason."""
     began, threshold = burst.window * bursts.WINDOW_NS, bursts.MANY * burst.peak
-    what = Observation(message.row_index, message.now, began, float(burst.quotes), threshold, burst.peak)
+    what = Occurrence(message.row_index, message.now, began, float(burst.quotes), threshold, burst.peak)
     emit(log, _BURST, Mode.MOMENT, what)
     return reason(_BURST)
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tickproof.findings.emit import EventLog, Observation, code_bit, emit
+from tickproof.findings.emit import EventLog, Occurrence, code_bit, emit
 from tickproof.findings.event import Mode
 from tickproof.kernel import kernel
 from tickproof.ticks.records import Record, Records
@@ -208,7 +208,7 @@ def _look_for_drift(clock: Record, lowest: LowestLags, index: int, now: int, log
     clock.calm = 0
     clock.envelope_before = first.lag + clock.offset
     began = now - (clock.second - first.second) * SECOND_NS
-    emit(log, _DRIFT, Mode.OPENS, Observation(index, now, began, slope, clock.spread, clock.noise))
+    emit(log, _DRIFT, Mode.OPENS, Occurrence(index, now, began, slope, clock.spread, clock.noise))
 
 
 @kernel()
@@ -227,4 +227,4 @@ def end_drift(clock: Record, index: int, now: int, log: EventLog) -> None:
     clock.is_drifting = 0
     clock.filled = 0
     clock.deep = 0.0
-    emit(log, _DRIFT, Mode.CLOSES, Observation(index, now, now, clock.slope, clock.spread, clock.noise))
+    emit(log, _DRIFT, Mode.CLOSES, Occurrence(index, now, now, clock.slope, clock.spread, clock.noise))

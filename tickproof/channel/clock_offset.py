@@ -28,7 +28,7 @@ import numpy as np
 from tickproof.channel.clock_drift import LowestLags, close_second, end_drift
 from tickproof.channel.event_time import ns_between, second_of
 from tickproof.channel.message import Message
-from tickproof.findings.emit import EventLog, Observation, code_bit, emit, reason
+from tickproof.findings.emit import EventLog, Occurrence, code_bit, emit, reason
 from tickproof.findings.event import Mode
 from tickproof.kernel import kernel
 from tickproof.ticks.records import Record
@@ -314,7 +314,7 @@ def _accept_offset(message: Message, clock: Record, log: EventLog) -> None:
     clock.off_count = 0
     _forget_lowest(clock)
     reference = clock.envelope_before if clock.envelope_before < UNKNOWN_NS else 0.0
-    what = Observation(message.row_index, message.now, clock.off_since, clock.offset, FUTURE_NS, reference)
+    what = Occurrence(message.row_index, message.now, clock.off_since, clock.offset, FUTURE_NS, reference)
     emit(log, _OFFSET, Mode.OPENS, what)
 
 
@@ -327,7 +327,7 @@ def _shift_of_zone(lag: float) -> float:
 
 @kernel()
 def _close_offset(message: Message, clock: Record, log: EventLog) -> None:
-    what = Observation(message.row_index, message.now, message.now, clock.offset, FUTURE_NS, 0.0)
+    what = Occurrence(message.row_index, message.now, message.now, clock.offset, FUTURE_NS, 0.0)
     emit(log, _OFFSET, Mode.CLOSES, what)
 
 

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tickproof.channel.message import LAST_TICK_KIND, Message
-from tickproof.findings.emit import EventLog, Observation, code_bit, emit
+from tickproof.findings.emit import EventLog, Occurrence, code_bit, emit
 from tickproof.findings.event import Mode, NoRow
 from tickproof.instrument.silence import longest_after, threshold_ns
 from tickproof.kernel import kernel
@@ -165,7 +165,7 @@ def _open(quiet: Record, liveness: Record, state: QuietState, overdue: Overdue, 
     # In integers: as floats, two times less than 256 ns apart are the same.
     due = overdue.since + int(overdue.threshold_ns)
     threshold = overdue.threshold_ns
-    what = Observation(_CHANNEL, due, overdue.since, threshold, threshold, liveness.longest_gap_ns)
+    what = Occurrence(_CHANNEL, due, overdue.since, threshold, threshold, liveness.longest_gap_ns)
     emit(log, _SILENT, Mode.OPENS, what).subject = index
 
 
@@ -227,7 +227,7 @@ def _close(message: Message, quiet: Record, liveness: Record, gap: int, log: Eve
     quiet.state = QuietState.ACTIVE
     threshold = _threshold(liveness)
     liveness.count_at_silence = liveness.count
-    what = Observation(message.row_index, message.now, liveness.last, float(gap), threshold, liveness.longest_gap_ns)
+    what = Occurrence(message.row_index, message.now, liveness.last, float(gap), threshold, liveness.longest_gap_ns)
     emit(log, _SILENT, Mode.CLOSES, what)
     return min(gap, int(threshold))
 

@@ -21,7 +21,7 @@ CODES = (
         how="at least 8 quotes and a second at one price that the other venues have left, with a chance of e^-16 by the venue's "
         "habit; or 16 quotes and a second of the very same message, three times its longest run so far, with a chance of e^-24",
         checks=(
-            Check(Stage.SHARD, "tickproof.rules.venue_divergence:follow"),
+            Check(Stage.SHARD, "tickproof.rules.venue_divergence:follow_divergence"),
             Check(Stage.SHARD, "tickproof.rules.repeats:check_repeat"),
         ),
         advice=Advice(
@@ -70,7 +70,7 @@ CODES = (
         "while its other venues are calm; or a channel has 400 quotes and twice its busiest half second so far, or far more "
         "than its peers suggest",
         checks=(
-            Check(Stage.SHARD, "tickproof.rules.repeats:check_rate"),
+            Check(Stage.SHARD, "tickproof.rules.bursts:check_burst"),
             Check(Stage.CHANNEL, "tickproof.channel.bursts:is_burst"),
             Check(Stage.FEED, "tickproof.feeds.bursts:find_bursts"),
         ),

@@ -16,7 +16,7 @@ CODES = (
         labels=NO_VALUES,
         meaning="a null where this kind of message needs a value",
         how="a trade lacks its price or size, a quote has neither side or a size without a price, or the symbol is missing",
-        checks=(Check(Stage.SHARD, "tickproof.rules.message:stateless"),),
+        checks=(Check(Stage.SHARD, "tickproof.rules.message:check_message"),),
         advice=Advice(
             why="A value that this kind of message needs is null: the price or size of a trade, both sides of a quote, the "
             "symbol.",
@@ -35,7 +35,7 @@ CODES = (
         labels=Labels("price", "", ""),
         meaning="a price that is zero or negative",
         how="any price of the message is zero or less, and the reference data does not allow that for the instrument",
-        checks=(Check(Stage.SHARD, "tickproof.rules.message:stateless"),),
+        checks=(Check(Stage.SHARD, "tickproof.rules.message:check_message"),),
         advice=Advice(
             why="A price of the message is zero or less, which this instrument cannot have.",
             action="Leave the tick out, and check the decoder for lost signs and for empty sides that are sent as zero.",
@@ -73,7 +73,7 @@ CODES = (
         meaning="a price off its tick size",
         how="a price is no multiple of the tick size in the reference data (half a tick is allowed for a trade); without one, "
         "of the grid that 2 000 quoted prices of the instrument kept to",
-        checks=(Check(Stage.SHARD, "tickproof.rules.tick_grid:check"),),
+        checks=(Check(Stage.SHARD, "tickproof.rules.tick_grid:check_grid"),),
         advice=Advice(
             why="The price is no multiple of the instrument's tick size.",
             action="Check the tick table and the decimals of the feed handler.",
@@ -94,10 +94,10 @@ CODES = (
         "tail of the instrument's sizes gives once in ten million; or a displayed size is larger than once in 100 000 and gone "
         "with the next message while its price stays",
         checks=(
-            Check(Stage.SHARD, "tickproof.rules.message:stateless"),
-            Check(Stage.SHARD, "tickproof.rules.sizes:check"),
+            Check(Stage.SHARD, "tickproof.rules.message:check_message"),
+            Check(Stage.SHARD, "tickproof.rules.sizes:check_sizes"),
         ),
-        finalize="tickproof.rules.sizes:settle",
+        finalize="tickproof.rules.sizes:finalize_sizes",
         advice=Advice(
             why="The size is far beyond anything that this instrument has shown, or it is zero or negative.",
             action="Leave the size out of volumes, and check whether lots and shares were mixed up.",

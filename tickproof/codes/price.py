@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tickproof.codes.code import Advice, Check, Class, Code, Labels, Quality, Scope, Severity, Stage
 
-_FINALIZE = "tickproof.rules.settle_price:settle_verdict"
+_FINALIZE = "tickproof.rules.finalize_price:finalize_price"
 _AGAINST_LEVEL = Labels("price", "limit", "usual level")
 
 CODES = (
@@ -19,7 +19,7 @@ CODES = (
         labels=_AGAINST_LEVEL,
         meaning="a price off by a power of ten",
         how="the price divided by the level is within 2 % of a power of ten, and other venues do not share the move",
-        checks=(Check(Stage.SHARD, "tickproof.rules.settle_price:judge"),),
+        checks=(Check(Stage.SHARD, "tickproof.shard.check_price:check_price"),),
         finalize=_FINALIZE,
         advice=Advice(
             why="The price is off the venue's own level by almost exactly a power of ten, and no other venue moved there.",
@@ -40,8 +40,8 @@ CODES = (
         how="prices stay off their level by one ratio of more than 20 %, steady to 2 %, for 20 ticks and 2 s; or the sizes of "
         "20 quotes in a row are no whole lots, after 100 that were",
         checks=(
-            Check(Stage.SHARD, "tickproof.rules.venue_divergence:hold_ratio"),
-            Check(Stage.SHARD, "tickproof.rules.tick_grid:check"),
+            Check(Stage.SHARD, "tickproof.rules.venue_divergence:follow_ratio"),
+            Check(Stage.SHARD, "tickproof.rules.tick_grid:check_grid"),
         ),
         finalize=_FINALIZE,
         advice=Advice(
@@ -62,7 +62,7 @@ CODES = (
         meaning="mistyped digits, or a small fat-finger error",
         how="a spike whose price is the expected one with two neighbouring digits transposed; also the name of a small outlier "
         "that the model alone finds",
-        checks=(Check(Stage.SHARD, "tickproof.rules.error_cause:cause"),),
+        checks=(Check(Stage.SHARD, "tickproof.rules.error_cause:error_cause"),),
         finalize=_FINALIZE,
         advice=Advice(
             why="The price does not fit what this venue and the other venues showed just before and after; it looks mistyped.",
@@ -82,7 +82,7 @@ CODES = (
         meaning="one outlier: the price jumps away and comes back",
         how="the price is more than 12 scales and 25 bp off its level, and within the lookahead it comes back or other venues "
         "quote on without it; a quote below 25 bp needs both",
-        checks=(Check(Stage.SHARD, "tickproof.rules.settle_price:judge"),),
+        checks=(Check(Stage.SHARD, "tickproof.shard.check_price:check_price"),),
         finalize=_FINALIZE,
         advice=Advice(
             why="The price left the venue's level by far more than it usually moves, and came back, or others went on without "
@@ -103,7 +103,7 @@ CODES = (
         meaning="a run of outliers at a level that no other venue shows",
         how="a spike that goes on for three ticks or more; or one step away from at least two other venues that agree, by 9 "
         "usual differences and 5 bp, held for ten ticks and a second",
-        checks=(Check(Stage.SHARD, "tickproof.rules.venue_divergence:follow"),),
+        checks=(Check(Stage.SHARD, "tickproof.rules.venue_divergence:follow_divergence"),),
         finalize=_FINALIZE,
         advice=Advice(
             why="Several ticks in a row are off the accepted level, and no other venue is there.",
@@ -123,7 +123,7 @@ CODES = (
         meaning="prices that slide away from every other source",
         how="prices slide away, in many small steps, from at least two other venues that agree and stay where they were, by 9 "
         "usual differences and 5 bp, for ten ticks and a second",
-        checks=(Check(Stage.SHARD, "tickproof.rules.venue_divergence:follow"),),
+        checks=(Check(Stage.SHARD, "tickproof.rules.venue_divergence:follow_divergence"),),
         finalize=_FINALIZE,
         advice=Advice(
             why="The price moved away from those of the other venues in many small steps, and they did not follow.",
@@ -142,7 +142,7 @@ CODES = (
         labels=_AGAINST_LEVEL,
         meaning="a flipped bit that still parses",
         how="a spike whose price, in units of 1e-9 or in ticks, is the expected one with one bit flipped",
-        checks=(Check(Stage.SHARD, "tickproof.rules.error_cause:cause"),),
+        checks=(Check(Stage.SHARD, "tickproof.rules.error_cause:error_cause"),),
         finalize=_FINALIZE,
         advice=Advice(
             why="The value differs from the expected one by a single bit, and still parses.",
@@ -164,7 +164,7 @@ CODES = (
         "the bid and ask of the quote before exchanged, on a venue that never crosses",
         checks=(
             Check(Stage.SHARD, "tickproof.rules.error_cause:fields_swapped"),
-            Check(Stage.SHARD, "tickproof.rules.quote_sides:judge"),
+            Check(Stage.SHARD, "tickproof.rules.quote_sides:check_sides"),
         ),
         advice=Advice(
             why="The message makes sense with two of its fields exchanged: bid and ask, or price and size.",
@@ -184,7 +184,7 @@ CODES = (
         meaning="a tick of another symbol",
         how="a spike whose price is the level of another symbol that the venue quoted lately; not where the levels of 128 "
         "symbols cover so much that any price would be one",
-        checks=(Check(Stage.SHARD, "tickproof.rules.error_cause:cause"),),
+        checks=(Check(Stage.SHARD, "tickproof.rules.error_cause:error_cause"),),
         finalize=_FINALIZE,
         advice=Advice(
             why="The price fits another symbol of this venue and not this one.",
@@ -204,7 +204,10 @@ CODES = (
         meaning="a large move that other sources confirm",
         how="the price is more than 12 scales and 50 bp off its level, and other venues share the move; on a venue without "
         "others, it goes on there at a higher pace or volume; or a whole leg leaves its relation with wide spreads",
-        checks=(Check(Stage.SHARD, "tickproof.rules.settle_price:judge"), Check(Stage.SHARD, "tickproof.rules.relations:follow")),
+        checks=(
+            Check(Stage.SHARD, "tickproof.shard.check_price:check_price"),
+            Check(Stage.SHARD, "tickproof.rules.relations.breaks:check_relations"),
+        ),
         finalize=_FINALIZE,
         advice=Advice(
             why="Other venues, volume or spreads moved along: it is the market, not the feed.",

@@ -55,7 +55,7 @@ CODES = (
         meaning="a triangle or a pair breaks",
         how="a leg leaves the others of its relation by more than 10 times the usual residual, the spreads of all legs together "
         "and the tolerance, and stays there for five quotes and a second while the other legs are quoted again",
-        checks=(Check(Stage.SHARD, "tickproof.rules.relations:follow"),),
+        checks=(Check(Stage.SHARD, "tickproof.rules.relations.breaks:check_relations"),),
         advice=Advice(
             why="A relation between instruments that always holds does not hold.",
             action="Find the leg that is wrong before any of them is used.",

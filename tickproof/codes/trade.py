@@ -17,8 +17,8 @@ CODES = (
         meaning="a trade far outside fresh quotes of its venue",
         how="a trade is 3 spreads and 20 bp outside quotes of its venue that have earlier time stamps and are at most 2 s old, "
         "no condition explains it, and within the lookahead no quote follows it",
-        checks=(Check(Stage.SHARD, "tickproof.shard.judge_price:judge"),),
-        finalize="tickproof.rules.settle_price:settle_verdict",
+        checks=(Check(Stage.SHARD, "tickproof.shard.check_price:check_price"),),
+        finalize="tickproof.rules.finalize_price:finalize_price",
         advice=Advice(
             why="A trade is far outside fresh quotes of its own venue, no condition explains it, and no quote followed it.",
             action="Leave the print out, and see whether its condition code was lost on the way.",
@@ -37,7 +37,7 @@ CODES = (
         meaning="an off-market print that its sale condition explains",
         how="a trade outside the quotes, or 5 scales and 10 bp off its level, that has a condition such as average price, "
         "derivatively priced, sold late, out of sequence, prior reference price, contingent or official price",
-        checks=(Check(Stage.SHARD, "tickproof.shard.judge_price:judge"),),
+        checks=(Check(Stage.SHARD, "tickproof.shard.check_price:check_price"),),
         advice=Advice(
             why="A trade away from the market carries a sale condition that explains it: averaged, late, derived, out of "
             "sequence.",
@@ -56,7 +56,7 @@ CODES = (
         labels=Labels("price", "", "usual level"),
         meaning="a trade that the venue cancelled",
         how="the message is a trade cancel",
-        checks=(Check(Stage.SHARD, "tickproof.rules.corrections:take_back"),),
+        checks=(Check(Stage.SHARD, "tickproof.rules.corrections:apply_correction"),),
         advice=Advice(why="The venue cancelled a trade.", action="Take it out of volumes and bars.", innocent=""),
     ),
     Code(
@@ -70,7 +70,7 @@ CODES = (
         labels=Labels("price", "", "usual level"),
         meaning="a trade that the venue corrected",
         how="the message is a trade correction",
-        checks=(Check(Stage.SHARD, "tickproof.rules.corrections:take_back"),),
+        checks=(Check(Stage.SHARD, "tickproof.rules.corrections:apply_correction"),),
         advice=Advice(why="The venue corrected a trade.", action="Replace the old one in volumes and bars.", innocent=""),
     ),
 )

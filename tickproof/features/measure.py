@@ -21,7 +21,7 @@ from tickproof.features.table import INDEX, Floats
 from tickproof.features.windows import FAST_PART_NS, FULL, PARTS, SECOND_BITS, SLOW_BITS, coarser, eighth_power, part_of
 from tickproof.instrument.level import SIZE_FLOOR, WARM, lag_ns
 from tickproof.kernel import kernel
-from tickproof.rules.table import QUOTE_FRESH_NS
+from tickproof.rules.price_deviation import QUOTE_FRESH_NS
 from tickproof.ticks.records import Record
 from tickproof.ticks.schema import Kind, Present
 

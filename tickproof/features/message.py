@@ -10,7 +10,9 @@ from tickproof.features.table import INDEX, Floats
 from tickproof.instrument import level as rolling
 from tickproof.instrument.level import learn_size
 from tickproof.kernel import kernel
-from tickproof.rules import table as rules
+from tickproof.rules.price_deviation import DEVIATION_FLOOR, QUOTE_FRESH_NS
+from tickproof.rules.quote_sides import SPREADS_NEEDED
+from tickproof.rules.reasons import QUOTE, TRADE
 from tickproof.ticks.records import Record
 from tickproof.ticks.schema import Present
 
@@ -32,12 +34,12 @@ def quote_features(row: Record, state: Record, x: float, scale: float, features:
     features[_F_BID_MOVE] = bid_move / scale
     features[_F_ASK_MOVE] = ask_move / scale
     features[_F_SPREAD_BP] = 1e4 * spread
-    if state.spreads >= rules.SPREADS_NEEDED and spread > 0.0:
+    if state.spreads >= SPREADS_NEEDED and spread > 0.0:
         features[_F_SPREAD_RATIO] = math.log(spread) - state.spread_log
     if (row.present & _BID_SZ) != 0 and (row.present & _ASK_SZ) != 0 and row.bid_sz > 0 and row.ask_sz > 0:
         features[_F_BALANCE] = math.log(float(row.bid_sz) / float(row.ask_sz))
     larger = max(abs(bid_move), abs(ask_move))
-    alone = larger > rules.DEVIATION_FLOOR and (bid_move * ask_move <= 0.0 or min(abs(bid_move), abs(ask_move)) < 0.25 * larger)
+    alone = larger > DEVIATION_FLOOR and (bid_move * ask_move <= 0.0 or min(abs(bid_move), abs(ask_move)) < 0.25 * larger)
     return spread, alone
 
 
@@ -47,7 +49,7 @@ def outside(state: Record, x: float, now: int) -> float:
     if state.bid <= 0 or state.ask <= 0 or state.bid > state.ask:
         return np.nan
     oldest = min(state.bid_time, state.ask_time)
-    if now - oldest > rules.QUOTE_FRESH_NS or max(state.bid_time, state.ask_time) >= now:
+    if now - oldest > QUOTE_FRESH_NS or max(state.bid_time, state.ask_time) >= now:
         return np.nan
     return max(math.log(float(state.bid)) - x, x - math.log(float(state.ask)), 0.0)
 
@@ -55,10 +57,10 @@ def outside(state: Record, x: float, now: int) -> float:
 @kernel()
 def sizes(row: Record, state: Record, features: Floats) -> None:
     """Write the size features of a quote or trade, then learn its size."""
-    if row.kind == rules.TRADE:
+    if row.kind == TRADE:
         if row.size > 0:
             # A zero size is left to the rules: where a venue prints them by habit, each would be the most unusual size of all.
-            features[_F_SIZE] = learn_size(state, rules.TRADE, row.size)
+            features[_F_SIZE] = learn_size(state, TRADE, row.size)
         size = max(float(row.size), 0.0)
         if state.trades == 0:
             state.volume_fast = size
@@ -76,14 +78,14 @@ def sizes(row: Record, state: Record, features: Floats) -> None:
     if (row.present & _ASK_SZ) != 0:
         largest = max(largest, row.ask_sz)
     if largest >= 0:
-        features[_F_SIZE] = learn_size(state, rules.QUOTE, largest)
+        features[_F_SIZE] = learn_size(state, QUOTE, largest)
 
 
 @kernel()
 def equal_run(row: Record, state: Record, consensus: float, scale: float, features: Floats) -> None:
     """Count the run of equal prices, and write it and the move of the other venues' consensus, a log price, during it."""
-    price = row.price if row.kind == rules.TRADE else row.bid_px + row.ask_px
-    if row.kind == rules.QUOTE or state.quotes == 0:
+    price = row.price if row.kind == TRADE else row.bid_px + row.ask_px
+    if row.kind == QUOTE or state.quotes == 0:
         if price == state.run_price:
             state.run = min(state.run + 1, rolling.MOST)
         else:

@@ -27,8 +27,8 @@ class EventLog(NamedTuple):
     written: npt.NDArray[np.int64]
 
 
-class Observation(NamedTuple):
-    """What an event says about itself; fields as of `Event`."""
+class Occurrence(NamedTuple):
+    """What an event says of what happened; fields as of `Event`."""
 
     row: int
     time: int
@@ -54,7 +54,7 @@ def code_bit(name: str) -> int:
 
 
 @kernel()
-def emit(log: EventLog, code: int, mode: Mode, what: Observation) -> Record:
+def emit(log: EventLog, code: int, mode: Mode, what: Occurrence) -> Record:
     """Append one event and return its record."""
     event: Record = log.records[log.written[0]]
     event.row = what.row

@@ -94,6 +94,3 @@ class Mode(IntEnum):
     AMENDS = 4
     KEEPS = 5
     REBASES = 6
-
-
-MOMENT, OPENS, CLOSES, ANNOUNCED, AMENDS = Mode.MOMENT, Mode.OPENS, Mode.CLOSES, Mode.ANNOUNCED, Mode.AMENDS

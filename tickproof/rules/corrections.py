@@ -1,6 +1,7 @@
-"""What makes earlier prices be read anew, compiled: trades that the venue takes back or corrects, and splits.
+"""What changes earlier prices, compiled: trades that the venue cancels or corrects, and splits.
 
-A trade that was taken back must not stay in the references. Only the last one is still in them to the full.
+A trade that was taken back must not stay in the references. Only the last one can be taken out, as
+later prices build on the earlier ones.
 """
 
 from __future__ import annotations
@@ -9,91 +10,107 @@ import math
 
 import numpy as np
 
-from tickproof.findings.finding import BY_NAME
-from tickproof.instrument import level as rolling
+from tickproof.instrument import level
+from tickproof.instrument.consensus import Instruments
+from tickproof.instrument.record import TradeKey
 from tickproof.kernel import kernel
-from tickproof.rules import table as rules
+from tickproof.rules.context import GOOD, add_fact, price_of
+from tickproof.rules.price_deviation import DEVIATION_FLOOR, DEVIATION_SCALES
+from tickproof.rules.reasons import PRICE, bit_of
+from tickproof.ticks.records import Record, Records
 from tickproof.ticks.schema import Kind, Present
 
-_CANCELLED, _CORRECTED = BY_NAME["cancelled"].bit, BY_NAME["corrected"].bit
+_CANCELLED, _CORRECTED = bit_of("cancelled"), bit_of("corrected")
 _CANCEL = int(Kind.TRADE_CANCEL)
-_PRICE, _TRADE_ID = int(Present.PRICE), int(Present.TRADE_ID)
-NO_TRADE, BY_ID, BY_PRICE = 0, 1, 2
-"""Values of `trade_known`: how the last trade can be told."""
+_TRADE_ID = int(Present.TRADE_ID)
+_NONE, _BY_ID, _BY_PRICE = int(TradeKey.NONE), int(TradeKey.BY_ID), int(TradeKey.BY_PRICE)
 LAST_NS = 2**63 - 2
 """The row behind the last action is later than this."""
+LARGEST = 9.0e18
+"""Prices beyond this do not fit into 64 bits."""
 
 
 @kernel()
-def remember(row, state):  # type: ignore[no-untyped-def]
-    """Before a trade moves the level."""
-    state.level_before = state.level
+def remember_trade(row: Record, instrument: Record) -> None:
+    """Remember a trade, and the level before it moves it."""
+    instrument.level_before = instrument.level
     if (row.present & _TRADE_ID) != 0:
-        state.trade_id, state.trade_known = row.trade_id, BY_ID
+        instrument.trade_id, instrument.trade_key = row.trade_id, _BY_ID
     else:
-        state.trade_id, state.trade_known = row.price, BY_PRICE
+        instrument.trade_id, instrument.trade_key = row.price, _BY_PRICE
 
 
 @kernel()
-def take_back(row, now, context, state):  # type: ignore[no-untyped-def]
-    """A cancel or correction: says so of the tick, and undoes what the last trade moved if it is that one."""
-    has_price = (row.present & _PRICE) != 0 and row.price > 0
+def apply_correction(row: Record, now: int, context: Record, instrument: Record) -> None:
+    """Add a cancel or correction to its tick, and undo what the last trade moved if it is that one."""
+    has_price = (row.present & PRICE) != 0 and row.price > 0
     price = float(row.price) * 1e-9 if has_price else np.nan
-    level = rules.price_of(state.level) if state.accepted > 0 else np.nan
-    cancel = row.kind == _CANCEL
-    rules.note(context, _CANCELLED if cancel else _CORRECTED, 0, (price, np.nan, level))
-    by_id = state.trade_known == BY_ID and (row.present & _TRADE_ID) != 0 and row.trade_id == state.trade_id
-    by_price = cancel and state.trade_known == BY_PRICE and has_price and row.price == state.trade_id
-    if not (by_id or by_price) or state.level_before == 0.0:
+    usual = price_of(instrument.level) if instrument.accepted > 0 else np.nan
+    is_cancel = row.kind == _CANCEL
+    add_fact(context, _CANCELLED if is_cancel else _CORRECTED, GOOD, (price, np.nan, usual))
+    has_id = (row.present & _TRADE_ID) != 0
+    by_id = instrument.trade_key == _BY_ID and has_id and row.trade_id == instrument.trade_id
+    by_price = is_cancel and instrument.trade_key == _BY_PRICE and has_price and row.price == instrument.trade_id
+    if not (by_id or by_price) or instrument.level_before == 0.0:
         return
-    state.trade_known = NO_TRADE
-    state.last_price = state.level_before
-    state.held_count = 0
-    if state.level_time > state.quoted_time:
-        state.level = state.level_before
-        state.seen = state.level_before
-    if not cancel and has_price:
+    _undo_last_trade(instrument)
+    if not is_cancel and has_price:
         x = math.log(float(row.price))
-        if abs(x - state.level) <= max(rules.DEVIATION_SCALES * rolling.effective_scale(state, now), rules.DEVIATION_FLOOR):
-            rolling.accept(state, x, now, False)
-            rolling.see(state, x, now, False, False)
+        limit = max(DEVIATION_SCALES * level.effective_scale(instrument, now), DEVIATION_FLOOR)
+        if abs(x - instrument.level) <= limit:
+            level.accept(instrument, x, now, False)
+            level.observe_price(instrument, x, now, False, False)
 
 
 @kernel()
-def act(instruments, heads, k, now, actions):  # type: ignore[no-untyped-def]
-    """Apply the actions of a symbol that are due, to all its venues at once: who speaks first finds the others there."""
-    while actions[instruments[k].action].ts <= min(now, LAST_NS):
-        ts = actions[instruments[k].action].ts
-        j = np.int64(heads[instruments[k].symbol])
+def _undo_last_trade(instrument: Record) -> None:
+    """Take the last trade out of the references."""
+    instrument.trade_key = _NONE
+    instrument.last_price = instrument.level_before
+    instrument.candidate_count = 0
+    if instrument.level_time > instrument.quoted_time:
+        instrument.level = instrument.level_before
+        instrument.observed = instrument.level_before
+
+
+@kernel()
+def apply_splits(instruments: Instruments, number: int, now: int, actions: Records) -> None:
+    """Apply the splits of an instrument's symbol that are due, to all its venues at once, whoever sends the first price after."""
+    rows = instruments.rows
+    while actions[rows[number].action].ts <= min(now, LAST_NS):
+        ts = actions[rows[number].action].ts
+        j = np.int64(instruments.heads[rows[number].symbol])
         while j >= 0:
-            one = instruments[j]
-            if actions[one.action].ts == ts:
-                if one.ticks > 0:
-                    _shift(one, actions[one.action].shift)
-                one.action += 1
-            j = np.int64(one.next)
+            instrument = rows[j]
+            if actions[instrument.action].ts == ts:
+                if instrument.ticks > 0:
+                    _shift(instrument, actions[instrument.action].shift)
+                instrument.action += 1
+            j = np.int64(instrument.next)
 
 
 @kernel()
-def _shift(one, shift):  # type: ignore[no-untyped-def]
+def _shift(instrument: Record, shift: float) -> None:
+    """Shift all prices of an instrument, logarithms by addition."""
     factor = math.exp(shift)
-    if one.accepted > 0:
-        one.level += shift
-        one.slow_level += shift
-        one.last_accepted += shift
-        one.seen += shift
-        one.held += shift
-        one.anchor += shift
-        one.anchor_others += shift
-        one.run_others += shift
-    if one.level_before != 0.0:
-        one.level_before += shift
-    if one.last_price != 0.0:
-        one.last_price += shift
-    one.bid, one.ask, one.run_price = _scaled(one.bid, factor), _scaled(one.ask, factor), _scaled(one.run_price, factor)
+    if instrument.accepted > 0:
+        instrument.level += shift
+        instrument.slow_level += shift
+        instrument.last_accepted += shift
+        instrument.observed += shift
+        instrument.candidate += shift
+        instrument.anchor += shift
+        instrument.anchor_consensus += shift
+        instrument.run_others += shift
+    if instrument.level_before != 0.0:
+        instrument.level_before += shift
+    if instrument.last_price != 0.0:
+        instrument.last_price += shift
+    instrument.bid, instrument.ask = _scaled(instrument.bid, factor), _scaled(instrument.ask, factor)
+    instrument.run_price = _scaled(instrument.run_price, factor)
 
 
 @kernel()
-def _scaled(price, factor):  # type: ignore[no-untyped-def]
-    """A price times a factor, within what 64 bits hold."""
-    return np.int64(min(max(float(price) * factor, -9.0e18), 9.0e18))
+def _scaled(price: int, factor: float) -> np.int64:
+    """Return a price times a factor, within what 64 bits hold."""
+    return np.int64(min(max(float(price) * factor, -LARGEST), LARGEST))

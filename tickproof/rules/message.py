@@ -1,47 +1,54 @@
-"""What a message alone tells, compiled: what is missing, what no price or size can be, sides that cross or lock."""
+"""What a message shows by itself, compiled: what is missing, what no price or size can be, placeholders."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+import numpy.typing as npt
 
-from tickproof.instrument import level as rolling
+from tickproof.instrument.level import WARM
 from tickproof.kernel import array_kernel, kernel
-from tickproof.rules import table as rules
-from tickproof.ticks.schema import Present
+from tickproof.rules import reasons
+from tickproof.rules.context import CORRUPT, SUSPECT, add_fact, keep_values
+from tickproof.rules.reasons import QUOTE, TRADE, bit_of, has
+from tickproof.rules.venue_habits import HABIT_QUOTES, ZERO_SIZE_NEEDED, prints_zero_sizes
+from tickproof.ticks.records import Record, Records
 
-_SIZES = (int(Present.BID_SZ), int(Present.ASK_SZ), int(Present.SIZE))
-_PRICE, _SIZE = int(Present.PRICE), int(Present.SIZE)
+NEAR = 0.5
+"""A placeholder so near a symbol's level, log, is its price."""
+_SENTINEL, _SIZE = bit_of("sentinel_value"), bit_of("size_outlier")
 
 
-@array_kernel()
-def stateless(row, has_symbol):  # type: ignore[no-untyped-def]
-    """Bits of what the message alone tells, placeholders apart."""
-    bits = row.reasons & np.uint64(rules.TOLD)
-    if row.kind == rules.QUOTE:
+@kernel()
+def stateless_reasons(row: Record, has_symbol: bool) -> np.uint64:
+    """Return the reasons that a message gives by itself, without placeholders."""
+    bits = row.reasons & reasons.REPORTED
+    if row.kind == QUOTE:
         # A size of zero without a price is an empty side, any other is a size for sale at no price.
-        without = (row.present & rules.BID) == 0 and row.bid_sz > 0
-        without = without or ((row.present & rules.ASK) == 0 and row.ask_sz > 0)
-        if without or (row.present & rules.QUOTED) == 0:
-            bits |= np.uint64(rules.MISSING)
-    if row.kind == rules.TRADE and (row.present & rules.TRADED) != rules.TRADED:
-        bits |= np.uint64(rules.MISSING)
-    if not has_symbol and row.kind <= 3:
-        bits |= np.uint64(rules.MISSING)
-    for present, price in ((rules.BID, row.bid_px), (rules.ASK, row.ask_px), (_PRICE, row.price)):
+        without_price = (row.present & reasons.BID) == 0 and row.bid_sz > 0
+        without_price = without_price or ((row.present & reasons.ASK) == 0 and row.ask_sz > 0)
+        if without_price or (row.present & reasons.QUOTED) == 0:
+            bits |= reasons.MISSING
+    if row.kind == TRADE and (row.present & reasons.TRADED) != reasons.TRADED:
+        bits |= reasons.MISSING
+    if not has_symbol and row.kind <= reasons.LAST_INSTRUMENT_KIND:
+        bits |= reasons.MISSING
+    for present, price in ((reasons.BID, row.bid_px), (reasons.ASK, row.ask_px), (reasons.PRICE, row.price)):
         if (row.present & present) != 0 and price <= 0:
-            bits |= np.uint64(rules.POSITIVE)
-    if row.kind == rules.TRADE and (row.present & _SIZE) != 0 and row.size <= 0:
-        # Official prices are told as prints of no size, and what is not current need not have traded now.
-        if row.size < 0 or (row.conditions & rules.EXPLAINING) == 0:
-            bits |= np.uint64(rules.SIZE)
-    elif row.kind == rules.QUOTE and min(row.bid_sz, row.ask_sz) < 0:
-        bits |= np.uint64(rules.SIZE)
+            bits |= reasons.NOT_POSITIVE
+    if row.kind == TRADE and (row.present & reasons.TRADE_SIZE) != 0 and row.size <= 0:
+        # Official prices come as prints of zero size, and what is not current need not have traded now.
+        if row.size < 0 or (row.conditions & reasons.EXPLAINING) == 0:
+            bits |= reasons.SIZE
+    elif row.kind == QUOTE and min(row.bid_sz, row.ask_sz) < 0:
+        bits |= reasons.SIZE
     return bits
 
 
 @kernel()
-def placeholder(row, values, bounds):  # type: ignore[no-untyped-def]
-    """A price or size of the message that stands for nothing, 0 if there is none.
+def placeholder(row: Record, values: npt.NDArray[np.int64], bounds: tuple[int, int, int]) -> int:
+    """Return a price or size of the message that is a placeholder; 0 if there is none.
 
     Parameters
     ----------
@@ -49,77 +56,102 @@ def placeholder(row, values, bounds):  # type: ignore[no-untyped-def]
     values : int64 array
         Placeholders, in units of 1e-9.
     bounds : (int, int, int)
-        Where the list begins and ends, and its smallest positive value: most messages need no look at it.
+        Where the channel's list begins and ends, and its smallest positive value: most messages need no look at it.
     """
     first, last, floor = bounds
     largest = max(max(row.bid_px, row.ask_px, row.price), max(row.bid_sz, row.ask_sz, row.size))
     smallest = min(min(row.bid_px, row.ask_px, row.price), min(row.bid_sz, row.ask_sz, row.size))
-    if (largest < floor and smallest >= 0) or row.kind > 3:
-        return np.int64(0)
+    if (largest < floor and smallest >= 0) or row.kind > reasons.LAST_INSTRUMENT_KIND:
+        return 0
     for present, value in (
-        (rules.BID, row.bid_px),
-        (rules.ASK, row.ask_px),
-        (_PRICE, row.price),
-        (_SIZES[0], row.bid_sz),
-        (_SIZES[1], row.ask_sz),
-        (_SIZES[2], row.size),
+        (reasons.BID, row.bid_px),
+        (reasons.ASK, row.ask_px),
+        (reasons.PRICE, row.price),
+        (reasons.BID_SIZE, row.bid_sz),
+        (reasons.ASK_SIZE, row.ask_sz),
+        (reasons.TRADE_SIZE, row.size),
     ):
         if (value >= floor or value < 0) and (row.present & present) != 0:
             for k in range(first, last):
                 if value == values[k]:
                     return value
-    return np.int64(0)
+    return 0
 
 
 @array_kernel()
-def stateless_all(rows, values, bounds):  # type: ignore[no-untyped-def]
-    """`stateless` of each row, placeholders included."""
+def stateless_reasons_of(rows: Records, values: npt.NDArray[np.int64], bounds: tuple[int, int, int]) -> npt.NDArray[np.uint64]:
+    """Return `stateless_reasons` of each row, placeholders included."""
     bits = np.zeros(len(rows), np.uint64)
     for i in range(len(rows)):
-        bits[i] = stateless(rows[i], rows[i].symbol >= 0)
+        bits[i] = stateless_reasons(rows[i], rows[i].symbol >= 0)
         if placeholder(rows[i], values, bounds) != 0:
-            bits[i] |= np.uint64(rules.SENTINEL)
+            bits[i] |= reasons.SENTINEL
     return bits
 
 
-@array_kernel()
-def check_crossed(bid, ask, venue, known):  # type: ignore[no-untyped-def]
-    """(crossed beyond the venue's habit, quality it deserves); learns the habit where `known` says nothing."""
-    if known != rolling.CROSSING_LEARNT:
-        venue.quotes += 1
-        return known == rolling.NEVER_CROSSES and bid > ask, 2
-    width = float(bid - ask) / float(ask)
-    habit = crosses_by_habit(venue)
-    beyond = width > 0.0 and not (habit and width <= rules.HABIT_ROOM * venue.width)
-    quality = 2 if venue.quotes >= rules.HABIT_QUOTES else 1
-    venue.quotes += 1
-    if width > 0.0:
-        venue.crossed += 1
-        # Half a percent is past any aggregate's habit.
-        if width < 0.005:
-            venue.width = max(venue.width, width)
-    return beyond, quality
+@kernel()
+def check_message(row: Record, context: Record, instrument: Record, venue: Record, value: int) -> bool:
+    """Set the reasons and the quality that follow from a message alone, by what its instrument and venue are known to do.
+
+    `value` is the message's placeholder, 0 for none. Returns whether its prices can be held against a level.
+    """
+    context.bits = stateless_reasons(row, row.symbol >= 0)
+    is_positive = not has(context.bits, reasons.NOT_POSITIVE)
+    if instrument.may_be_negative:
+        context.bits &= ~reasons.NOT_POSITIVE
+    if value != 0 and not _is_price(value, instrument):
+        _add_placeholder(context, value)
+    corrupt = reasons.ALWAYS_CORRUPT
+    if row.kind == TRADE:
+        venue.trades += 1
+        if has(context.bits, reasons.SIZE) and row.size == 0:
+            corrupt = _check_zero_size(context, venue)
+    _set_quality(context, corrupt)
+    return is_positive and not has(context.bits, reasons.MISSING | reasons.SENTINEL)
 
 
-@array_kernel()
-def crosses_by_habit(venue):  # type: ignore[no-untyped-def]
-    """Whether a venue's quotes cross as a matter of course."""
-    return venue.quotes >= rules.HABIT_QUOTES and venue.crossed > rules.HABIT_SHARE * venue.quotes
+@kernel()
+def check_unknown(row: Record, context: Record, value: int) -> None:
+    """Set the reasons and the quality that follow from a message alone, where its instrument is not known."""
+    context.bits = stateless_reasons(row, row.symbol >= 0)
+    if value != 0:
+        _add_placeholder(context, value)
+    _set_quality(context, reasons.ALWAYS_CORRUPT)
 
 
-@array_kernel()
-def prints_empty(venue):  # type: ignore[no-untyped-def]
-    """Whether a venue's trades have no size now and then, by all that is known of it."""
-    return venue.empty > rules.HABIT_EMPTY * venue.trades
+@kernel()
+def _is_price(value: int, instrument: Record) -> bool:
+    """Return whether a placeholder's value is a price of this instrument: it trades near it, or below zero."""
+    if instrument.may_be_negative and value == -reasons.ONE:
+        return True
+    return value > 0 and instrument.accepted >= WARM and abs(math.log(float(value)) - instrument.level) < NEAR
 
 
-@array_kernel()
-def locks_by_habit(venue):  # type: ignore[no-untyped-def]
-    """Whether a venue's quotes lock as a matter of course."""
-    return venue.quotes >= rules.HABIT_QUOTES and venue.locked > rules.HABIT_SHARE * venue.quotes
+@kernel()
+def _add_placeholder(context: Record, value: int) -> None:
+    ones = float(value) * 1e-9
+    add_fact(context, _SENTINEL, CORRUPT, (ones, ones, np.nan))
 
 
-@array_kernel()
-def is_wide_by_habit(venue):  # type: ignore[no-untyped-def]
-    """Whether a venue's quotes are wide as a matter of course."""
-    return venue.wide >= rules.WIDE_NEEDED and venue.wide > rules.HABIT_SHARE * venue.quotes
+@kernel()
+def _check_zero_size(context: Record, venue: Record) -> np.uint64:
+    """Count a trade of zero size; return the reasons that are corrupt here: zero size is not where it is, or may be, a habit."""
+    keep_values(context, _SIZE, (0.0, 0.0, np.nan))
+    corrupt = reasons.ALWAYS_CORRUPT
+    if venue.trades <= ZERO_SIZE_NEEDED or prints_zero_sizes(venue):
+        corrupt = reasons.ALWAYS_CORRUPT & ~reasons.SIZE
+        if venue.trades > HABIT_QUOTES:
+            context.bits &= ~reasons.SIZE
+        else:
+            context.quality = SUSPECT
+    venue.zero_sizes += 1
+    return corrupt
+
+
+@kernel()
+def _set_quality(context: Record, corrupt: np.uint64) -> None:
+    """Set the quality that a message's reasons give."""
+    if has(context.bits, corrupt):
+        context.quality = CORRUPT
+    elif has(context.bits, reasons.SUSPECT):
+        context.quality = SUSPECT

@@ -3,94 +3,99 @@
 Traded and displayed sizes have power-law tails; P(size > s) falls with s^-1.5 for trades (Gopikrishnan et al., Physical Review
 E 62 (2000) R4493), and about so for orders. So a size is certain to be wrong only where the tail itself says so, and displayed
 sizes also where a less absurd one is gone with the next message while its price stays. Auctions and what a condition explains are
-not judged.
+not checked.
 """
 
 from __future__ import annotations
 
 import math
+from enum import IntFlag
 
-import numpy as np
-
-from tickproof.findings.finding import BY_NAME
 from tickproof.instrument.level import SIZE_FLOOR
-from tickproof.kernel import array_kernel, kernel
-from tickproof.rules import table as rules
-from tickproof.ticks.schema import Condition, Present
+from tickproof.kernel import kernel
+from tickproof.rules import reasons
+from tickproof.rules.context import CORRUPT, NEXT_ROWS, TicksAfter, add_fact, keep_values, price_of
+from tickproof.rules.reasons import ASK_SIZE, BID_SIZE, QUOTE, TRADE, bit_of
+from tickproof.ticks.records import Record
+
+
+class Side(IntFlag):
+    """Field `doubtful_sizes` of CONTEXT: sides of a quote."""
+
+    BID = 1
+    ASK = 2
+
 
 CERTAIN = -math.log(1e-7)
 DOUBTFUL = -math.log(1e-5)
 USUAL = -math.log(1e-2)
 """−ln of the chance of so large a size."""
 SIZES_NEEDED = 100
-NEXT_ROWS = 400
-"""So many rows are looked through for the next message of the side."""
 EXPONENTIAL = 0.736
 """Mean absolute deviation of an exponential variable, 2/e, in its means: log sizes beyond a power law's cut are exponential."""
+LARGEST_LOG = 700.0
+"""A log price above this has no price as a float."""
 
-_SIZE = BY_NAME["size_outlier"].bit
-_BID_SZ, _ASK_SZ = int(Present.BID_SZ), int(Present.ASK_SZ)
-_AUCTIONS = int(Condition.AUCTION_OPEN | Condition.AUCTION_CLOSE)
-_ON_BID, _ON_ASK = 1, 2
-
-
-@array_kernel()
-def check(row, context, state):  # type: ignore[no-untyped-def]
-    """Judge the sizes of a quote or trade. Only those 8 usual deviations off and more are, and these are not learnt from."""
-    if row.kind == rules.TRADE:
-        if (row.conditions & (rules.EXPLAINING | _AUCTIONS)) == 0 and _surprise(row.size, state, 1) > CERTAIN:
-            rules.note(context, _SIZE, 2, _values(row.size, state, 1))
-        return
-    for present, size, side in ((_BID_SZ, row.bid_sz, _ON_BID), (_ASK_SZ, row.ask_sz, _ON_ASK)):
-        if (row.present & present) == 0:
-            continue
-        surprise = _surprise(size, state, 0)
-        if surprise > CERTAIN:
-            rules.note(context, _SIZE, 2, _values(size, state, 0))
-        elif surprise > DOUBTFUL:
-            context.size_watch |= side
+_SIZE = bit_of("size_outlier")
+_UNCHECKED = reasons.EXPLAINING | reasons.AUCTIONS
+_ON_BID, _ON_ASK = int(Side.BID), int(Side.ASK)
 
 
 @kernel()
-def settle(rows, at, end, context, view):  # type: ignore[no-untyped-def]
-    """Whether a doubtful displayed size was gone with the side's next message, while its price stayed.
+def check_sizes(row: Record, context: Record, instrument: Record) -> None:
+    """Check the sizes of a quote or trade, causally. Only those 8 usual deviations off or more come here, and are not learnt."""
+    if row.kind == TRADE:
+        if (row.conditions & _UNCHECKED) == 0 and _surprise(row.size, instrument, TRADE) > CERTAIN:
+            add_fact(context, _SIZE, CORRUPT, _values(row.size, instrument, TRADE))
+        return
+    for present, size, side in ((BID_SIZE, row.bid_sz, _ON_BID), (ASK_SIZE, row.ask_sz, _ON_ASK)):
+        if (row.present & present) == 0:
+            continue
+        surprise = _surprise(size, instrument, QUOTE)
+        if surprise > CERTAIN:
+            add_fact(context, _SIZE, CORRUPT, _values(size, instrument, QUOTE))
+        elif surprise > DOUBTFUL:
+            context.doubtful_sizes |= side
 
-    `at` is the tick's row, `end` the first row past the lookahead, `view` (instrument of each row, the instrument's state).
-    """
-    instrument_of, state = view
-    row = rows[at]
-    for j in range(at + 1, min(end, at + NEXT_ROWS)):
-        if instrument_of[j] != instrument_of[at] or rows[j].kind != rules.QUOTE:
+
+@kernel()
+def finalize_sizes(ticks: TicksAfter, context: Record, instrument: Record) -> None:
+    """Call a doubtful displayed size corrupt if it was gone with the side's next message, while its price stayed."""
+    row = ticks.rows[ticks.row]
+    is_bid = (context.doubtful_sizes & _ON_BID) != 0
+    for j in range(ticks.row + 1, min(ticks.end, ticks.row + NEXT_ROWS)):
+        after = ticks.rows[j]
+        if ticks.instrument_of[j] != ticks.instrument_of[ticks.row] or after.kind != QUOTE:
             continue
-        bid = context.size_watch & _ON_BID
-        if (rows[j].present & (_BID_SZ if bid else _ASK_SZ)) == 0:
+        if (after.present & (BID_SIZE if is_bid else ASK_SIZE)) == 0:
             continue
-        size = rows[j].bid_sz if bid else rows[j].ask_sz
-        still = rows[j].bid_px == row.bid_px if bid else rows[j].ask_px == row.ask_px
-        if still and size > 0 and _surprise(size, state, 0) < USUAL:
+        size = after.bid_sz if is_bid else after.ask_sz
+        is_same_price = after.bid_px == row.bid_px if is_bid else after.ask_px == row.ask_px
+        if is_same_price and size > 0 and _surprise(size, instrument, QUOTE) < USUAL:
             # The causal verdict stays what it was.
-            rules.keep(context, _SIZE, _values(row.bid_sz if bid else row.ask_sz, state, 0))
-            context.final_bits |= np.uint64(rules.SIZE)
-            context.final_rule = 2
+            keep_values(context, _SIZE, _values(row.bid_sz if is_bid else row.ask_sz, instrument, QUOTE))
+            context.final_bits |= reasons.SIZE
+            context.final_quality = CORRUPT
         return
 
 
-@array_kernel()
-def _width(state, which):  # type: ignore[no-untyped-def]
-    return max(state.size_scale[which] / EXPONENTIAL, SIZE_FLOOR)
+@kernel()
+def _width(instrument: Record, kind: int) -> float:
+    """Return the scale of the exponential tail of log sizes of a kind, quotes or trades."""
+    return max(instrument.size_scale[kind] / EXPONENTIAL, SIZE_FLOOR)
 
 
-@array_kernel()
-def _surprise(size, state, which):  # type: ignore[no-untyped-def]
-    """−ln of the chance of a size like this or larger; 0 where little is known."""
-    if state.sizes[which] < SIZES_NEEDED or size <= 0:
+@kernel()
+def _surprise(size: int, instrument: Record, kind: int) -> float:
+    """Return −ln of the chance of a size like this or larger; 0 where little is known."""
+    if instrument.sizes[kind] < SIZES_NEEDED or size <= 0:
         return 0.0
-    return (math.log(float(size)) - state.size_level[which]) / _width(state, which)
+    return (math.log(float(size)) - instrument.size_level[kind]) / _width(instrument, kind)
 
 
-@array_kernel()
-def _values(size, state, which):  # type: ignore[no-untyped-def]
-    """(measured, threshold, reference), in ones."""
-    usual = state.size_level[which]
-    limit = usual + CERTAIN * _width(state, which)
-    return float(size) * 1e-9, rules.price_of(min(limit, 700.0)), rules.price_of(usual)
+@kernel()
+def _values(size: int, instrument: Record, kind: int) -> tuple[float, float, float]:
+    """Return (measured, threshold, reference) of a size, in ones."""
+    usual = instrument.size_level[kind]
+    limit = usual + CERTAIN * _width(instrument, kind)
+    return float(size) * 1e-9, price_of(min(limit, LARGEST_LOG)), price_of(usual)

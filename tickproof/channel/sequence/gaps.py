@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tickproof.channel.sequence.history import SequenceState
-from tickproof.findings.emit import EventLog, Observation, code_bit, emit
+from tickproof.findings.emit import EventLog, Occurrence, code_bit, emit
 from tickproof.findings.event import Mode, NoRow
 from tickproof.kernel import kernel
 from tickproof.ticks.records import Record, Records
@@ -63,7 +63,7 @@ def _free(gap: Record) -> None:
 @kernel()
 def _amend(gap: Record, now: int, log: EventLog) -> None:
     """Take what came after all from what the finding says is missing."""
-    emit(log, _GAP, Mode.AMENDS, Observation(_CHANNEL, now, gap.since, -float(gap.came), 0.0, 0.0))
+    emit(log, _GAP, Mode.AMENDS, Occurrence(_CHANNEL, now, gap.since, -float(gap.came), 0.0, 0.0))
 
 
 @kernel()

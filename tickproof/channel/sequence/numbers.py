@@ -45,7 +45,7 @@ from tickproof.channel.sequence.out_of_order import (
     restart,
     restart_with_run,
 )
-from tickproof.findings.emit import EventLog, Observation, code_bit, emit
+from tickproof.findings.emit import EventLog, Occurrence, code_bit, emit
 from tickproof.findings.event import Mode
 from tickproof.kernel import kernel
 from tickproof.ticks.records import Record
@@ -217,7 +217,7 @@ def _skip(message: Message, state: SequenceState, log: EventLog) -> int:
         return _IN_ORDER
     open_gap(state, Skipped(expected, number, missing), message.now, log)
     lost = float(missing)
-    emit(log, _GAP, Mode.MOMENT, Observation(message.row_index, message.now, message.now, lost, 0.0, lost))
+    emit(log, _GAP, Mode.MOMENT, Occurrence(message.row_index, message.now, message.now, lost, 0.0, lost))
     return _GAP
 
 

@@ -31,7 +31,7 @@ from tickproof.channel.sequence.history import (
     is_old,
     numbers_between,
 )
-from tickproof.findings.emit import EventLog, Observation, code_bit, emit
+from tickproof.findings.emit import EventLog, Occurrence, code_bit, emit
 from tickproof.findings.event import Mode, NoRow
 from tickproof.kernel import kernel
 from tickproof.ticks.records import Record
@@ -60,7 +60,7 @@ def report(counter: Record, row: int, code: int, now: int, log: EventLog) -> Non
     elif code == _ORDER:
         measured, reference = np.nan, np.nan
     for _ in range(run.count if run.reported == Reported.NOT_YET else 1):
-        emit(log, code, Mode.MOMENT, Observation(row, now, run.since, measured, 0.0, reference))
+        emit(log, code, Mode.MOMENT, Occurrence(row, now, run.since, measured, 0.0, reference))
 
 
 @kernel()
@@ -99,7 +99,7 @@ def end_run(counter: Record, now: int, log: EventLog) -> None:
 @kernel()
 def keep_first(message: Message, log: EventLog) -> None:
     """Keep the first tick of a run, to be shown when the run is reported."""
-    emit(log, 0, Mode.KEEPS, Observation(message.row_index, message.now, message.now, 0.0, 0.0, 0.0))
+    emit(log, 0, Mode.KEEPS, Occurrence(message.row_index, message.now, message.now, 0.0, 0.0, 0.0))
 
 
 @kernel()
@@ -107,7 +107,7 @@ def restart(message: Message, content: np.uint64, state: SequenceState, mode: Mo
     """Start the main sequence anew with a message: one finding about it."""
     counter, number, now = state.counter, message.row.sequence, message.now
     give_up_all(state, now, log)
-    emit(log, _RESET, mode, Observation(message.row_index, now, now, float(number), 0.0, float(counter.expected)))
+    emit(log, _RESET, mode, Occurrence(message.row_index, now, now, float(number), 0.0, float(counter.expected)))
     begin_again(message.row, counter, state.ring, content)
 
 
@@ -117,7 +117,7 @@ def restart_with_run(message: Message, content: np.uint64, state: SequenceState,
     counter, now = state.counter, message.now
     first, since = counter.run.first, counter.run.since
     give_up_all(state, now, log)
-    emit(log, _RESET, mode, Observation(_KEPT, now, since, float(first), 0.0, float(counter.expected)))
+    emit(log, _RESET, mode, Occurrence(_KEPT, now, since, float(first), 0.0, float(counter.expected)))
     begin_again(message.row, counter, state.ring, content)
     counter.start = first
 

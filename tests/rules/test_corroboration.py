@@ -1,4 +1,4 @@
-"""Which other venues, and which later messages, speak for a price that left its level."""
+"""Which other venues, and which later messages, corroborate a price that left its level."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def calm(until: float = 10.0) -> list[Tape]:
 
 
 @pytest.mark.parametrize("leader_moves", [True, False])
-def test_a_venue_that_stays_behind_does_not_refuse_what_another_shows(leader_moves: bool) -> None:
+def test_a_venue_that_stays_behind_does_not_contradict_what_another_shows(leader_moves: bool) -> None:
     """One venue walks 1 % up in small steps, one goes on at its old price, and a third, silent meanwhile, quotes what the first
-    does. Where the first stays as well, the third has nobody for it."""
+    does. Where the first stays as well, nobody corroborates the third."""
     first, second, third = calm()
     for k in range(40):
         price = 100.0 + (0.025 * k if leader_moves else 0.0)
@@ -51,7 +51,7 @@ def test_an_order_that_walks_through_the_book(follows: bool, quality: int) -> No
 
 
 def test_trades_alone_make_a_level_anew() -> None:
-    """A venue that quoted long ago: three trades at a new price are its level, and the fourth is none of a spike."""
+    """A venue that quoted long ago: three trades at a new price are its level, and the fourth is no spike."""
     tape = Tape()
     for k in range(100):
         tape.quote(k * 0.1)
@@ -62,8 +62,8 @@ def test_trades_alone_make_a_level_anew() -> None:
 
 
 @pytest.mark.parametrize(("price", "expected"), [(100.02, SUPPORTED_SCORE), (100.2, 6.0)])
-def test_no_model_speaks_against_a_price_that_others_show(price: float, expected: float) -> None:
-    """Within a spread of the others' median a model that calls everything corrupt is not heard; 20 bp away it is."""
+def test_no_model_overrules_a_price_that_others_show(price: float, expected: float) -> None:
+    """Within a spread of the consensus the score of a model that calls everything corrupt is capped; 20 bp away it is not."""
     tapes = calm()
     tapes[0].quote(10.0, price - 0.01, price + 0.01)
     for tape in tapes[1:]:
