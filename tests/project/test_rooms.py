@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,11 +14,10 @@ FEWEST_LINES, MOST_LINES = 5, 15
 
 def rooms(root: Path) -> dict[Path, list[Path]]:
     """Each folder of modules, and its modules."""
-    names = subprocess.run(["git", "ls-files", "-z", "*.py"], cwd=root, capture_output=True, check=True, text=True).stdout
     found: dict[Path, list[Path]] = {}
-    for path in map(Path, filter(None, names.split("\0"))):
-        if path.parts[0] in PACKAGES and (root / path).exists():
-            found.setdefault(path.parent, []).append(path)
+    for package in PACKAGES:
+        for path in sorted((root / package).rglob("*.py")):
+            found.setdefault(path.parent.relative_to(root), []).append(path.relative_to(root))
     return found
 
 

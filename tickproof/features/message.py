@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from tickproof.features.table import INDEX, Floats
-from tickproof.instrument import level as rolling
+from tickproof.instrument import level
 from tickproof.instrument.level import learn_size
 from tickproof.kernel import kernel
 from tickproof.rules.price_deviation import DEVIATION_FLOOR, QUOTE_FRESH_NS
@@ -69,9 +69,9 @@ def sizes(row: Record, state: Record, features: Floats) -> None:
         state.volume_slow += SLOW_WEIGHT * (size - state.volume_slow)
         if state.volume_fast > 0.0 and state.volume_slow > 0.0:
             features[_F_VOLUME] = math.log(state.volume_fast / state.volume_slow)
-        state.trades = min(state.trades + 1, rolling.MOST)
+        state.trades = min(state.trades + 1, level.MOST)
         return
-    state.quotes = min(state.quotes + 1, rolling.MOST)
+    state.quotes = min(state.quotes + 1, level.MOST)
     largest = np.int64(-1)
     if (row.present & _BID_SZ) != 0:
         largest = max(largest, row.bid_sz)
@@ -87,7 +87,7 @@ def equal_run(row: Record, state: Record, consensus: float, scale: float, featur
     price = row.price if row.kind == TRADE else row.bid_px + row.ask_px
     if row.kind == QUOTE or state.quotes == 0:
         if price == state.run_price:
-            state.run = min(state.run + 1, rolling.MOST)
+            state.run = min(state.run + 1, level.MOST)
         else:
             state.run = 1
             state.run_price = price

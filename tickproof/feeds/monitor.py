@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from tickproof.channel.control_rows import SECOND_SIGN, SILENCE_SIGN, Sign
-from tickproof.feeds import rate_and_mix as shifts
+from tickproof.feeds import rate_and_mix
 from tickproof.feeds import silence as feed_silence
 from tickproof.feeds.bursts import find_bursts
 from tickproof.feeds.peers import RING_S, find_peers
@@ -28,7 +28,7 @@ from tickproof.ticks.records import Record
 from tickproof.ticks.schema import Ticks
 from tickproof.ticks.word_copy import copied
 
-_CODES = ("rate_shift", *["mix_shift"] * (len(shifts.MEASURES) - 1))
+_CODES = ("rate_shift", *["mix_shift"] * (len(rate_and_mix.MEASURES) - 1))
 _OF_SECOND = -2
 """Ordinal of a position that is a second and no tick."""
 
@@ -82,7 +82,7 @@ class Watch:
         self._feeds = feeds or {}
         self.places: list[Place] = []
         self._index: dict[str, int] = {}
-        self._lines = np.zeros(0, shifts.LINE)
+        self._lines = np.zeros(0, rate_and_mix.LINE)
         self.checked = 0
         self.reported = Reported()
         self.silences: list[Silence] = []
@@ -124,7 +124,7 @@ class Watch:
         packed = msgspec.msgpack.decode(data, type=_Packed)
         self.places, self.checked, self.reported = packed.places, packed.checked, packed.reported
         self.silences, self._open_feeds = packed.silences, packed.open_feeds
-        self._lines = np.frombuffer(packed.lines, shifts.LINE).copy()
+        self._lines = np.frombuffer(packed.lines, rate_and_mix.LINE).copy()
         self._index = {place.channel: k for k, place in enumerate(self.places)}
 
     def _find(self, channel: str) -> int:
@@ -135,7 +135,7 @@ class Watch:
             self._index[channel] = len(self.places)
             self.places.append(Place(channel, feed))
             self.silences.append(Silence())
-            line = np.zeros(1, shifts.LINE)
+            line = np.zeros(1, rate_and_mix.LINE)
             line["feed"] = feeds.index(feed) if feed in feeds else len(feeds)
             self._lines = np.concatenate([self._lines, line])
             find_peers(self._lines)
@@ -152,7 +152,7 @@ class Watch:
 
     def _take_second(self, place: int, sign: Record) -> None:
         line = self._lines[place]
-        shifts.take_second(line, sign)
+        rate_and_mix.take_second(line, sign)
         if not np.array_equal(line["sketch"], sign["sketch"]):
             line["sketch"] = sign["sketch"]
             find_peers(self._lines)
@@ -162,10 +162,10 @@ class Watch:
         findings: list[Finding] = []
         if not len(self._lines) or last <= self.checked:
             return findings
-        out = np.zeros(len(self._lines) * len(shifts.MEASURES), shifts.DEVIATION)
+        out = np.zeros(len(self._lines) * len(rate_and_mix.MEASURES), rate_and_mix.DEVIATION)
         # Seconds further back are no longer kept.
         for second in range(max(self.checked + 1, last - RING_S + 1), last + 1):
-            for found in out[: shifts.check_second(self._lines, second, out)]:
+            for found in out[: rate_and_mix.check_second(self._lines, second, out)]:
                 findings += self._report_shift(found, Moment(second, known_at), tracker)
             for found in out[: find_bursts(self._lines, second, out)]:
                 findings += self._report_burst(found, Moment(second, known_at), tracker)
@@ -177,9 +177,9 @@ class Watch:
         ratios = _ratios(found)
         first_ts, values = (moment.second - window) * SECOND_NS, (ratios.measured, ratios.bound, 1.0)
         member = self._member(_CODES[measure], found, moment, first_ts, values)
-        why = Why((), (f"{shifts.MEASURES[measure]} over {window} s, against {peers} other channels",))
+        why = Why((), (f"{rate_and_mix.MEASURES[measure]} over {window} s, against {peers} other channels",))
         evidence: dict[str, object] = {
-            "measure": shifts.MEASURES[measure],
+            "measure": rate_and_mix.MEASURES[measure],
             "window_s": window,
             "peers": peers,
             "second": moment.second,

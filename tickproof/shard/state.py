@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from tickproof.features import market as measures_market
-from tickproof.features import state as measures
+from tickproof.features import market
+from tickproof.features import state as features_state
 from tickproof.features.table import NAMES
 from tickproof.feeds.monitor import Watch
 from tickproof.findings.second_statistics import ACCUMULATOR
@@ -104,13 +104,13 @@ class ShardState:
         tables = {
             "instruments": np.zeros(1, INSTRUMENT),
             "seasons": np.zeros(1, SEASON),
-            "measures": np.zeros(1, measures.MEASURE),
+            "measures": np.zeros(1, features_state.MEASURE),
             "accumulators": np.zeros(1, ACCUMULATOR),
             "channel_of": np.zeros(1, np.int64),
             "member_of": np.zeros(1, np.int64),
             "heads": np.full(1, END_OF_LIST, np.int64),
-            "symbols": np.zeros(1, measures_market.SYMBOL),
-            "groups": np.zeros(1, measures_market.GROUP),
+            "symbols": np.zeros(1, market.SYMBOL),
+            "groups": np.zeros(1, market.GROUP),
         }
         return cls(
             registry=Registry(),
@@ -118,7 +118,7 @@ class ShardState:
             venues=np.zeros(1, VENUE),
             clocks=np.zeros(1, CLOCK),
             shard=np.zeros(1, SHARD),
-            market=np.zeros(1, measures_market.MARKET),
+            market=np.zeros(1, market.MARKET),
             minutes=np.zeros(1, MINUTE),
             marks=np.zeros(len(index.marks), MARK),
             members=np.zeros(0, MEMBER),
