@@ -39,7 +39,7 @@ acceptance: setup ## everything that must hold, in full
 	@$(RUN)/python -m pytest tests/acceptance
 
 detection-table: setup ## renew the table of recall and false alarms, after a change of results that is meant
-	@$(RUN)/python -m tests.support.detection_table
+	@$(RUN)/python -m tests.evaluation.detection_table
 
 bench: setup ## the speed table, on a real broker
 	@$(RUN)/python -m bench

@@ -61,7 +61,7 @@ def command(*, cluster: str | None, embedded: bool, bounded: bool, savepoint: st
       tickproof submit --cluster 127.0.0.1:8081 --from-savepoint .tickproof/checkpoints/savepoints/savepoint-1f2e3d
     """
     if embedded == (cluster is not None):
-        raise click.UsageError("choose one:  --embedded or --cluster HOST:PORT")
+        raise click.UsageError("choose one: --embedded or --cluster HOST:PORT")
     if bounded and savepoint is not None:
         raise SettingsError("--bounded: found with --from-savepoint, whose job remembers its own end; leave one of them out")
     effective = read(options)

@@ -97,7 +97,7 @@ def test_a_job_on_a_cluster_that_nobody_watches_stops_where_a_step_fails_on_ever
 @pytest.mark.parametrize(
     ("arguments", "error", "said"),
     [
-        ([], click.UsageError, "either --embedded or --cluster"),
+        ([], click.UsageError, "choose one: --embedded or --cluster"),
         (["--embedded", "--bounded", "--from-savepoint", "x"], SettingsError, "leave one of them out"),
         (["--embedded", "--brokers", "127.0.0.1:1"], ServiceError, "no broker answers at"),
         (["--embedded", "--parallelism", "many"], SettingsError, "parallelism"),

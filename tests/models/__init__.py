@@ -1,8 +1,6 @@
-"""Trees, calibration, training, baselines, and how good verdicts are: recall and false alarms against labels.
+"""Models: compiled trees, calibration, training, artifacts, and what the default model says of real recordings.
 
-Compiled trees give scikit-learn's bits, evaluations are counted by hand on small streams (`tests.support.hand_counted`),
-published cleaners follow their papers' definitions. `test_detection.py` is the gate: recall and false alarms of a simulated day
-by kind, held against `detection_table.csv`, which `make detection-table` renews.
+Compiled trees give scikit-learn's bits, the same training gives the same bytes, and an artifact that was changed is refused.
 
-May use `data`, for alarms on real recordings and for the sample of the R package highfrequency. No service.
+May use `data`, for alarms on real recordings. No service.
 """

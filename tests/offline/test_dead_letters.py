@@ -144,7 +144,7 @@ def test_help_names_the_exit_status(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["scan", "--help"])
     text = " ".join(capsys.readouterr().out.split())
-    assert "Exit status 1 says that there are such ticks; 5," in text
+    assert "Exit status 1 means that there are such ticks; 5," in text
     assert "dead-letters.jsonl" in text
 
 

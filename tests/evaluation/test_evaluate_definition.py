@@ -1,4 +1,4 @@
-"""DESIGN §6, "How quality is measured", where tests/models/test_evaluate.py has no case; and several streams together."""
+"""DESIGN §6, "How quality is measured", where tests/evaluation/test_evaluate.py has no case; and several streams together."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ are counts, so that nothing is compared within a tolerance:
     false:   false alarms by who raised them (rules, model, finding), of the ticks of kinds 0 to 3
     called:  genuine events of the kind that were called corrupt or anomalous, of those in the day
 
-A row that is worse fails `tests/models/test_detection.py`; `make detection-table` writes the table anew.
+A row that is worse fails `tests/evaluation/test_detection.py`; `make detection-table` writes the table anew.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from tickproof.settings import Settings
 from tickproof.ticks.arrow import to_arrow
 from tickproof.ticks.schema import NS_PER_SECOND, Ticks, concat
 
-PATH = Path(__file__).parents[1] / "models" / "detection_table.csv"
+PATH = Path(__file__).with_name("detection_table.csv")
 RENEW = "make detection-table"
 WHEN_WORSE = f"If this is meant, renew the table with `{RENEW}`, commit it, and say why in the commit and in CHANGELOG.md."
 WHEN_BETTER = f"`{RENEW}` renews the table, so that this is not lost again."

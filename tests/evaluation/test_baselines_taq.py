@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from tests.support.taq_cleaning import (
+from tests.evaluation.taq_cleaning import (
     KEPT_CONDITIONS,
     clean_quotes,
     clean_trades,

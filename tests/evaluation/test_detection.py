@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from producers.faults.table import FAULTS
-from tests.support import detection_table as detection
-from tests.support.detection_table import Count, Key, Table
+from tests.evaluation import detection_table as detection
+from tests.evaluation.detection_table import Count, Key, Table
 
 GENUINE = "genuine_"
 KEY = Key("none", "fx", "found", "spike")
