@@ -101,9 +101,10 @@ class Written:
             try:
                 return sum(self._end(partition) for partition in range(PARTITIONS))
             except KafkaException as error:
-                # A topic that was made a moment ago.
+                # A topic that was made a moment ago, or a broker that was away: the client asks for leaders anew only if told to.
                 if error.args[0].code() not in NOT_YET:
                     raise
+                self._consumer.list_topics(self._topic, timeout=10.0)
 
     def _end(self, partition: int) -> int:
         return int(self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), 10.0)[1])
