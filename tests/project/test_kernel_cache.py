@@ -82,9 +82,9 @@ def test_imports_over_several_lines_and_of_modules_count(root: Path) -> None:
 
 
 def test_every_kernel_is_kept_in_this_cache(root: Path) -> None:
-    from tickproof.shard.score_slice import score_slice
+    from tickproof.shard.score_slice import score_fields
 
-    folder = Path(score_slice.stats.cache_path)
+    folder = Path(score_fields.stats.cache_path)
     assert folder.parent == kernel_cache.folder()
     assert folder.name == f"tickproof.shard.score_slice-{stamp(root / 'tickproof/shard/score_slice.py')}"
     plain = [

@@ -10,7 +10,7 @@ from numba.core.dispatcher import Dispatcher
 
 from jobs.offline.compile_all import warm
 from tickproof.kernel import kernel
-from tickproof.shard.score_slice import score_slice
+from tickproof.shard.score_slice import score_fields
 
 
 def reached(start: Dispatcher) -> dict[str, Dispatcher]:
@@ -42,7 +42,7 @@ def takes_arrays(one: types.Type) -> bool:
 
 def test_the_pass_over_a_shard_counts_no_references() -> None:
     warm("none")
-    kernels = reached(score_slice)
+    kernels = reached(score_fields)
     assert len(kernels) > 80
     counting = [
         name

@@ -14,7 +14,7 @@ For each message, in this order:
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -43,7 +43,7 @@ from tickproof.channel.state import ChannelArrays
 from tickproof.findings.emit import EventLog, Occurrence, code_bit, emit, reason
 from tickproof.findings.event import Mode, NoRow
 from tickproof.instrument.silence import CHANNEL_ONLY
-from tickproof.kernel import kernel
+from tickproof.kernel import Fields, kernel, plain
 from tickproof.reference import sessions
 from tickproof.ticks.records import Record, Records
 from tickproof.ticks.schema import Condition, Flag, Kind, Present
@@ -60,8 +60,6 @@ _SEQUENCE, _TS_EVENT, _TRADE_ID = int(Present.SEQUENCE), int(Present.TS_EVENT), 
 _QUOTE, _TRADE, _HEARTBEAT = int(Kind.QUOTE), int(Kind.TRADE), int(Kind.HEARTBEAT)
 _CAPTURE = int(Flag.CAPTURE_HEARTBEAT)
 _EXTENDED = int(Condition.EXTENDED_HOURS)
-Fields = tuple[Any, ...]
-"""Fields of a NamedTuple, in its order."""
 _IN_ORDER, _OLD = int(NoCode.IN_ORDER), int(NoCode.OLD)
 _CHANNEL = int(NoRow.CHANNEL)
 
@@ -143,16 +141,13 @@ def check_frame(
         Read only where `settings.has_listing`.
     out : Outputs
     """
-    # Called from Python, numba finds the types of plain tuples in C, and those of NamedTuples in Python: milliseconds a call.
-    outputs = (tuple(out.log), out.seconds, out.seconds_written, out.scratch)
-    _check_frame(rows, names, tuple(state), tuple(settings), tuple(listing), outputs)
+    _check_fields(rows, names, plain(state), plain(settings), plain(listing), plain(out))
 
 
 @kernel()
-def _check_frame(rows: Records, names: Hashes, state: Fields, settings: Fields, listing: Fields, outputs: Fields) -> None:
-    """Give the fields that were handed over their names, and check the frame."""
-    log, seconds, written = EventLog(*outputs[0]), outputs[1], outputs[2]
-    out = Outputs(log, seconds, written, outputs[3])
+def _check_fields(rows: Records, names: Hashes, state: Fields, settings: Fields, listing: Fields, out_fields: Fields) -> None:
+    """Give the fields their names, and check the frame."""
+    out = Outputs(EventLog(*out_fields[0]), out_fields[1], out_fields[2], out_fields[3])
     _check_messages(rows, names, ChannelArrays(*state), FrameSettings(*settings), Listing(*listing), out)
 
 

@@ -7,7 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tickproof.instrument.consensus import Instruments
 from tickproof.instrument.silence import Liveness
+from tickproof.kernel import Fields, kernel
 from tickproof.reference.tables import Tables
 from tickproof.rules.relations.marks import Relations
 from tickproof.ticks.records import Record, Records
@@ -128,3 +130,16 @@ class PricedTick(NamedTuple):
     features: npt.NDArray[np.float64]
     instrument: Record
     venue: Record
+
+
+@kernel(forceinline=True)
+def named_slice(fields: Fields) -> Slice:
+    """Return the fields of a slice with their names."""
+    return Slice(fields[0], Tags(*fields[1]), fields[2], fields[3])
+
+
+@kernel(forceinline=True)
+def named_arrays(fields: Fields) -> ShardArrays:
+    """Return the fields of a shard's arrays with their names."""
+    liveness = Liveness(Instruments(*fields[0][0]), fields[0][1], fields[0][2], fields[0][3])
+    return ShardArrays(liveness, fields[1], fields[2], FactorTables(*fields[3]), Tables(*fields[4]), Relations(*fields[5]))

@@ -18,7 +18,7 @@ from tickproof.findings.emit import EventLog
 from tickproof.instrument import level, silence
 from tickproof.instrument.consensus import Instruments, others_ticks
 from tickproof.instrument.one_based import ABSENT, to_index
-from tickproof.kernel import kernel
+from tickproof.kernel import Fields, kernel, plain
 from tickproof.reference.tables import Tables
 from tickproof.rules.bursts import check_burst
 from tickproof.rules.context import TicksAfter
@@ -30,7 +30,7 @@ from tickproof.rules.relations.breaks import check_relations
 from tickproof.rules.sizes import finalize_sizes
 from tickproof.rules.tick_grid import check_grid
 from tickproof.rules.venue_habits import Origin, announce_habits
-from tickproof.shard.arrays import PricedTick, ShardArrays, Slice, SliceTimes
+from tickproof.shard.arrays import PricedTick, ShardArrays, Slice, SliceTimes, named_arrays, named_slice
 from tickproof.shard.check_price import check_price
 from tickproof.shard.one_sided import check_one_sided
 from tickproof.ticks.records import Record
@@ -52,7 +52,6 @@ _CHANNEL_ONLY = np.uint64(silence.CHANNEL_ONLY)
 _F_TRADE, _F_INTERVAL, _F_RATE = INDEX["is_trade"], INDEX["interval"], INDEX["rate_ratio"]
 
 
-@kernel()
 def score_slice(ticks: Slice, arrays: ShardArrays, times: SliceTimes, log: EventLog) -> int:
     """Score the rows from `times.start` on and make final what the horizon allows.
 
@@ -71,6 +70,18 @@ def score_slice(ticks: Slice, arrays: ShardArrays, times: SliceTimes, log: Event
     int
         The first row that is not final.
     """
+    return int(score_fields(plain(ticks), plain(arrays), plain(times), plain(log)))
+
+
+@kernel()
+def score_fields(ticks: Fields, arrays: Fields, times: Fields, log: Fields) -> int:
+    """Give the fields their names, and score the slice."""
+    return _score_rows(named_slice(ticks), named_arrays(arrays), SliceTimes(*times), EventLog(*log))
+
+
+@kernel()
+def _score_rows(ticks: Slice, arrays: ShardArrays, times: SliceTimes, log: EventLog) -> int:
+    """Score the rows one after the other; return the first that is not final."""
     rows, tags, instruments = ticks.rows, ticks.tags, arrays.liveness.instruments
     final = times.final
     for i in range(times.start, len(rows)):
