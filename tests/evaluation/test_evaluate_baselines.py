@@ -14,7 +14,7 @@ from commands.evaluation.evaluate import command
 from models.baselines import BASELINES
 from models.evaluation.against_baselines import TICKPROOF, Comparison, Flags, Unlabelled, observe_all
 from models.evaluation.evaluate import Run
-from tests.models.test_baselines import quote, ticks_of, trade
+from tests.evaluation.test_baselines import quote, ticks_of, trade
 from tests.support.hand_counted import finding, label, ns
 from tickproof.errors import SettingsError
 from tickproof.findings.finding import VERDICTS, Class, Quality, encode, mask
