@@ -57,6 +57,7 @@ def test_a_rate_that_was_seen_before_is_no_burst() -> None:
     assert check(market(60, 0.0).ticks()).of("burst") == []
 
 
+@pytest.mark.slow
 def test_a_rate_that_stays_is_the_new_usual() -> None:
     """It is accepted after 40 half seconds: twenty seconds."""
     checked = check(market(2000, 0.0, length=30.0, until=60).ticks())

@@ -73,7 +73,7 @@ def test_a_job_on_a_cluster_that_nobody_watches_stops_where_a_step_fails_on_ever
     broker: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flow.keep_gateways()
-    flow.publish(broker.brokers, prefix, flow.framed(holds.faulty_market(minutes=0.2, symbols=4, rate=10.0, per_kind=1)))
+    flow.publish(broker.brokers, prefix, flow.framed(holds.faulty_market(minutes=1.2, symbols=4, rate=10.0, per_kind=1)))
     (tmp_path / "sitecustomize.py").write_text(BROKEN)
     root = Path(__file__).resolve().parents[2]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), str(root))))

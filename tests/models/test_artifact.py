@@ -76,6 +76,7 @@ def test_the_same_training_gives_the_same_bytes(folder, tmp_path):
         assert (folder / name).read_bytes() == (tmp_path / "again" / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_another_process_gives_the_same_bytes(folder, tmp_path):
     # Addresses, hash seeds and clocks differ there.
     code = "import sys, pathlib; from tests.models.test_artifact import *; save(pathlib.Path(sys.argv[1]), fit()[0], PROVENANCE)"

@@ -160,6 +160,7 @@ def leak_of(name: str, monkeypatch: pytest.MonkeyPatch) -> Leak:
     return found.leak
 
 
+@pytest.mark.slow
 def test_prices_on_odd_cents_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """The audit that cannot be fooled: a spike that only ever lands on odd cents, however large it is."""
     clean = leak_of("spike", monkeypatch)

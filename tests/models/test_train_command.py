@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from click.testing import CliRunner
 
 from commands.train import command
@@ -17,6 +18,7 @@ from tickproof.rules.version import VERSION
 TINY = ["--seeds", "3", "--clean-seeds", "1", "--minutes", "0.5", "--symbols", "8", "--faults-per-kind", "2", "--trees", "5"]
 
 
+@pytest.mark.slow
 def test_the_same_command_gives_the_same_model(tmp_path: Path) -> None:
     versions = []
     for name in ("one", "two"):

@@ -41,6 +41,7 @@ def test_the_sources_are_in_style(copy: Path, root: Path) -> None:
     run(copy, "-m", "ruff", "format", "--check", *paths)
 
 
+@pytest.mark.slow
 def test_the_contracts_hold(copy: Path) -> None:
     chosen = f"(({CODE} or genuine_move) and (entry or function)) or every_code or places"
     said = run(copy, "-m", "pytest", "-p", "no:cacheprovider", "-o", "addopts=", "-rA", *CONTRACTS, "-k", chosen)

@@ -238,6 +238,10 @@ def test_shared_files_of_all_schemas_are_what_databento_decodes(data: Path) -> N
     assert len(seen) == 8
 
 
+PLAIN = 8_000
+"""Records that the plain book, which sums up all orders at each of them, is compared over."""
+
+
 def test_the_shared_book_by_order_is_a_plain_book_and_has_no_gaps(data: Path) -> None:
     folder = data / "nautilus_trader" / "databento"
     counted = [contents(path, DBN) for path in sorted(folder.iterdir())]
@@ -250,10 +254,10 @@ def test_the_shared_book_by_order_is_a_plain_book_and_has_no_gaps(data: Path) ->
     # The snapshot is told once, when it is whole.
     assert (ticks.rows["flags"] & Flag.SNAPSHOT != 0).tolist() == [True] + [False] * (len(ticks) - 1)
     plain = plain_tops(
-        [(str(one.action), str(one.side), one.order_id, one.price, one.size, bool(one.flags & LAST)) for one in records[:20_000]]
+        [(str(one.action), str(one.side), one.order_id, one.price, one.size, bool(one.flags & LAST)) for one in records[:PLAIN]]
     )
     quotes = ticks.rows[ticks.rows["kind"] == Kind.QUOTE][1:]
-    quotes = quotes[quotes["row"] < 20_000]
+    quotes = quotes[quotes["row"] < PLAIN]
     assert quotes["row"].tolist() == [row for row, top in plain][-len(quotes) :]
     assert quotes["bid_px"].tolist() == [top[0] for _, top in plain][-len(quotes) :]
     assert quotes["ask_sz"].tolist() == [top[3] * 10**9 for _, top in plain][-len(quotes) :]

@@ -135,6 +135,7 @@ def test_a_session_is_opened_closed_and_counted_from_one() -> None:
         assert np.count_nonzero(status["conditions"] & condition) == count * 8 * 2
 
 
+@pytest.mark.slow
 def test_each_symbol_crosses_at_the_open_and_the_close_of_a_half_day() -> None:
     ticks, labels = stream(HALF_DAY)
     world = universe.build(HALF_DAY)

@@ -19,6 +19,7 @@ def measured() -> dict[str, list[float]]:
 
 
 @pytest.mark.parametrize("name", STYLISED)
+@pytest.mark.slow
 def test_the_simulated_market_keeps_to_the_fact(name: str, measured: dict[str, list[float]]) -> None:
     assert STYLISED[name].holds(float(np.mean(measured[name]))), measured[name]
 
