@@ -152,6 +152,7 @@ def main() -> None:
         subprocess.run(
             [str(python), "-m", "jobs.offline.compile_all"], cwd=str(ROOT), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
+        print("tickproof: ready; next: . .venv/bin/activate, then tickproof --help", flush=True)
 
 
 def install(python: pathlib.Path) -> None:
@@ -165,6 +166,9 @@ def install(python: pathlib.Path) -> None:
     check_disk(ROOT, VENV_BYTES, shutil.disk_usage(str(ROOT)).free)
     check_disk(cache, CACHE_BYTES, shutil.disk_usage(str(cache)).free)
     print("tickproof: setting up .venv (once; a few minutes at most)", flush=True)
+    if VENV.is_symlink():
+        # Another checkout's environment: what is installed into it would point that checkout here.
+        VENV.unlink()
     if STAMP.exists():
         STAMP.unlink()
     # One that works is kept: an interrupted set-up goes on where it stopped.

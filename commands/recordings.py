@@ -48,7 +48,7 @@ def command(paths: tuple[Path, ...], as_json: bool, reference_out: Path | None) 
     else:
         total = sum(one.ticks for one in listed)
         undecoded = sum(sum(one.undecoded.values()) for one in listed)
-        click.echo(f"{total:,} ticks in {len(listed)} files, {undecoded:,} undecoded")
+        click.echo(f"{total:,} ticks in {len(listed)} {'file' if len(listed) == 1 else 'files'}, {undecoded:,} undecoded")
 
 
 def _write_reference(paths: tuple[Path, ...], out: Path) -> str:

@@ -38,7 +38,7 @@ REPORT = "report.html"
     help="Number of incidents shown in full, worst first.",
 )
 @click.option("--open", "open_it", is_flag=True, help="Open the report in a browser.")
-@click.option("--json", "as_json", is_flag=True, help="Print the report's path and contents as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report's path and size in bytes as JSON.")
 def command(*, folder: Path, out: Path | None, labels: Path | None, limit: int, open_it: bool, as_json: bool) -> None:
     """Write the report on a scan: what was found, and the worst incidents with the ticks around them.
 

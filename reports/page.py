@@ -35,7 +35,7 @@ class CodeRow:
     class_: str
     severity: str
     findings: int
-    members: int
+    events: int
     meaning: str
     action: str
 
@@ -126,10 +126,17 @@ def _by_code(findings: Sequence[Finding]) -> list[CodeRow]:
     for code in dict.fromkeys(finding.code for finding in findings):
         mine = [finding for finding in findings if finding.code == code]
         worst = max(mine, key=lambda finding: rank(finding.severity))
-        members = sum(finding.count for finding in mine)
         known = entry(code)
         rows.append(
-            CodeRow(code, worst.class_.value, worst.severity.value, len(mine), members, known.meaning, known.advice.action)
+            CodeRow(
+                code=code,
+                class_=worst.class_.value,
+                severity=worst.severity.value,
+                findings=len(mine),
+                events=sum(finding.count for finding in mine),
+                meaning=known.meaning,
+                action=known.advice.action,
+            )
         )
     order = {severity: place for place, severity in enumerate(("critical", "warning", "info"))}
     return sorted(rows, key=lambda row: (order.get(row.severity, 3), -row.findings, row.code))

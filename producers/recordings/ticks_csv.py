@@ -64,7 +64,7 @@ SHEET = csv_blocks.Sheet(
 
 CSV_FACTS = Facts(
     recognised_by="a CSV header with `ts_recv`, `channel`, `venue` and `kind`",
-    clock="as in the file, in ns",
+    clock="as in the file, in ns; prices and sizes are whole units of 1e-9 (JSON lines take decimals and RFC 3339, too)",
     sequence="none implied; a channel that carries numbers counts as `contiguous` unless reference data say otherwise",
     cannot_tell="anything about its channels: pass `--reference` where numbers have holes",
     sample="`ticks.csv`: the header `ts_recv,channel,venue,symbol,kind,price,size`, rows such as "

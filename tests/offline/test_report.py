@@ -116,6 +116,28 @@ def html_text(text: str) -> str:
     return text.replace("&#39;", "'").replace("&amp;", "&")
 
 
+def test_each_table_has_a_header_for_each_of_its_cells(faulty: Path) -> None:
+    rows = 0
+    for table in re.findall(r"<table.*?</table>", html.render(faulty), re.DOTALL):
+        head, _, body = table.partition("</thead>")
+        if "<tr><th>" not in head:
+            continue
+        for row in re.findall(r"<tr.*?</tr>", body, re.DOTALL):
+            rows += 1
+            assert len(re.findall(r"<t[dh]\b", row)) == len(re.findall(r"<th\b", head)), row
+    assert rows > 10
+
+
+def test_the_rows_of_codes_count_findings_and_their_events(faulty: Path) -> None:
+    scan = ScanFolder.open(faulty)
+    rows = page(scan, 5).by_code
+    assert {row.code for row in rows} == {finding.code for finding in scan.findings}
+    assert len(rows) > 10
+    for row in rows:
+        counts = [finding.count for finding in scan.findings if finding.code == row.code]
+        assert (row.findings, row.events) == (len(counts), sum(counts))
+
+
 def test_worst_first_and_the_rest_is_counted(faulty: Path) -> None:
     scan = ScanFolder.open(faulty)
     few = page(scan, 5)

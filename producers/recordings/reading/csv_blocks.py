@@ -63,7 +63,7 @@ class Block:
         return column in self.table.column_names
 
     def time(self, column: str, field_: str = "ts_recv", unit_ns: int = 1) -> None:
-        """Return a required time in ns; whole numbers count units of `unit_ns`."""
+        """Set a required time in ns; whole numbers count units of `unit_ns`."""
         values, there = filled(one_array(self.table, column))
         limit = np.iinfo(np.int64).max // unit_ns
         self.require(there & (values >= -limit) & (values <= limit), f"{column}: none, or no time")
@@ -72,7 +72,7 @@ class Block:
             self.rows["present"] |= np.where(there, np.uint16(NULLABLE[field_]), np.uint16(0))
 
     def units(self, column: str, field_: str) -> None:
-        """Return a price or size from decimals, in units of 1e-9, and where there is one."""
+        """Set a price or size from decimals, in units of 1e-9, where there is one."""
         array = one_array(self.table, column)
         if array.type.scale > PRICE.scale:
             array = pc.round(array, PRICE.scale).cast(PRICE)
@@ -95,7 +95,7 @@ class Block:
         self.rows[field_] = self.names.code(name)
 
     def name(self, field_: str, column: str, spell: Callable[[str], str] = str) -> None:
-        """Set a channel, venue or symbol from a column of words, respelled by `spelled` if given."""
+        """Set a channel, venue or symbol from a column of words, respelled by `spell` if given."""
         self.rows[field_] = self.names.codes(one_array(self.table, column), spell)
 
     def by_word(self, column: str, value_of: Callable[[str], int]) -> Array:
