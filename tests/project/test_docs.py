@@ -292,7 +292,7 @@ def test_each_extension_has_one_place_and_a_test() -> None:
         "fault",
         "recording format",
         "model",
-        "report",
+        "column or section of the report",
         "command",
         "topic",
     }
