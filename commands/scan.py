@@ -19,6 +19,7 @@ from commands.report import write_report
 from jobs.offline import scan as engine
 from jobs.offline import scan_folder
 from jobs.pipeline.decoding import ORDINARY, RawRecord
+from jobs.pipeline.outputs import encodable
 from jobs.pipeline.settings import pipeline_settings
 from jobs.pipeline.workers import Undecoded
 from producers.recordings.reading.tally import Rejected
@@ -96,7 +97,7 @@ def command(
     seconds = time.perf_counter() - begun
     versions = settings.versions
     summary: dict[str, Any] = {
-        "inputs": [str(path) for path in recordings],
+        "inputs": [encodable(str(path)) for path in recordings],
         **counts.to_dict(),
         "undecoded": dict(sorted(tally.undecoded.items())),
         "without_ticks": dict(sorted(tally.without_ticks.items())),
@@ -132,7 +133,7 @@ def _undecoded(tally: Tally) -> list[Undecoded]:
 
 
 def _record(one: Rejected) -> RawRecord:
-    return RawRecord(one.path.name, one.file, one.row, max(one.after_ns, 0) // NS_PER_MS, None, one.value, ORDINARY)
+    return RawRecord(encodable(one.path.name), one.file, one.row, max(one.after_ns, 0) // NS_PER_MS, None, one.value, ORDINARY)
 
 
 def text(summary: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ import os
 import re
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FunctionType
 
 from numba.core.caching import _CacheLocator
@@ -47,7 +48,7 @@ class KernelLocator(_CacheLocator):
 
     @classmethod
     def from_function(cls, py_func: FunctionType, py_file: str) -> KernelLocator | None:
-        """The locator of a function, or None if it is none of this tree's or the folder cannot be written to."""
+        """Return the locator of a function, or None if it is none of this tree's."""
         path = Path(py_file).resolve()
         if not path.is_relative_to(ROOT) or not path.is_file():
             return None
@@ -55,14 +56,24 @@ class KernelLocator(_CacheLocator):
         try:
             _make(locator.get_cache_path())
         except OSError:
-            return None
+            # Compiled for this process alone: numba's other folders know nothing of what a kernel imports.
+            locator._folder = Path(_private_folder().name) / locator._folder.name
+            _make(locator.get_cache_path())
         return locator
 
 
 def folder() -> Path:
     """The folder of the cache."""
     named = os.environ.get("NUMBA_CACHE_DIR")
-    return Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tickproof" / "numba"
+    return (
+        Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "tickproof" / "numba"
+    )
+
+
+@cache
+def _private_folder() -> TemporaryDirectory[str]:
+    """Return a folder that is this process's own, and goes with it."""
+    return TemporaryDirectory(prefix="tickproof-kernels-")
 
 
 @cache

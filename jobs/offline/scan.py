@@ -153,10 +153,10 @@ def _slice(output: Output, order: InputOrder, read: int, dead_letters: list[Dead
     for behind, verdicts in output.overtaken:
         order.settle(behind, verdicts)
     for failed in output.failed:
-        # Capture heartbeats wait for no verdict.
+        # Capture heartbeats wait for no verdict: none is lost.
         if is_scored(failed.tick.rows).all():
             order.leave_out(failed.tick)
-        dead_letters.append(DeadLetter.of_failed(failed))
+            dead_letters.append(DeadLetter.of_failed(failed))
     overtaken = sum(len(behind) for behind, _ in output.overtaken)
     return Slice(order.take(), output.findings, output.statistics, overtaken, read, dead_letters)
 

@@ -128,5 +128,10 @@ def dead_tick(failed: FailedTick, topic: str) -> Record:
 
 
 def in_one_line(error: BaseException) -> str:
-    """Return what an exception says, in one line of bounded length."""
-    return " ".join(str(error).split())[:REASON_CHARACTERS]
+    """Return what an exception says, in one line of bounded length that UTF-8 can hold."""
+    return encodable(" ".join(str(error).split())[:REASON_CHARACTERS])
+
+
+def encodable(text: str) -> str:
+    """Return a text with what UTF-8 cannot hold, such as bytes of a file's name, written out as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -221,3 +222,12 @@ def test_a_file_of_which_only_the_first_line_is_a_tick(market: Ticks, tmp_path: 
     assert run(source, tmp_path / "out") == 0
     assert len(letters(tmp_path / "out")) == 50
     assert pq.read_metadata(tmp_path / "out" / "scored.parquet").num_rows == 1
+
+
+def test_a_file_whose_name_is_not_text_is_named_by_escapes(market: Ticks, tmp_path: Path) -> None:
+    source = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jsonl"))
+    source.write_bytes(encode_json(market.take(slice(0, 1)))[0] + b"\njunk\n")
+    assert run(source, tmp_path / "out") == 0
+    (letter,) = letters(tmp_path / "out")
+    assert letter["file"] == "caf\\udce9.jsonl"
+    assert [finding.code for finding in findings_of(tmp_path / "out")] == ["payload_unreadable"]

@@ -94,3 +94,20 @@ def test_every_kernel_is_kept_in_this_cache(root: Path) -> None:
         if path.name != "kernel.py" and re.search(r"\bn?jit\b", path.read_text(encoding="utf-8"))
     ]
     assert plain == []
+
+
+def test_where_the_cache_cannot_be_written_a_process_has_one_of_its_own(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file" / "cache"))
+    module = root / "tickproof/shard/score_slice.py"
+
+    def function() -> None: ...
+
+    locator = kernel_cache.KernelLocator.from_function(function, str(module))
+    assert locator is not None
+    folder = Path(locator.get_cache_path())
+    assert folder.is_dir()
+    assert not folder.is_relative_to(root)
+    assert not folder.is_relative_to(tmp_path)
