@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from commands.replay.replay import command
 from jobs.kafka import topics
@@ -87,24 +88,31 @@ def records(broker: Broker, topic: str) -> dict[int, list[Record]]:
     return found
 
 
+AWAY = (*NOT_YET, KafkaError._TRANSPORT, KafkaError._TIMED_OUT)
+"""Errors of a topic that was made a moment ago, and of a broker that has too much to do to answer."""
+
+
 class Written:
     """How many records a topic has, those of open transactions included."""
 
     def __init__(self, broker: Broker, topic: str) -> None:
-        self._topic = topic
-        self._consumer = Consumer(
-            {"bootstrap.servers": broker.brokers, "group.id": "test", "isolation.level": "read_uncommitted"}
-        )
+        self._brokers, self._topic = broker.brokers, topic
+        self._consumer = self._connected()
 
     def count(self) -> int:
+        deadline = time.monotonic() + 60
         while True:
             try:
                 return sum(self._end(partition) for partition in range(PARTITIONS))
             except KafkaException as error:
-                # A topic that was made a moment ago, or a broker that was away: the client asks for leaders anew only if told to.
-                if error.args[0].code() not in NOT_YET:
+                if error.args[0].code() not in AWAY or time.monotonic() > deadline:
                     raise
-                self._consumer.list_topics(self._topic, timeout=10.0)
+                # A client that has lost its leaders does not ask for them again by itself.
+                self._consumer.close()
+                self._consumer = self._connected()
+
+    def _connected(self) -> Consumer:
+        return Consumer({"bootstrap.servers": self._brokers, "group.id": "test", "isolation.level": "read_uncommitted"})
 
     def _end(self, partition: int) -> int:
         return int(self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), 10.0)[1])
