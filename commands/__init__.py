@@ -28,6 +28,7 @@ TERMINATED = 143
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("commands.demo.demo", "run broker, job and a faulty market, measure what is found"),
     "simulate": ("commands.simulate.simulate", "simulate a market with labelled faults"),
+    "inject": ("commands.inject.inject", "put labelled faults into a recording"),
     "recordings": ("commands.recordings", "list what recorded feeds hold"),
     "survey": ("commands.survey.survey", "scan all recordings of a folder, write a page about them"),
     "replay": ("commands.replay.replay", "publish recorded feeds to Kafka, at any pace"),

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
-import pyarrow.parquet as pq
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from commands.configuration import broker_options, read
 from commands.replay.replay import Moment
 from commands.simulate.publish import publish
+from commands.simulate.stream_folder import write
 from producers.faults.table import Faults
 from producers.market.parameters import START_NS, Family, Market, usual
 from producers.market.profiles import DEFAULT, PROFILES
@@ -29,15 +26,10 @@ from producers.market.reference import reference
 from producers.realism.observed_ticks import Observer
 from producers.recordings.registry import find
 from producers.simulation.day import Simulation, simulate
-from tickproof.errors import SettingsError
-from tickproof.findings import label
-from tickproof.ticks.arrow import to_arrow
-from tickproof.ticks.schema import NAMES, Kind, Ticks, concat
+from tickproof.ticks.schema import Kind, Ticks
 
 THICK_MINUTES = 60.0
 """Streams up to this long are full of genuine events unless --events says otherwise; longer ones are like usual days."""
-ROW_GROUP = 100_000
-"""Least rows of a row group, except the last."""
 
 
 @click.command()
@@ -154,7 +146,12 @@ def command(
         summary = publish(_watched(simulation, market, observer), simulation, market, settings, out)
         click.echo(_published(summary, time.perf_counter() - begun, simulation, as_json=as_json))
         return
-    kinds = _write(_watched(simulation, market, observer), simulation, out, market)
+    kinds = write(
+        _watched(simulation, market, observer),
+        simulation.names,
+        lambda: (simulation.labels, json.dumps(reference(market, simulation.labels), indent=1)),
+        out,
+    )
     seconds = time.perf_counter() - begun
     summary = {
         "ticks": sum(kinds.values()),
@@ -197,45 +194,6 @@ def _published(summary: dict[str, Any], seconds: float, simulation: Simulation, 
         f"{summary['ticks_per_s']:,} ticks/s; {summary['broken']} broken payloads, {summary['lost']:,} ticks lost with them\n"
         f"{len(labels)} labels: {summary.get('labels_file', 'nowhere')}"
     )
-
-
-def _write(batches: Iterator[Ticks], simulation: Simulation, out: Path, market: Market) -> Counter[int]:
-    """Write ticks, labels and reference data; count ticks by kind. Files get their names once they are complete."""
-    kinds: Counter[int] = Counter()
-    parts = {name: out / f".{name}.part" for name in ("ticks.parquet", "labels.csv", "reference.json")}
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        # Every batch has the same columns; those of no ticks are the file's.
-        schema = to_arrow(Ticks(concat([]).rows, simulation.names)).schema
-        with pq.ParquetWriter(parts["ticks.parquet"], schema, compression="zstd", use_dictionary=list(NAMES)) as writer:
-            for group in _groups(batches):
-                kinds.update(dict(enumerate(np.bincount(group.rows["kind"], minlength=len(Kind)).tolist())))
-                writer.write_batch(to_arrow(group), row_group_size=2 * ROW_GROUP)
-        parts["labels.csv"].write_text(label.to_csv(simulation.labels), encoding="ascii")
-        known = json.dumps(reference(market, simulation.labels), indent=1)
-        parts["reference.json"].write_text(known + "\n", encoding="ascii")
-        for name, part in parts.items():
-            os.replace(part, out / name)
-    except OSError as error:
-        reason = error.strerror or error
-        raise SettingsError(f"simulate: cannot write to {out} ({reason}); choose another --out or make room") from error
-    finally:
-        for part in parts.values():
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
-    return kinds
-
-
-def _groups(batches: Iterator[Ticks]) -> Iterator[Ticks]:
-    """Yield batches joined into row groups of a worthwhile size."""
-    waiting: list[Ticks] = []
-    for batch in batches:
-        waiting.append(batch)
-        if sum(map(len, waiting)) >= ROW_GROUP:
-            yield concat(waiting)
-            waiting = []
-    if waiting:
-        yield concat(waiting)
 
 
 def _watched(simulation: Simulation, market: Market, observer: Observer | None) -> Iterator[Ticks]:

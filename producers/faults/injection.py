@@ -14,14 +14,12 @@ import numpy as np
 from producers.faults.editing.block import Block, Random
 from producers.faults.editing.episode import Episode
 from producers.faults.editing.fault import Fault
-from producers.faults.kinds.burst import spare_names
 from producers.faults.occupancy import Room
-from producers.faults.placement import ATTEMPTS, Places
+from producers.faults.placement import Places
+from producers.faults.stream import Stream
 from producers.faults.table import Faults
-from producers.market.capture import Capture
 from producers.market.genuine_events import Event
-from producers.market.parameters import Market
-from producers.market.universe import Universe
+from producers.market.universe import Array, Universe
 from tickproof.findings.label import Label
 from tickproof.ticks.schema import NS_PER_SECOND
 
@@ -29,6 +27,8 @@ RENAME = "genuine_rename"
 NEW_NAMES = ("unknown_symbol", "genuine_listing", RENAME)
 """Entries that introduce a name no symbol has used yet."""
 RESETS = ("sequence_reset", "genuine_sequence_reset")
+SPARE_NAMES = 256
+"""How many symbols a stream can be given besides its own."""
 
 
 @dataclass(slots=True)
@@ -39,7 +39,7 @@ class Injection:
     the number of their episode, less one.
     """
 
-    market: Market
+    market: Stream
     universe: Universe
     faults: Faults
     names: tuple[str, ...] = field(init=False)
@@ -68,21 +68,14 @@ class Injection:
 
     def __post_init__(self) -> None:
         self._places = Places(self.market, self.universe, self.faults)
-        character = self.market.character
-        lacks = {
-            need
-            for need, has in (
-                ("sequence", character.has_sequence),
-                ("sizes", character.has_sizes),
-                ("trades", character.trades * self.market.trade_share > 0),
-                ("relation", bool(self.universe.ties)),
-            )
-            if not has
-        }
+        lacks = self.market.lacks | (frozenset() if self.universe.ties else {"relation"})
         self._fitting = tuple(fault for fault in self.faults.entries if lacks.isdisjoint(fault.needs))
         self._room = Room.of(self.universe, self.faults, self.market.end_ns - self.market.start_ns)
         self._spare = len(self.universe.names)
-        self.names = (*self.universe.names, *spare_names(self.market, self.universe, [self.market.seed, 9, self.faults.seed]))
+        rng = np.random.default_rng([self.market.seed, 9, self.faults.seed, 3])
+        listed = set(self.universe.names)
+        spare = [name for name in self.market.new_names(SPARE_NAMES, rng) if name not in listed]
+        self.names = (*self.universe.names, *spare[:SPARE_NAMES])
 
     def missing(self) -> dict[str, int]:
         """Return the entries of which fewer than `per_kind` episodes could be placed, and how many are missing."""
@@ -107,6 +100,8 @@ class Injection:
         wanted = self._wanted(number)
         if wanted:
             self._places.enter(block, number)
+        if not len(block.rows):
+            wanted = []
         # Channels first, then what is rarest so far, then long windows, which are the hardest to place; ties at random, so that
         # no kind always comes last.
         wanted = [wanted[place] for place in rng.permutation(len(wanted))]
@@ -118,20 +113,20 @@ class Injection:
                 full.add(fault.name)
         self._links = block.settle()
 
-    def edit_sequence(self, block: Block, number: int, capture: Capture) -> None:
-        """Inject the faults that come after numbering."""
+    def edit_sequence(self, block: Block, number: int, counters: Array) -> None:
+        """Inject the faults that come after numbering; `counters`, by channel, go back where a counter is reset."""
         for row, original in self._links:
             block.rows["trade_id"][row] = block.rows["trade_id"][original]
         rng = self._random(number, 1)
         # Resets first and in time order: what is copied later must have its final number.
         self._pending.sort(key=lambda episode: (episode.fault.name not in RESETS, episode.start, episode.channels))
         for episode in self._pending:
-            for _ in range(ATTEMPTS // 10):
+            for _ in range(max(1, self.market.attempts // 10)):
                 episode.seed, episode.number = int(rng.integers(1 << 62)), len(self.episodes) + 1
                 if self._try(episode, block):
                     assert episode.span is not None
                     if episode.fault.name in RESETS:
-                        capture.sequence[episode.channels[0]] -= int(episode.span.magnitude)
+                        counters[episode.channels[0]] -= int(episode.span.magnitude)
                     self._record(episode)
                     break
         self._pending = []

@@ -9,18 +9,14 @@ import numpy as np
 
 from producers.faults.editing.block import Block, Random
 from producers.faults.editing.fault import Fault
+from producers.faults.stream import Stream
 from producers.faults.table import Faults
 from producers.market.genuine_events import Event
-from producers.market.parameters import Market
 from producers.market.universe import Universe
 from tickproof.ticks.schema import NS_PER_MS, NS_PER_SECOND
 
 EDGE_NS = 300 * NS_PER_MS
 """No episode begins or ends this close to a block's bounds: latency carries ticks across them."""
-ATTEMPTS = 200
-"""How many windows are tried for one episode in one block."""
-LIVELY_ROWS_PER_S = 1.0
-"""Symbol faults affect only series with at least this many ticks a second in the block."""
 LONGEST_SHARE = 0.10
 """A lasting episode takes at most this share of the stream."""
 LEAST_SPOKEN = 5
@@ -37,7 +33,7 @@ class Places:
     `shuts` says whether the market is ever shut, `bounds` are the earliest onset and the latest end in the block.
     """
 
-    market: Market
+    market: Stream
     universe: Universe
     faults: Faults
     shuts: bool = field(init=False)
@@ -67,7 +63,7 @@ class Places:
         start, end = self.market.blocks[number]
         self._shut = self._shut_after(number)
         counts = block.counts()
-        self._lively = np.flatnonzero(counts >= LIVELY_ROWS_PER_S * (end - start) / NS_PER_SECOND).tolist()
+        self._lively = np.flatnonzero(counts >= self.market.lively_rows(end - start)).tolist()
         # Ticks repeated at night are those before the close, when few symbols have many.
         self._spoken = np.flatnonzero(counts >= LEAST_SPOKEN).tolist()
         quiet = min(int(self.faults.warm_up_s * NS_PER_SECOND), (self.market.end_ns - self.market.start_ns) // 6)
@@ -93,8 +89,8 @@ class Places:
             first, last = (self._shut[0] + SHUT_EDGE_NS, self._shut[1] - SHUT_EDGE_NS - length) if is_shut else (0, -1)
         if first > last or not places:
             return
-        starts = rng.integers(first, last + 1, ATTEMPTS).tolist()
-        for place, start in zip(rng.integers(places, size=ATTEMPTS).tolist(), starts, strict=True):
+        starts = rng.integers(first, last + 1, self.market.attempts).tolist()
+        for place, start in zip(rng.integers(places, size=self.market.attempts).tolist(), starts, strict=True):
             if fault.lasts_s is not None:
                 length = self._length(fault, start, rng)
             if start + length <= self._last_ns:

@@ -19,6 +19,7 @@ _NUMBERS: tuple[Need, ...] = ("sequence",)
 _TRADES: tuple[Need, ...] = ("trades",)
 _SIZES: tuple[Need, ...] = ("sizes",)
 _RELATION: tuple[Need, ...] = ("relation",)
+_VENUE_TIME: tuple[Need, ...] = ("venue_time",)
 _LEGS = "spreads of the legs together"
 
 
@@ -90,7 +91,14 @@ _FIELDS = (
         "size_zero", field.size_zero, 5.0, _ANY, "0: no size", kind="size_outlier", about=("presence",), needs=(*_TRADES, *_SIZES)
     ),
     _symbol(
-        "time_implausible", field.time_implausible, 3.0, (1.0, 12.0), "seconds that ts_event moved", about=("latency",), ticks=3
+        "time_implausible",
+        field.time_implausible,
+        3.0,
+        (1.0, 12.0),
+        "seconds that ts_event moved",
+        about=("latency",),
+        ticks=3,
+        needs=_VENUE_TIME,
     ),
 )
 _LEVELS = (
@@ -134,13 +142,13 @@ _CHANNELS = (
     _channel("feed_silent", channel.channel_silent, 7.0, (4.5, 7.0), "seconds", kind="silent", reach="venue", effect_s=3.0,
              twin="genuine_halt", ticks=6000),
     _channel("latency_spike", channel.latency_spike, 4.5, (0.3, 1.2), "seconds", about=("latency",),
-             twin="genuine_conflation", ticks=1500),
+             twin="genuine_conflation", ticks=1500, needs=_VENUE_TIME),
     _channel("clock_zone", channel.clock_zone, 45.0, _ANY, "seconds ahead", kind="clock_offset", lasts_s=(4.0, 45.0),
-             about=("latency",), twin="genuine_latency_burst", ticks=8000),
+             about=("latency",), twin="genuine_latency_burst", ticks=8000, needs=_VENUE_TIME),
     _channel("clock_offset", channel.clock_offset, 45.0, (0.02, 2.0), "seconds ahead", lasts_s=(4.0, 45.0),
-             about=("latency",), twin="genuine_latency_burst", ticks=8000),
+             about=("latency",), twin="genuine_latency_burst", ticks=8000, needs=_VENUE_TIME),
     _channel("clock_drift", channel.clock_drift, 60.0, (0.001, 0.02), "seconds gained a second", lasts_s=(8.0, 60.0),
-             about=("latency",), twin="genuine_latency_burst", ticks=10_000),
+             about=("latency",), twin="genuine_latency_burst", ticks=10_000, needs=_VENUE_TIME),
     _channel("rate_shift", channel.rate_shift, 90.0, (0.5, 0.9), "share of messages lost", lasts_s=(10.0, 90.0),
              effect_s=10.0, twin="genuine_lull", ticks=8000),
     _channel("mix_shift", channel.mix_shift, 90.0, (0.6, 0.95), "share of trades lost", lasts_s=(10.0, 90.0),
@@ -178,7 +186,8 @@ _TWINS = (
     _symbol("genuine_cancel", genuine_twins.genuine_cancel, 5.0, _ANY, "kind of the message", needs=_TRADES),
     _symbol("genuine_listing", burst.genuine_listing, 10.0, _ANY, "distance of the price", reach="all", lasts_s=(10.0, np.inf)),
     _symbol("genuine_rename", renaming.genuine_rename, 10.0, _ANY, "names", reach="all", lasts_s=(10.0, np.inf)),
-    _channel("genuine_conflation", channel.genuine_conflation, 6.0, (0.01, 0.05), "seconds between two sendings"),
+    _channel("genuine_conflation", channel.genuine_conflation, 6.0, (0.01, 0.05), "seconds between two sendings",
+             needs=_VENUE_TIME),
     _channel("genuine_lull", channel.rate_shift, 45.0, (0.5, 0.8), "share of messages lost", reach="all",
              lasts_s=(8.0, 45.0)),
     _channel("genuine_quiet_tape", channel.mix_shift, 45.0, (0.5, 0.9), "share of trades lost", reach="all",

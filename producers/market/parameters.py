@@ -163,6 +163,30 @@ class Market:
         """Return [start, end) in ns of each block, in order; a block lies in one session, and closed hours have none."""
         return _blocks(self.profile, self.start_ns, self.end_ns)
 
+    @property
+    def attempts(self) -> int:
+        """Return how many windows are tried for one fault in one block."""
+        return 200
+
+    @property
+    def lacks(self) -> frozenset[str]:
+        """Return what the feed does not have and some faults need: numbers, sizes or trades."""
+        character = self.character
+        has = {
+            "sequence": character.has_sequence,
+            "sizes": character.has_sizes,
+            "trades": character.trades * self.trade_share > 0,
+        }
+        return frozenset(need for need, is_there in has.items() if not is_there)
+
+    def lively_rows(self, length_ns: int) -> float:
+        """Return how many ticks a series has in a block of this length at least, for a symbol's fault."""
+        return length_ns / NS_PER_SECOND
+
+    def new_names(self, count: int, rng: np.random.Generator) -> tuple[str, ...]:
+        """Return symbols' names as the market's own are, at least `count` of which are not among those."""
+        return tuple(self.character.listing(count + self.symbols, rng).names)
+
     def random(self, purpose: int, number: int = 0) -> np.random.Generator:
         """Return a random source for one purpose and block, so that draws of one part never shift another's."""
         return np.random.default_rng([self.seed, purpose, number])

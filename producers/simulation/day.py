@@ -84,7 +84,7 @@ class Simulation:
                 injection.edit_content(edited, block.number, block.events)
                 rows = edited.rows
                 capture.number(rows, edited.keep)
-                injection.edit_sequence(edited, block.number, capture)
+                injection.edit_sequence(edited, block.number, capture.sequence)
                 outcome = edited.outcome()
                 self._labels += injection.labels
                 own = injection.under_new_names(own)

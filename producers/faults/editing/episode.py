@@ -30,6 +30,8 @@ class Episode:
 
     def inject(self, block: Block) -> Span | None:
         """Edit a block; return what was done, or None."""
+        if not len(block.rows):
+            return None
         window = self.start, self.stop
         where = block.of_series(self.series, *window) if self.series else block.of_channels(self.channels, *window)
         block.episode, block.spare = self.number, [self.name] if self.name >= 0 else []

@@ -14,7 +14,7 @@ from tickproof.findings.label import GENUINE_PREFIX
 Inject = Callable[[Block, Target, float, np.random.Generator], Span | None]
 """(block, target, size, random) -> what was done, or None and an unchanged block."""
 Reach = Literal["one", "venue", "all"]
-Need = Literal["sequence", "sizes", "trades", "relation"]
+Need = Literal["sequence", "sizes", "trades", "relation", "venue_time"]
 """What a feed must have for some faults."""
 Aspect = Literal["presence", "price", "spread", "size", "time", "sequence", "latency"]
 """Groups of features of a tick's format, as the audit knows them (`models.training.format_features`)."""

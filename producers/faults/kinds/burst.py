@@ -5,25 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from producers.faults.editing.block import BOTH_SIDES, Block, Random, Span, Target
-from producers.market.parameters import Market
-from producers.market.universe import Array, Universe
+from producers.market.universe import Array
 from producers.streams.word_copy import gathered
 from tickproof.ticks.schema import NS_PER_MS, NS_PER_SECOND, UNITS_PER_ONE, Condition, Kind, Present
 
 STAMPED = int(Present.TS_EVENT | Present.SEQUENCE)
 """Fields of a status message on a channel with sequence numbers."""
-
-
-SPARE_NAMES = 256
-"""How many symbols a stream can be given besides its own."""
-
-
-def spare_names(market: Market, universe: Universe, seed: list[int]) -> list[str]:
-    """Return names that look like those of the universe's symbols and are not among them."""
-    rng = np.random.default_rng([*seed, 3])
-    listed = set(universe.names)
-    names = market.character.listing(SPARE_NAMES + market.symbols, rng).names
-    return [name for name in names if name not in listed][:SPARE_NAMES]
 
 
 def burst(block: Block, target: Target, size: float, rng: Random) -> Span | None:
@@ -82,6 +69,8 @@ def _with_ties(block: Block, target: Target, quotes: Array, times: Array, rng: R
     """Return ascending times, with as many ties with the channel's previous message as the given quotes have."""
     mine = block.of_channels(target.channels, target.start, target.stop)
     recorded = block.rows["ts_recv"][mine]
+    if not len(recorded):
+        return times
     is_tied = np.diff(recorded, prepend=-1) == 0
     share = float(is_tied[np.isin(mine, quotes)].mean())
     before = recorded[np.maximum(np.searchsorted(recorded, times, side="right") - 1, 0)]
@@ -102,6 +91,10 @@ def _next_of_same(codes: Array) -> Array:
 def insert_at_their_times(block: Block, channel: int, rows: Array) -> None:
     """Insert rows, sorted by `ts_recv`, into a channel at their times."""
     mine = block.of_channels((channel,), 0, 1 << 62)
+    if not len(mine):
+        # A recorded series may be on several channels, and silent on this one.
+        mine = np.flatnonzero(block.keep)
+        mine = mine[np.argsort(block.rows["ts_recv"][mine], kind="stable")]
     # What was captured after the block's last message is in the next block.
     rows["ts_recv"] = np.minimum(rows["ts_recv"], block.rows["ts_recv"][mine[-1]])
     place = np.searchsorted(block.rows["ts_recv"][mine], rows["ts_recv"], side="right") - 1
