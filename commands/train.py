@@ -20,7 +20,7 @@ from producers.market.parameters import Market
 from producers.market.profiles import DEFAULT, PROFILES
 from producers.simulation.day import Simulation, simulate
 from tickproof.features.table import NAMES
-from tickproof.rules.version import VERSION
+from tickproof.rules import VERSION
 
 LEAST_SYMBOLS = 4
 HELD_OUT_EVERY = 3

@@ -135,7 +135,7 @@ def _report(demo: Demo, played: Played, result: Evaluation, keep: Path | None) -
     from jobs.offline.scan import Slice
     from reports import html
     from tickproof.findings.label import to_csv
-    from tickproof.rules.version import VERSION
+    from tickproof.rules import VERSION
 
     follower, settings = played.follower, demo.settings
     folder = keep or demo.folder / "demo"

@@ -22,7 +22,7 @@ from jobs.pipeline.tick_bytes import pack, packed_by_shard, unpack
 from jobs.pipeline.workers import END_NS, ChannelWorker, ShardWorker, routed, split
 from tickproof.channel import step as channels
 from tickproof.channel.step import ChannelState
-from tickproof.rules.version import VERSION
+from tickproof.rules import VERSION
 from tickproof.ticks.schema import NS_PER_MS, Ticks
 
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())

@@ -11,7 +11,7 @@ from models.store import registry
 from tickproof.channel.step import ChannelSettings
 from tickproof.features.table import NAMES
 from tickproof.reference.data import NOTHING, Reference
-from tickproof.rules.version import VERSION
+from tickproof.rules import VERSION
 from tickproof.settings import Settings
 from tickproof.shard.step import Detector, ShardSettings
 from tickproof.ticks.schema import NS_PER_MS

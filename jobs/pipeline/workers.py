@@ -23,7 +23,7 @@ from tickproof.channel.step import ChannelResult, ChannelState
 from tickproof.errors import WireError
 from tickproof.findings.finding import Finding
 from tickproof.findings.second_statistics import SECOND_NS, Row, channel_rows
-from tickproof.rules.version import VERSION
+from tickproof.rules import VERSION
 from tickproof.shard import step as scoring
 from tickproof.shard.state import ShardState
 from tickproof.shard.step import ShardResult

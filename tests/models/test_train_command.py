@@ -13,7 +13,7 @@ from commands.train import command
 from models.store.artifact import read_manifest
 from models.store.registry import find, open_model
 from tickproof.features.table import NAMES
-from tickproof.rules.version import VERSION
+from tickproof.rules import VERSION
 
 TINY = ["--seeds", "3", "--clean-seeds", "1", "--minutes", "0.5", "--symbols", "8", "--faults-per-kind", "2", "--trees", "5"]
 

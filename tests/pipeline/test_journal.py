@@ -17,7 +17,7 @@ from tests.support.streams import Tape
 from tickproof.channel import step as channels
 from tickproof.findings.finding import VERDICT, encode
 from tickproof.instrument.record import INSTRUMENT
-from tickproof.rules.version import VERSION
+from tickproof.rules import VERSION
 from tickproof.shard import step as scoring
 from tickproof.shard.state import ShardState
 from tickproof.shard.step import ShardResult, ShardSettings

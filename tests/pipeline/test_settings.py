@@ -10,7 +10,7 @@ import pytest
 from jobs.pipeline.settings import model_name, pipeline_settings
 from models.store import artifact, registry
 from tickproof.errors import ModelError
-from tickproof.rules.version import VERSION
+from tickproof.rules import VERSION
 from tickproof.settings import Settings
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.support.streams import Features, Scored, Scripted, Tape, at, check, merged, score, units
 from tickproof.features.table import INDEX, NAMES
 from tickproof.findings.finding import VERDICT, Class, Severity, mask, names_of
-from tickproof.rules.version import VERSION
+from tickproof.rules import VERSION
 from tickproof.shard import step as scoring
 from tickproof.shard.state import ShardState
 from tickproof.shard.step import SUPPORTED_SCORE, ShardSettings

@@ -4,6 +4,9 @@ Decides, with compiled functions, whether a message, price, size or side is wron
 shows: a digit error, a flipped bit, swapped fields, another symbol. A causal check says what was known at release; finalizing
 sees the instrument and the other venues up to event time + lookahead.
 
-Thresholds, bits and the record of one tick's context are in `table`. May use `ticks`, `findings` and `instrument`; the order in
-which rules run is the shard's.
+Bits and wording are those of `tickproof.codes`, the record of one tick's moment is in `context`. May use `ticks`, `findings` and
+`instrument`; the order in which rules run is the shard's.
 """
+
+VERSION = "3"
+"""The version of the rules, which every verdict and finding carries: a change of a result raises it."""

@@ -20,11 +20,11 @@ from tickproof.instrument.silence import CLOCK, Liveness
 from tickproof.instrument.time_of_day import SEASON
 from tickproof.reference.data import NOTHING, Reference
 from tickproof.reference.tables import Index, Tables, build
+from tickproof.rules import VERSION
 from tickproof.rules.context import CONTEXT
 from tickproof.rules.relations.marks import MARK, Relations
 from tickproof.rules.relations.members import MEMBER
 from tickproof.rules.venue_habits import VENUE
-from tickproof.rules.version import VERSION
 from tickproof.shard.arrays import FactorTables, ShardArrays
 from tickproof.shard.registry import Registry
 from tickproof.shard.score_slice import SHARD
