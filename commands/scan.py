@@ -25,7 +25,7 @@ from jobs.pipeline.workers import Undecoded
 from producers.recordings.reading.tally import Rejected
 from producers.recordings.registry import Tally, known, merged, open_recordings
 from producers.streams.heartbeats import Heartbeats
-from tickproof.errors import SettingsError
+from tickproof.errors import SettingsError, StepError
 from tickproof.findings.finding import Quality
 from tickproof.ticks.rfc3339 import iso
 from tickproof.ticks.schema import NS_PER_MS
@@ -117,9 +117,9 @@ def command(
     if not no_report:
         summary["report"] = str(write_report(out))
     click.echo(json.dumps(summary) if as_json else text(summary))
-    if counts.dead_ticks:
+    if counts.dead_ticks or counts.failed_control_rows:
         sys.stdout.flush()
-        ctx.exit(1)
+        ctx.exit(1 if counts.ticks else StepError.exit_status)
 
 
 def _undecoded(tally: Tally) -> list[Undecoded]:
@@ -151,6 +151,11 @@ def text(summary: dict[str, Any]) -> str:
     lines += [f"not decoded, {reason}: {count:,}" for reason, count in summary["undecoded"].items()]
     if summary["dead_ticks"]:
         lines.append(f"{summary['dead_ticks']:,} ticks that a step failed on were left out: a bug; dead-letters.jsonl names each")
+    if summary["dead_ticks"] and not ticks:
+        lines.append("a step failed on every tick: nothing was judged")
+    if summary["failed_control_rows"]:
+        rows = summary["failed_control_rows"]
+        lines.append(f"{rows:,} reports of channels that a step failed on were left out of statistics and silences: a bug")
     if summary["overtaken"]:
         lines.append(f"{summary['overtaken']:,} ticks came behind the watermark and were judged by their message alone")
     if summary["files_of_no_known_format"]:

@@ -15,7 +15,7 @@ from pyflink.datastream.state import MapStateDescriptor
 from jobs.flink.batching import gathered_parts
 from jobs.flink.stop_job import job_is_stopped
 from jobs.pipeline import outputs
-from jobs.pipeline.journal import SNAPSHOT_BYTES, SNAPSHOT_FACTOR, Journal, pack_shard
+from jobs.pipeline.journal import SNAPSHOT_BYTES, SNAPSHOT_FACTOR, STREAK, Journal, pack_shard, pack_streak, unpack_streak
 from jobs.pipeline.outputs import Record
 from jobs.pipeline.settings import PipelineSettings
 from jobs.pipeline.tick_bytes import pack, packed_by_shard, unpack
@@ -86,18 +86,21 @@ class ChannelStage(KeyedProcessFunction):  # type: ignore[misc]
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
         """Take what was gathered of one channel."""
         worker = self._recall(ctx.get_current_key())
-        before = worker.state
+        before, streak = worker.state, worker.streak
         records: list[Record] = []
         hops: list[tuple[int, Ticks]] = []
         for part in gathered_parts(bytes(value)):
             for undecoded in part.undecoded:
-                records += outputs.of_undecoded(undecoded, worker.reject(undecoded))
+                with job_is_stopped(self._rest):
+                    records += outputs.of_undecoded(undecoded, worker.reject(undecoded))
             if len(part.ticks):
                 with job_is_stopped(self._rest):
                     output = worker.process(part.ticks)
                 records += outputs.of_channel(output, self._topic)
                 hops += routed(output.ticks, output.control_rows, self._settings)
         self._remember(worker.state, before)
+        if worker.streak != streak:
+            self._pages.put(STREAK, pack_streak(worker.streak))
         yield from as_rows(records)
         for shard, data in packed_by_shard(hops):
             yield Row(self._shard_keys[shard], data)
@@ -106,9 +109,10 @@ class ChannelStage(KeyedProcessFunction):  # type: ignore[misc]
         """Return the worker of the current key; the least recently used ones are forgotten, and made again from their pages."""
         if channel not in self._workers:
             pages = dict(self._pages.items())
+            streak = unpack_streak(pages.pop(STREAK, None))
             feeds = self._settings.reference.feeds()
             state = channels.unpack(pages, VERSION, feeds) if pages else None
-            self._workers[channel] = ChannelWorker(channel, self._settings, state)
+            self._workers[channel] = ChannelWorker(channel, self._settings, state, streak)
             if len(self._workers) > CHANNELS_IN_MEMORY:
                 self._workers.popitem(last=False)
         self._workers.move_to_end(channel)
@@ -169,6 +173,7 @@ class ShardStage(KeyedProcessFunction):  # type: ignore[misc]
         self._journal = Journal(frames, snapshot)
         self._memory: dict[str, ShardMemory] = {}
         self._overtaken = runtime_context.get_metrics_group().counter("ticks_overtaken")
+        self._failed_control_rows = runtime_context.get_metrics_group().counter("control_rows_failed")
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
         """Take ticks that came in: they wait for the watermark."""
@@ -184,9 +189,11 @@ class ShardStage(KeyedProcessFunction):  # type: ignore[misc]
             memory.frames += 1
             memory.journal_bytes += len(data)
         if len(late):
-            overtaken = memory.worker.overtake(late)
+            with job_is_stopped(self._rest):
+                overtaken, failed = memory.worker.overtake(late)
             self._overtaken.inc(len(overtaken.ticks))
             yield from as_rows(outputs.of_overtaken(memory.worker.shard, overtaken, self._settings.versions))
+            yield from as_rows([outputs.dead_tick(one, self._topic) for one in failed])
         self._set_timer(memory, ctx)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Any]:
@@ -197,20 +204,21 @@ class ShardStage(KeyedProcessFunction):  # type: ignore[misc]
         watermark_ms = min(ctx.timer_service().current_watermark(), END_NS // NS_PER_MS)
         with job_is_stopped(self._rest):
             output = worker.release(watermark_ms * NS_PER_MS)
+        self._failed_control_rows.inc(output.failed_control_rows)
         yield from as_rows(outputs.of_shard(worker.shard, output, self._settings.versions, self._topic))
         self._journal.released(worker.released_ns)
         if memory.journal_bytes > memory.snapshot_at:
             data = pack_shard(worker.state, worker.waiting.all())
             memory.snapshot_at = max(SNAPSHOT_BYTES, SNAPSHOT_FACTOR * len(data))
             if memory.journal_bytes > memory.snapshot_at:
-                self._journal.snapshot(data, worker.released_ns)
+                self._journal.snapshot(data, worker.released_ns, worker.streak)
                 memory.frames = memory.journal_bytes = 0
         self._set_timer(memory, ctx)
 
     def _recall(self, key: str) -> ShardMemory:
         if key not in self._memory:
             restored = self._journal.restore(self._settings.versions.model, self._settings.reference)
-            worker = ShardWorker(shard_number(key), self._settings, restored.state, restored.waiting)
+            worker = ShardWorker(shard_number(key), self._settings, restored.state, restored.waiting, restored.streak)
             if restored.released_ns is not None:
                 # Scored again for the state; what it gives was written before.
                 with job_is_stopped(self._rest):

@@ -58,6 +58,8 @@ class Slice:
         Ticks of the feed taken in by this step.
     dead_letters : list of DeadLetter
         Ticks that a step failed on, which are in no block, and messages that could not be decoded.
+    failed_control_rows : int
+        What channels reported and a shard's step failed on.
     """
 
     blocks: list[tuple[Ticks, Array]]
@@ -66,6 +68,7 @@ class Slice:
     overtaken: int
     read: int
     dead_letters: list[DeadLetter] = field(default_factory=list)
+    failed_control_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +161,7 @@ def _slice(output: Output, order: InputOrder, read: int, dead_letters: list[Dead
             order.leave_out(failed.tick)
             dead_letters.append(DeadLetter.of_failed(failed))
     overtaken = sum(len(behind) for behind, _ in output.overtaken)
-    return Slice(order.take(), output.findings, output.statistics, overtaken, read, dead_letters)
+    return Slice(order.take(), output.findings, output.statistics, overtaken, read, dead_letters, output.failed_control_rows)
 
 
 def scan(

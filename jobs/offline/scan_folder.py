@@ -33,14 +33,16 @@ ROW_GROUP = 100_000
 class Counts:
     """What a scan saw and found.
 
-    `ticks` counts those that were scored, `dead_ticks` those that a step failed on, and `dead_messages` messages that could not
-    be decoded. `by_quality` counts `final_quality`; a finding counts once, as its last revision.
+    `ticks` counts those that were scored, `dead_ticks` those that a step failed on, `failed_control_rows` reports of channels on
+    which a step failed, and `dead_messages` messages that could not be decoded. `by_quality` counts `final_quality`; a finding
+    counts once, as its last revision.
     """
 
     ticks: int = 0
     capture_heartbeats: int = 0
     overtaken: int = 0
     dead_ticks: int = 0
+    failed_control_rows: int = 0
     dead_messages: int = 0
     first_ns: int | None = None
     last_ns: int | None = None
@@ -83,6 +85,7 @@ def write(slices: Iterable[Slice], folder: Path, progress: Callable[[Slice], Non
             with _Scored(scored) as ticks, _Statistics(statistics) as seconds, dead_letters.open("wb") as letters:
                 for part in slices:
                     counts.overtaken += part.overtaken
+                    counts.failed_control_rows += part.failed_control_rows
                     for block in part.blocks:
                         _count_ticks(counts, *block)
                         ticks.add(*block)

@@ -36,7 +36,7 @@ MINIMUM_SLICE = 20_000
 """Ticks that wait before a slice is released: for speed, no result depends on it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Output:
     """What came out of one call.
 
@@ -51,6 +51,8 @@ class Output:
         Ticks that came behind the watermark.
     failed : list of FailedTick
         Ticks that a step failed on.
+    failed_control_rows : int
+        What channels reported and a shard's step failed on.
     """
 
     scored: list[tuple[int, ShardResult]] = field(default_factory=list)
@@ -58,6 +60,7 @@ class Output:
     statistics: list[Row] = field(default_factory=list)
     overtaken: list[Overtaken] = field(default_factory=list)
     failed: list[FailedTick] = field(default_factory=list)
+    failed_control_rows: int = 0
 
     def add_channel(self, output: ChannelOutput) -> None:
         """Take what a channel's worker gave."""
@@ -72,6 +75,7 @@ class Output:
             self.findings.extend(result.findings)
             self.statistics.extend(result.seconds)
         self.failed.extend(output.failed)
+        self.failed_control_rows += output.failed_control_rows
 
 
 class Engine:
@@ -153,7 +157,9 @@ class Engine:
             known_by = np.searchsorted(output.ticks.rows["event_time"], control_rows.rows["event_time"], "right") - 1
             control_rows = split(control_rows, watermarks[known_by]).in_time
             for shard, mine in routed(late, late.take(slice(0, 0)), self._settings):
-                out.overtaken.append(self._shards[shard].overtake(mine))
+                overtaken, failed = self._shards[shard].overtake(mine)
+                out.overtaken.append(overtaken)
+                out.failed.extend(failed)
         for shard, mine in routed(in_time, control_rows, self._settings):
             self._shards[shard].add(mine)
 

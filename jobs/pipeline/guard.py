@@ -2,7 +2,9 @@
 
 An exception in a step is a bug, and a feed must not stop for one tick of it. But where nothing succeeds any more, going on would
 turn a whole feed into dead letters: after `LIMIT` ticks in a row that all fail alike the guard raises StepError, which stops the
-job. The count is a function of the ticks alone: neither of a clock, nor of how the ticks are cut into calls.
+job. The count is a function of the ticks alone: neither of a clock, nor of how the ticks are cut into calls. It is part of the
+state: a job that is started again from a checkpoint counts on, or one that fails on everything would drain a feed into dead
+letters between one restart and the next.
 """
 
 from __future__ import annotations
@@ -19,6 +21,16 @@ LIMIT = 1_000
 """Ticks of one channel, or of one shard, that may fail in a row with the same type of exception. A burst of odd ticks that share
 a bug is shorter; a feed that is lost to a bug reaches it within seconds."""
 ADVICE = "this is a bug, and the run was stopped so as not to turn the feed into dead letters"
+
+
+class Streak(NamedTuple):
+    """How many ticks in a row failed alike: the name of the exception's type, and their number."""
+
+    kind: str = ""
+    length: int = 0
+
+
+NO_STREAK = Streak()
 
 
 class Failure(NamedTuple):
@@ -45,15 +57,16 @@ class Guard(Generic[State, Result]):
         The channel or shard, for the message.
     next_state : callable
         The state in a step's result.
+    streak : Streak
+        Of the ticks before.
     """
 
-    __slots__ = ("_in_a_row", "_kind", "_next_state", "_scope")
+    __slots__ = ("_next_state", "_scope", "streak")
 
-    def __init__(self, scope: str, next_state: Callable[[Result], State]) -> None:
+    def __init__(self, scope: str, next_state: Callable[[Result], State], streak: Streak = NO_STREAK) -> None:
         self._scope = scope
         self._next_state = next_state
-        self._kind: type[Exception] | None = None
-        self._in_a_row = 0
+        self.streak = streak
 
     def run(self, step: Callable[[State, Ticks, bool], Result], state: State, ticks: Ticks) -> Guarded[State, Result]:
         """Run `step(state, ticks, is_last)` over all ticks but those it fails on.
@@ -81,24 +94,33 @@ class Guard(Generic[State, Result]):
             result = step(run.state, ticks, last)
         except Exception as error:
             if not len(ticks):
-                raise StepError(f"{self._scope}: a step fails without any tick ({_named(error)}); {ADVICE}") from error
+                before = [_named(failure.error) for failure in run.failures[:1] if _named(failure.error) != _named(error)]
+                first = f", after a tick on which it failed with {before[0]}" if before else ""
+                raise StepError(f"{self._scope}: a step fails without any tick ({_named(error)}{first}); {ADVICE}") from error
             if len(ticks) > 1:
                 middle = len(ticks) // 2
                 run = self._halve(step, run, (ticks.take(slice(0, middle)), offset, False))
                 return self._halve(step, run, (ticks.take(slice(middle, len(ticks))), offset + middle, last))
-            self._count(error)
+            self.count(error)
             run.failures.append(Failure(offset, error))
             # What a last step does besides, such as making older ticks final, is still to be done.
             return self._halve(step, run, (ticks.take(slice(0, 0)), offset, True)) if last else run
         if len(ticks):
-            self._kind, self._in_a_row = None, 0
+            self.streak = NO_STREAK
         run.results.append(result)
         return run._replace(state=self._next_state(result))
 
-    def _count(self, error: Exception) -> None:
-        self._in_a_row = self._in_a_row + 1 if type(error) is self._kind else 1
-        self._kind = type(error)
-        if self._in_a_row >= LIMIT:
+    def count(self, error: Exception) -> None:
+        """Count one more failure.
+
+        Raises
+        ------
+        StepError
+            It is the last of `LIMIT` in a row that are alike.
+        """
+        kind = type(error).__name__
+        self.streak = Streak(kind, self.streak.length + 1 if kind == self.streak.kind else 1)
+        if self.streak.length >= LIMIT:
             raise StepError(
                 f"{self._scope}: {LIMIT:,} ticks in a row failed alike, the last with {_named(error)}; {ADVICE}"
             ) from error

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 import numpy as np
 
+from jobs.pipeline.guard import NO_STREAK, Streak
 from jobs.pipeline.tick_bytes import pack, unpack
 from tickproof.features import market
 from tickproof.features import state as features_state
@@ -40,6 +41,8 @@ PAGE_BYTES = 1 << 20
 SNAPSHOT_FACTOR = 4
 """A snapshot is written once the journal holds this many times its bytes, and at least SNAPSHOT_BYTES."""
 SNAPSHOT_BYTES = 8 << 20
+RELEASED, STREAK = -1, -2
+"""Keys of the journal that are no frames."""
 
 _ARRAYS: dict[str, np.dtype[Any]] = {
     "instruments": INSTRUMENT,
@@ -175,6 +178,16 @@ def _digest(layout: str) -> str:
     return hashlib.blake2b(layout.encode(), digest_size=8).hexdigest()
 
 
+def pack_streak(streak: Streak) -> bytes:
+    """Return how many ticks failed alike as bytes."""
+    return msgspec.msgpack.encode(streak)
+
+
+def unpack_streak(data: bytes | None) -> Streak:
+    """Return what `pack_streak` gave; none where a state of before holds nothing."""
+    return NO_STREAK if data is None else msgspec.msgpack.decode(data, type=Streak)
+
+
 class Restored(NamedTuple):
     """What the state store holds of a shard.
 
@@ -188,12 +201,15 @@ class Restored(NamedTuple):
         How far those were released; None: not yet.
     frames : int
         Frames since the snapshot.
+    streak : Streak
+        How many ticks failed alike, at the snapshot.
     """
 
     state: ShardState
     waiting: ReorderBuffer
     released_ns: int | None
     frames: int
+    streak: Streak
 
 
 class Journal:
@@ -202,7 +218,7 @@ class Journal:
     Parameters
     ----------
     frames : Pages
-        Number -> packed ticks as they came in; -1 -> how far they were released, in ns.
+        Number -> packed ticks as they came in; -1 -> how far they were released, in ns; -2 -> the streak at the snapshot.
     snapshot : Pages
         The last snapshot, in pages.
     """
@@ -220,11 +236,11 @@ class Journal:
             state, ticks = unpack_shard(b"".join(pages[k] for k in sorted(pages)), model_version, reference)
             waiting.add(ticks)
         frames = dict(self._frames.items())
-        released = frames.pop(-1, None)
+        released, streak = frames.pop(RELEASED, None), frames.pop(STREAK, None)
         for number in sorted(frames):
             waiting.add(unpack(frames[number]))
         released_ns = None if released is None else int.from_bytes(released, "little", signed=True)
-        return Restored(state, waiting, released_ns, len(frames))
+        return Restored(state, waiting, released_ns, len(frames), unpack_streak(streak))
 
     def append(self, number: int, data: bytes) -> None:
         """Remember a frame that came in."""
@@ -232,12 +248,13 @@ class Journal:
 
     def released(self, before_ns: int) -> None:
         """Remember how far the ticks were walked."""
-        self._frames.put(-1, before_ns.to_bytes(8, "little", signed=True))
+        self._frames.put(RELEASED, before_ns.to_bytes(8, "little", signed=True))
 
-    def snapshot(self, data: bytes, released_ns: int) -> None:
+    def snapshot(self, data: bytes, released_ns: int, streak: Streak) -> None:
         """Replace everything by a snapshot."""
         self._frames.clear()
         self._snapshot.clear()
         for page, start in enumerate(range(0, len(data), PAGE_BYTES)):
             self._snapshot.put(page, data[start : start + PAGE_BYTES])
         self.released(released_ns)
+        self._frames.put(STREAK, pack_streak(streak))

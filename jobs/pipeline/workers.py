@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jobs.pipeline.decoding import RawRecord
-from jobs.pipeline.guard import Guard
+from jobs.pipeline.guard import NO_STREAK, Guard, Streak
 from jobs.pipeline.settings import PipelineSettings
 from tickproof.channel import step as channels
 from tickproof.channel.control_rows import LIFE
@@ -96,16 +96,25 @@ class ChannelWorker:
     settings : PipelineSettings
     state : ChannelState, optional
         What is remembered of the channel; None: no tick of it was seen yet. Payloads that are not ticks do not change that.
+    streak : Streak
+        How many of its last ticks failed alike.
     """
 
     __slots__ = ("_guard", "_own", "_settings", "channel", "state")
 
-    def __init__(self, channel: str, settings: PipelineSettings, state: ChannelState | None = None) -> None:
+    def __init__(
+        self, channel: str, settings: PipelineSettings, state: ChannelState | None = None, streak: Streak = NO_STREAK
+    ) -> None:
         self.channel = channel
         self.state = state
         self._settings = settings
         self._own = settings.channel.of(channel, settings.reference)
-        self._guard = Guard[ChannelState, ChannelResult](f"channel {channel or '(unknown)'}", lambda result: result.state)
+        self._guard = Guard[ChannelState, ChannelResult](f"channel {channel or '(unknown)'}", lambda result: result.state, streak)
+
+    @property
+    def streak(self) -> Streak:
+        """How many of the last ticks failed alike."""
+        return self._guard.streak
 
     def process(self, ticks: Ticks) -> ChannelOutput:
         """Check the channel's next ticks.
@@ -131,7 +140,13 @@ class ChannelWorker:
         )
 
     def reject(self, undecoded: Undecoded) -> list[Finding]:
-        """Report a record of the channel that could not be decoded. On a channel without ticks each is a finding by itself."""
+        """Report a record of the channel that could not be decoded. On a channel without ticks each is a finding by itself.
+
+        Raises
+        ------
+        StepError
+            Nothing succeeds any more; see `jobs.pipeline.guard`. The record is a dead letter whatever comes of its finding.
+        """
         record, error = undecoded
         where: dict[str, object] = {
             "topic": record.topic,
@@ -139,7 +154,12 @@ class ChannelWorker:
             "offset": record.offset,
             "timestamp_ns": record.timestamp_ms * NS_PER_MS,
         }
-        state, findings = channels.reject(self.state or self._new_state(), error, self.channel, where)
+        try:
+            state, findings = channels.reject(self.state or self._new_state(), error, self.channel, where)
+        except Exception as failure:
+            # A bug, as where a step fails on a tick.
+            self._guard.count(failure)
+            return []
         if self.state is not None:
             self.state = state
         return findings
@@ -176,10 +196,14 @@ def split(ticks: Ticks, watermark_ns: int | npt.NDArray[np.int64]) -> Split:
 
 @dataclass(frozen=True, slots=True)
 class ShardOutput:
-    """What a shard's worker releases: the results of its steps in order, and the ticks that a step failed on."""
+    """What a shard's worker releases: the results of its steps in order, and the ticks that a step failed on.
+
+    `failed_control_rows` counts rows of other kinds that it failed on: what channels report, which is no tick and no dead letter.
+    """
 
     results: list[ShardResult]
     failed: list[FailedTick]
+    failed_control_rows: int = 0
 
 
 class ShardWorker:
@@ -194,28 +218,57 @@ class ShardWorker:
         What is remembered of the shard; a new shard by default.
     waiting : ReorderBuffer, optional
         Ticks that arrived and were not released yet.
+    streak : Streak
+        How many of its last ticks failed alike.
     """
 
-    __slots__ = ("_guard", "_settings", "released_ns", "shard", "state", "waiting")
+    __slots__ = ("_guard", "_late_guard", "_settings", "released_ns", "shard", "state", "waiting")
 
     def __init__(
-        self, shard: int, settings: PipelineSettings, state: ShardState | None = None, waiting: ReorderBuffer | None = None
+        self,
+        shard: int,
+        settings: PipelineSettings,
+        state: ShardState | None = None,
+        waiting: ReorderBuffer | None = None,
+        streak: Streak = NO_STREAK,
     ) -> None:
         self.shard = shard
         self.state = ShardState.new(settings.versions.model, settings.reference) if state is None else state
         self.waiting = ReorderBuffer() if waiting is None else waiting
         self.released_ns = -END_NS
         self._settings = settings
-        self._guard = Guard[ShardState, ShardResult](f"shard {shard}", lambda result: result.state)
+        self._guard = Guard[ShardState, ShardResult](f"shard {shard}", lambda result: result.state, streak)
+        # Late ticks come when they come: their failures are not in the row of the others.
+        self._late_guard = Guard[None, Array](f"shard {shard}, late ticks", lambda _result: None)
+
+    @property
+    def streak(self) -> Streak:
+        """How many of the last ticks failed alike."""
+        return self._guard.streak
 
     def add(self, ticks: Ticks) -> None:
         """Take ticks that are in time: none lies below `released_ns`."""
         self.waiting.add(ticks)
 
-    def overtake(self, ticks: Ticks) -> Overtaken:
-        """Judge late ticks by their message alone. They move no state; late control rows are dropped."""
+    def overtake(self, ticks: Ticks) -> tuple[Overtaken, list[FailedTick]]:
+        """Judge late ticks by their message alone, and return those apart on which that fails.
+
+        They move no state; late control rows are dropped.
+
+        Raises
+        ------
+        StepError
+            Nothing succeeds any more; see `jobs.pipeline.guard`.
+        """
         own = ticks.take(_is_own(ticks))
-        return Overtaken(own, scoring.overtaken(own, self._settings.reference))
+
+        def step(_state: None, part: Ticks, _last: bool) -> Array:
+            return scoring.overtaken(part, self._settings.reference)
+
+        _, results, failures = self._late_guard.run(step, None, own)
+        failed = [FailedTick(own.take(slice(row, row + 1)), error) for row, error in failures]
+        judged = own.take(np.delete(np.arange(len(own)), [row for row, _ in failures])) if failures else own
+        return Overtaken(judged, np.concatenate(results)), failed
 
     def release(self, before_ns: int) -> ShardOutput:
         """Score the ticks below `before_ns`, the watermark; nothing where it has not moved on.
@@ -236,7 +289,7 @@ class ShardWorker:
         self.released_ns = before_ns
         own = _is_own(due)
         failed = [FailedTick(due.take(slice(row, row + 1)), error) for row, error in failures if own[row]]
-        return ShardOutput(results, failed)
+        return ShardOutput(results, failed, len(failures) - len(failed))
 
     def next_due_ns(self) -> int | None:
         """Return the event time from which on a release has something to score, to make final or to count; None: nothing."""

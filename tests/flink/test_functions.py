@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from jobs.flink import functions
 from jobs.pipeline.decoding import RawRecord, decode
 from jobs.pipeline.engine import Engine, Output
 from jobs.pipeline.settings import PipelineSettings
@@ -18,6 +19,7 @@ from tests.support.flink_shells import FINAL_MS, TOPIC, Shells, as_records
 from tests.support.kill_guarantees import failing_steps, is_of_payload
 from tests.support.streams import Market, Tape, at, last_revisions
 from tickproof.channel import step as channels
+from tickproof.channel.control_rows import LIFE
 from tickproof.errors import StepError
 from tickproof.findings.finding import Finding
 from tickproof.shard import step as scoring
@@ -154,3 +156,91 @@ def test_where_everything_fails_alike_both_stop_and_say_the_same(stage: str, mon
     with pytest.raises(StepError) as flink:
         shells_of(as_records(tape.ticks()))
     assert str(local.value) == str(flink.value)
+
+
+@pytest.mark.parametrize("snapshot", [False, True], ids=["journal", "snapshot"])
+@pytest.mark.parametrize("stage", ["channel", "shard"])
+def test_restarts_do_not_start_the_count_anew(stage: str, snapshot: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """600 ticks fail, the job is started again, and 400 more are enough: each restart would drain 999 into dead letters."""
+    good = channels.step if stage == "channel" else scoring.step
+
+    def fails(state: Any, ticks: Ticks, *rest: Any) -> Any:
+        if (ticks.rows["sequence"] > 100).any():
+            raise ArithmeticError("on purpose")
+        return good(state, ticks, *rest)
+
+    monkeypatch.setattr(channels if stage == "channel" else scoring, "step", fails)
+    if snapshot:
+        for name in ("SNAPSHOT_BYTES", "SNAPSHOT_FACTOR"):
+            monkeypatch.setattr(functions, name, 0)
+    tape = Tape()
+    for k in range(1_300):
+        tape.quote(0.01 * k)
+    ticks = tape.ticks()
+    shells = Shells(SETTINGS)
+    shells.send(as_records(ticks.take(slice(0, 700))))
+    shells.advance(at(7) // NS_PER_MS)
+    assert len(shells.out["dead_letters"]) >= 590
+    shells.restart()
+
+    def go_on() -> None:
+        shells.send(as_records(ticks.take(slice(700, len(ticks)))))
+        shells.advance(FINAL_MS)
+
+    with pytest.raises(StepError, match="1,000 ticks in a row"):
+        go_on()
+
+
+def test_late_ticks_that_the_rules_fail_on_are_dead_letters(market: Ticks, monkeypatch: pytest.MonkeyPatch) -> None:
+    late = Tape(channel="LATE.A", venue="LATE")
+    for second in (12.5, 12.6, 13.0):
+        late.trade(second, -1.0)
+    behind = late.ticks()
+    bad, judge = int(behind.rows["ts_recv"][1]), scoring.overtaken
+
+    def fails(ticks: Ticks, *rest: Any) -> Any:
+        if (ticks.rows["ts_recv"] == bad).any():
+            raise ArithmeticError("on purpose")
+        return judge(ticks, *rest)
+
+    monkeypatch.setattr(scoring, "overtaken", fails)
+    shells = Shells(SETTINGS)
+    shells.send(as_records(market))
+    shells.advance(at(15) // NS_PER_MS)
+    shells.send(as_records(behind))
+    shells.advance(FINAL_MS)
+    _, outputs = engine_of(concat([market, behind]))
+    assert_same(shells, outputs)
+    assert sum(len(ticks) for ticks, _ in shells.scored(overtaken=True)) == 2
+    assert len(shells.out["dead_letters"]) == 1
+    assert [int(one.tick.rows["ts_recv"][0]) for output in outputs for one in output.failed] == [bad]
+
+
+def test_reports_of_channels_that_a_step_fails_on_are_counted(market: Ticks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A control row is no tick and no dead letter, and is missed all the same."""
+    step = scoring.step
+
+    def fails(state: Any, ticks: Ticks, *rest: Any) -> Any:
+        if ((ticks.rows["reasons"] & LIFE) != 0).any():
+            raise ArithmeticError("on purpose")
+        return step(state, ticks, *rest)
+
+    monkeypatch.setattr(scoring, "step", fails)
+    shells, (_, outputs) = shells_of(as_records(market)), engine_of(market)
+    counted = sum(output.failed_control_rows for output in outputs)
+    assert shells.count("control_rows_failed") == counted > 0
+    assert len(by_place(shells.scored())) == len(market)
+    assert "dead_letters" not in shells.out
+
+
+def test_a_report_of_a_payload_that_fails_leaves_the_dead_letter(market: Ticks, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> Any:
+        raise ArithmeticError("on purpose")
+
+    monkeypatch.setattr(channels, "reject", fails)
+    records = as_records(market)
+    junk = RawRecord(TOPIC, 0, len(records), at(17) // NS_PER_MS, records[0].key, b"junk", {})
+    shells = shells_of([*records, junk])
+    assert [row[1] for row in shells.out["dead_letters"]] == [b"junk"]
+    with pytest.raises(StepError, match="1,000 ticks in a row"):
+        shells_of([junk] * 1_000)

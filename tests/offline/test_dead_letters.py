@@ -24,7 +24,7 @@ from tests.support.streams import Market, Tape, at
 from tickproof.channel import step as channels
 from tickproof.findings.finding import VERDICT, VERDICTS, Finding, decode
 from tickproof.ticks.arrow import to_arrow
-from tickproof.ticks.schema import NS_PER_MS, Array, Ticks
+from tickproof.ticks.schema import NS_PER_MS, Array, Ticks, is_scored
 from tickproof.wire import encode_json
 
 IN_CHANNEL, IN_SHARD = 150, 90
@@ -231,3 +231,23 @@ def test_a_file_whose_name_is_not_text_is_named_by_escapes(market: Ticks, tmp_pa
     (letter,) = letters(tmp_path / "out")
     assert letter["file"] == "caf\\udce9.jsonl"
     assert [finding.code for finding in findings_of(tmp_path / "out")] == ["payload_unreadable"]
+
+
+def test_where_every_tick_of_a_short_input_fails_the_status_is_that_of_a_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tape = Tape()
+    for k in range(30):
+        tape.quote(0.01 * k)
+    good = channels.step
+
+    def fails(state: Any, ticks: Ticks, *rest: Any) -> Any:
+        if is_scored(ticks.rows).any():
+            raise ArithmeticError("on purpose")
+        return good(state, ticks, *rest)
+
+    with monkeypatch.context() as inner:
+        inner.setattr(channels, "step", fails)
+        assert run(written(tape.ticks(), tmp_path), tmp_path / "out") == 5
+    assert "a step failed on every tick: nothing was judged" in capsys.readouterr().out
+    assert len(letters(tmp_path / "out")) == 30

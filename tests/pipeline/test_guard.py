@@ -100,6 +100,15 @@ def test_a_step_that_fails_without_ticks_stops_the_run() -> None:
         Guard[State, State]("shard 1", lambda result: result).run(step, (), empty())
 
 
+def test_a_step_that_fails_without_ticks_names_what_it_failed_on_before() -> None:
+    def step(state: State, part: Ticks, last: bool) -> State:
+        raise ArithmeticError("of the tick") if len(part) else KeyError("of nothing")
+
+    said = "KeyError: 'of nothing', after a tick on which it failed with ArithmeticError: of the tick"
+    with pytest.raises(StepError, match=said):
+        run(step, ticks(1))
+
+
 def test_what_only_a_last_step_does_is_done_though_its_last_tick_fails() -> None:
     lasts: list[tuple[list[int], bool]] = []
 

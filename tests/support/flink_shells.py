@@ -53,6 +53,18 @@ class KeyedPages:
         self._pages.clear()
 
 
+@dataclass(frozen=True, slots=True)
+class MetricCounter:
+    """A counter among the metrics."""
+
+    name: str
+    counts: dict[str, int]
+
+    def inc(self, count: int) -> None:
+        """Count."""
+        self.counts[self.name] = self.counts.get(self.name, 0) + count
+
+
 @dataclass(slots=True)
 class Context:
     """The runtime context of one stage, and the context of its calls."""
@@ -71,13 +83,9 @@ class Context:
         """Return the metrics, which are this object."""
         return self
 
-    def counter(self, name: str) -> Context:
-        """Return a counter, which is this object: there is one."""
-        return self
-
-    def inc(self, count: int) -> None:
-        """Count."""
-        self.counts["ticks_overtaken"] = self.counts.get("ticks_overtaken", 0) + count
+    def counter(self, name: str) -> MetricCounter:
+        """Return a counter by its name."""
+        return MetricCounter(name, self.counts)
 
     def get_current_key(self) -> str:
         """Return the key of the call."""
@@ -143,6 +151,10 @@ class Shells:
                 self.out.setdefault(tag.tag_id, []).extend(rows)
             else:
                 yield item
+
+    def count(self, name: str) -> int:
+        """Return a counter of the shards' stage."""
+        return self._shard.counts.get(name, 0)
 
     def findings(self) -> list[Finding]:
         """Return every revision that was written."""
