@@ -24,10 +24,12 @@ _FORMATS = "\n".join(f"  {format_.name:13} {format_.meaning}" for format_ in REC
     metavar="FILE",
     help="Write what the formats imply of their channels, as reference data for `submit`; nothing else is read.",
 )
-def command(paths: tuple[Path, ...], as_json: bool, reference_out: Path | None) -> None:
+@click.pass_context
+def command(ctx: click.Context, paths: tuple[Path, ...], as_json: bool, reference_out: Path | None) -> None:
     """List the recordings in files and folders: format, ticks by kind, and what could not be decoded.
 
-    Every file is read to its end. Files of unknown format in a folder are listed without one.
+    Every file is read to its end. Files of unknown format in a folder are listed without one. Exit status 3: a file is broken, or
+    there is no tick in any of them.
 
     \b
     Examples:
@@ -38,7 +40,7 @@ def command(paths: tuple[Path, ...], as_json: bool, reference_out: Path | None) 
     if reference_out is not None:
         click.echo(_write_reference(paths, reference_out))
         return
-    listed = []
+    listed: list[Contents] = []
     for one in _listed(paths):
         listed.append(one)
         if not as_json:
@@ -49,6 +51,8 @@ def command(paths: tuple[Path, ...], as_json: bool, reference_out: Path | None) 
         total = sum(one.ticks for one in listed)
         undecoded = sum(sum(one.undecoded.values()) for one in listed)
         click.echo(f"{total:,} ticks in {len(listed)} {'file' if len(listed) == 1 else 'files'}, {undecoded:,} undecoded")
+    if not any(one.ticks for one in listed) or any(one.broken for one in listed):
+        ctx.exit(InputError.exit_status)
 
 
 def _write_reference(paths: tuple[Path, ...], out: Path) -> str:
@@ -72,7 +76,7 @@ def _listed(paths: tuple[Path, ...]) -> Iterator[Contents]:
             except InputError as error:
                 if not path.is_dir():
                     raise
-                yield Contents(str(file), format_.name, undecoded={f"not read: {error}": 1})
+                yield Contents(str(file), format_.name, undecoded={f"not read: {error}": 1}, broken=True)
     for file in unknown:
         yield Contents(str(file), None)
 

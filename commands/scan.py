@@ -22,10 +22,10 @@ from jobs.pipeline.decoding import ORDINARY, RawRecord
 from jobs.pipeline.outputs import encodable
 from jobs.pipeline.settings import pipeline_settings
 from jobs.pipeline.workers import Undecoded
-from producers.recordings.reading.tally import Rejected
-from producers.recordings.registry import Tally, known, merged, open_recordings
+from producers.recordings.reading.tally import Rejected, nothing_read
+from producers.recordings.registry import Tally, find, known, merged, open_recordings, places
 from producers.streams.heartbeats import Heartbeats
-from tickproof.errors import SettingsError, StepError
+from tickproof.errors import InputError, SettingsError, StepError
 from tickproof.findings.finding import Quality
 from tickproof.ticks.rfc3339 import iso
 from tickproof.ticks.schema import NS_PER_MS
@@ -88,20 +88,29 @@ def command(
     settings = pipeline_settings(effective.settings).opened()
     # What a person says of a channel wins over what its format implies.
     settings = settings.with_reference(merged(settings.reference, known(recordings)))
-    tally = Tally(rejected=[])
+    broken: dict[Path, str] | None = {} if len(find(recordings)) > 1 else None
+    tally = Tally(rejected=[], broken=broken)
     ticks = open_recordings(recordings, symbols=symbols or None, tally=tally)
     begun = time.perf_counter()
     with _progress() as advance:
         slices = engine.run(ticks, settings, Heartbeats(1), lambda: _undecoded(tally))
-        counts = scan_folder.write(slices, out, advance)
+        counts = scan_folder.write(slices, out, advance, places(recordings))
     seconds = time.perf_counter() - begun
+    for line in (tally.broken or {}).values():
+        click.echo(f"tickproof: {line}", err=True)
+    if not counts.ticks and not counts.dead_ticks:
+        # Nothing was judged: a report would look as if nothing were wrong.
+        scan_folder.remove(out)
+        raise InputError(nothing_read(recordings, tally))
     versions = settings.versions
     summary: dict[str, Any] = {
         "inputs": [encodable(str(path)) for path in recordings],
         **counts.to_dict(),
         "undecoded": dict(sorted(tally.undecoded.items())),
+        "first_undecoded": encodable(tally.first_undecoded),
         "without_ticks": dict(sorted(tally.without_ticks.items())),
         "files_of_no_known_format": len(tally.unknown),
+        "files_broken": {encodable(str(path)): encodable(reason) for path, reason in sorted((tally.broken or {}).items())},
         "model": settings.model,
         "model_version": versions.model if settings.shard.detector else "",
         "rules_version": versions.rules,
@@ -120,6 +129,9 @@ def command(
     if counts.dead_ticks or counts.failed_control_rows:
         sys.stdout.flush()
         ctx.exit(1 if counts.ticks else StepError.exit_status)
+    if tally.broken:
+        sys.stdout.flush()
+        ctx.exit(InputError.exit_status)
 
 
 def _undecoded(tally: Tally) -> list[Undecoded]:
@@ -149,6 +161,8 @@ def text(summary: dict[str, Any]) -> str:
     often = sorted(summary["by_code"].items(), key=lambda item: (-item[1], item[0]))
     lines += [f"  {name:<20} {count:>8,}" for name, count in often]
     lines += [f"not decoded, {reason}: {count:,}" for reason, count in summary["undecoded"].items()]
+    if summary["first_undecoded"]:
+        lines.append(f"  the first: {summary['first_undecoded']}")
     if summary["dead_ticks"]:
         lines.append(f"{summary['dead_ticks']:,} ticks that a step failed on were left out: a bug; dead-letters.jsonl names each")
     if summary["dead_ticks"] and not ticks:

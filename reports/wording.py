@@ -81,12 +81,12 @@ def tick_table(evidence: Mapping[str, Any]) -> TickTable | None:
 
 
 def origin(evidence: Mapping[str, Any]) -> str:
-    """Where the tick stood: topic, partition, offset or file's row, and what a decoder said; empty where nothing is known."""
+    """Where the tick stood: topic, partition, offset, or file and line, and what a decoder said; empty where nothing is known."""
     error = evidence.get("error")
     found = evidence.get("origin") or evidence
     if not isinstance(found, Mapping):
         return ""
-    words = [f"{name} {found[name]}" for name in ("topic", "partition", "offset", "row") if name in found]
+    words = [f"{name} {found[name]}" for name in ("file", "line", "topic", "partition", "offset", "row") if name in found]
     return ", ".join(words) + (f": {error}" if error else "")
 
 

@@ -22,7 +22,9 @@ from producers.publish.pacing import WallClock
 from producers.publish.replay import Plan, frames, replay, shifted, span_ns
 from producers.publish.replay_extent import Reach, end_of
 from producers.publish.transactions import ResumablePublisher
-from producers.recordings.registry import Tally, open_recordings
+from producers.recordings.reading.tally import nothing_read
+from producers.recordings.registry import Tally, find, open_recordings
+from tickproof.errors import InputError
 from tickproof.settings import Settings
 from tickproof.ticks.schema import NS_PER_MS, NS_PER_SECOND, Ticks
 
@@ -178,6 +180,8 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     else:
         summary, lines, is_same = _compare(replace(chosen, topic=topic), settings, chosen.diff)
     click.echo(json.dumps(summary) if chosen.as_json else "\n".join(lines))
+    if summary["files_broken"]:
+        ctx.exit(InputError.exit_status)
     ctx.exit(0 if is_same else 1)
 
 
@@ -197,7 +201,8 @@ def _compare(chosen: Options, settings: Settings, run: str) -> tuple[dict[str, A
 
 def _send(chosen: Options, settings: Settings) -> dict[str, Any]:
     """Publish what is asked for; return what was done."""
-    plan, tally, begun = chosen.plan(settings), Tally(), time.monotonic()
+    broken: dict[Path, str] | None = {} if len(find(chosen.paths)) > 1 else None
+    plan, tally, begun = chosen.plan(settings), Tally(broken=broken), time.monotonic()
     window = {"start_ns": chosen.start_ns, "end_ns": chosen.end_ns}
     ticks: Iterable[Ticks] = open_recordings(chosen.paths, symbols=chosen.wanted, tally=tally, **window)
     now_ns = time.time_ns() if chosen.shift_to_now else None
@@ -218,6 +223,10 @@ def _send(chosen: Options, settings: Settings) -> dict[str, Any]:
         with watched(publisher, reach) as watch:
             schedule = replay(source, publisher, chosen.event_speed, WallClock(), watch, fills=not chosen.resume)
         published = publisher.close()
+    for line in (tally.broken or {}).values():
+        click.echo(f"tickproof: {line}", err=True)
+    if not (published.ticks or resumed or chosen.wanted) and chosen.start_ns is None and chosen.end_ns is None:
+        raise InputError(nothing_read(chosen.paths, tally))
     return {**summary_of(published, schedule, tally, time.monotonic() - begun), **resumed}
 
 

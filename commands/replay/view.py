@@ -76,6 +76,7 @@ def summary_of(published: Published, schedule: Schedule, tally: Tally, seconds: 
         "undecoded": dict(sorted(tally.undecoded.items())),
         "without_ticks": dict(sorted((+tally.without_ticks).items())),
         "unknown_files": list(map(str, tally.unknown)),
+        "files_broken": {str(path): reason for path, reason in sorted((tally.broken or {}).items())},
     }
 
 

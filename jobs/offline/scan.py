@@ -25,7 +25,8 @@ from tickproof.findings.finding import VERDICT, VERDICTS, Finding, verdict_colum
 from tickproof.findings.second_statistics import Row
 from tickproof.settings import Settings
 from tickproof.ticks.arrow import from_arrow, to_arrow
-from tickproof.ticks.schema import SCHEMA, Array, Ticks, is_scored
+from tickproof.ticks.conform import conform
+from tickproof.ticks.schema import Array, Ticks, is_scored
 
 BATCH_ROWS = 65_536
 Table = TypeVar("Table", pa.Table, pd.DataFrame)
@@ -230,34 +231,17 @@ _WHOLE = {pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype()}
 
 
 def canonical(table: pa.Table) -> pa.Table:
-    """The canonical columns of a table: absent nullable ones as nulls, verdict columns left out, types cast if nothing is lost.
+    """The canonical columns of a table, as `tickproof.ticks.conform` makes them; verdict columns are left out.
 
     Raises
     ------
     TickError
         A column is missing or unknown, or has values that are not of its type.
     """
-    known = {*SCHEMA.names, *VERDICTS}
-    unknown = [name for name in table.column_names if name not in known]
-    if unknown:
-        raise TickError(f"ticks: column {', '.join(unknown)} is unknown; expected {', '.join(SCHEMA.names)}")
-    columns = []
-    for wanted in SCHEMA:
-        if wanted.name not in table.column_names:
-            if not wanted.nullable:
-                raise TickError(f"ticks: column {wanted.name} is missing, expected {wanted.type}")
-            columns.append(pa.nulls(len(table), wanted.type))
-            continue
-        column = table.column(wanted.name)
-        if pa.types.is_dictionary(column.type) and pa.types.is_string(column.type.value_type):
-            columns.append(column)
-            continue
-        try:
-            columns.append(column if column.type == wanted.type else column.cast(wanted.type))
-        except pa.ArrowInvalid as error:
-            reason = str(error).splitlines()[0]
-            raise TickError(f"ticks: column {wanted.name}: found {column.type}, expected {wanted.type} ({reason})") from error
-    return pa.table(dict(zip(SCHEMA.names, columns, strict=True)))
+    try:
+        return conform(table, VERDICTS)
+    except TickError as error:
+        raise TickError(f"ticks: {error}") from error
 
 
 def _from_frame(frame: pd.DataFrame) -> pa.Table:

@@ -6,6 +6,7 @@ Files get their names when all are whole.
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow.parquet as pq
 
@@ -59,7 +61,12 @@ class Counts:
         return out | {"by_quality": by_quality, "by_code": by_code, "by_severity": by_severity}
 
 
-def write(slices: Iterable[Slice], folder: Path, progress: Callable[[Slice], None] = lambda part: None) -> Counts:
+def write(
+    slices: Iterable[Slice],
+    folder: Path,
+    progress: Callable[[Slice], None] = lambda part: None,
+    place: Callable[[int, int], dict[str, object]] | None = None,
+) -> Counts:
     """Write a scan. In memory stay only what is not final yet, and the last revision of each finding.
 
     Parameters
@@ -70,6 +77,8 @@ def write(slices: Iterable[Slice], folder: Path, progress: Callable[[Slice], Non
         Made if needed; files of an earlier scan are replaced when this one is whole.
     progress : callable, optional
         Called after each slice.
+    place : callable, optional
+        `(partition, row) -> where that is`, of ticks from files; by default evidence names partition, offset and row.
 
     Raises
     ------
@@ -79,6 +88,7 @@ def write(slices: Iterable[Slice], folder: Path, progress: Callable[[Slice], Non
     scored, findings, statistics, dead_letters = parts = [folder / f".{name}.part" for name in FILES]
     counts = Counts()
     last: dict[str, tuple[int, bytes]] = {}
+    is_new = not folder.exists()
     try:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -97,7 +107,7 @@ def write(slices: Iterable[Slice], folder: Path, progress: Callable[[Slice], Non
                     # As bytes: objects take several times the room.
                     last |= {finding.id: (finding.first_ts, encode(finding)) for finding in part.findings}
                     progress(part)
-            _write_findings(findings, last, counts)
+            _write_findings(findings, last, counts, place)
             for name, path in zip(FILES, parts, strict=True):
                 os.replace(path, folder / name)
         except OSError as error:
@@ -107,7 +117,19 @@ def write(slices: Iterable[Slice], folder: Path, progress: Callable[[Slice], Non
         for path in parts:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
+        if is_new and sys.exc_info()[0] is not None:
+            # Nothing is left of a scan that failed.
+            with suppress(OSError):
+                folder.rmdir()
     return counts
+
+
+def remove(folder: Path) -> None:
+    """Remove what `write` wrote, and the folder if nothing else is there."""
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
 
 
 class _Scored:
@@ -179,13 +201,22 @@ def _count_ticks(counts: Counts, ticks: Ticks, verdicts: Array) -> None:
         counts.last_ns = last if counts.last_ns is None else max(last, counts.last_ns)
 
 
-def _write_findings(path: Path, last: dict[str, tuple[int, bytes]], counts: Counts) -> None:
+def _write_findings(
+    path: Path,
+    last: dict[str, tuple[int, bytes]],
+    counts: Counts,
+    place: Callable[[int, int], dict[str, object]] | None,
+) -> None:
     with path.open("wb") as file:
         for identity in sorted(last, key=lambda identity: (last[identity][0], identity)):
             line = last[identity][1]
             finding = decode(line)
             counts.by_code[finding.code] += 1
             counts.by_severity[finding.severity.value] += 1
+            origin = finding.evidence.get("origin")
+            if place is not None and isinstance(origin, dict):
+                where = place(origin["partition"], origin["row"])
+                line = encode(msgspec.structs.replace(finding, evidence=finding.evidence | {"origin": where}))
             file.write(line + b"\n")
 
 

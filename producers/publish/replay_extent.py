@@ -41,7 +41,7 @@ def _largest(path: Path) -> int | None:
             groups = [file.metadata.row_group(group).column(column).statistics for group in range(file.metadata.num_row_groups)]
             known = column >= 0 and all(group is not None and group.has_min_max for group in groups)
             return max((int(group.max) for group in groups), default=None) if known else None
-    except (pa.ArrowException, OSError, IndexError, ValueError):
+    except (pa.ArrowException, OSError, IndexError, TypeError, ValueError):
         # The reader of the file reports what is wrong with it.
         return None
 

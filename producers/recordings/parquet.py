@@ -1,7 +1,8 @@
 """Parquet in the canonical schema, as `tickproof simulate` and `tickproof scan` write it.
 
-Strings may be plain or dictionary encoded, columns may come in any order. The six verdict columns of a scored file are left
-out; any other column more or less is an error, as on the wire: a column nobody knows is a schema that nobody checked.
+Columns may come in any order; those that may be null, `conditions` and `flags` may be left out, as in CSV; times may be typed as
+times, and integers be wider than they need. The six verdict columns of a scored file are left out; any other column is an error,
+as on the wire: a column nobody knows is a schema that nobody checked.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from producers.recordings.reading.tally import Tally
 from producers.streams.merge import BATCH_ROWS
 from tickproof.errors import InputError, TickError
 from tickproof.findings.finding import VERDICTS
-from tickproof.ticks.arrow import check_schema, from_arrow
+from tickproof.ticks.arrow import from_arrow
+from tickproof.ticks.conform import conform, problems
 from tickproof.ticks.schema import NAMES, SCHEMA, SCHEMA_VERSION, Ticks
 
 MAGIC = b"PAR1"
@@ -50,9 +52,10 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
     """
     with _open(path) as file:
         _check(path, file.schema_arrow)
-    with _open(path, read_dictionary=list(NAMES)) as file:
+        there = [name for name in SCHEMA.names if name in file.schema_arrow.names]
+    with _open(path, read_dictionary=[name for name in NAMES if name in there]) as file:
         row, width = 0, path.stat().st_size / max(1, file.metadata.num_rows)
-        batches = file.iter_batches(batch_size=BATCH_ROWS, columns=SCHEMA.names, use_threads=False)
+        batches = file.iter_batches(batch_size=BATCH_ROWS, columns=there, use_threads=False)
         while True:
             try:
                 batch = next(batches, None)
@@ -63,7 +66,7 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
             if batch is None:
                 return
             try:
-                ticks = from_arrow(batch)
+                ticks = from_arrow(conform(pa.Table.from_batches([batch])))
             except (TickError, ValueError) as error:
                 raise TickError(f"{path}, rows {row} to {row + len(batch) - 1}: {error}") from error
             ticks.rows["row"] = np.arange(row, row + len(ticks))
@@ -79,6 +82,8 @@ def starts(path: Path) -> int | None:
         with _open(path) as file:
             metadata = file.metadata
             column = file.schema_arrow.get_field_index("ts_recv")
+            if column >= 0 and file.schema_arrow.field(column).type != SCHEMA.field("ts_recv").type:
+                return None
             groups = [metadata.row_group(index).column(column).statistics for index in range(metadata.num_row_groups)]
             known = column >= 0 and all(group is not None and group.has_min_max for group in groups)
             return min((int(group.min) for group in groups), default=None) if known else None
@@ -104,10 +109,9 @@ def _check(path: Path, schema: pa.Schema) -> None:
         raise TickError(
             f"{path}: found the verdict columns {', '.join(verdicts)} without {', '.join(missing)}, expected all or none"
         )
-    try:
-        check_schema(pa.schema([field for field in schema if field.name not in VERDICTS]))
-    except TickError as error:
-        raise TickError(f"{path}: {error}") from error
+    wrong = problems(schema, VERDICTS)
+    if wrong:
+        raise TickError(f"{path}: {'; '.join(wrong)}; expected {', '.join(SCHEMA.names)}")
 
 
 def _line(error: Exception) -> str:

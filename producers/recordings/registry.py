@@ -20,11 +20,12 @@ from producers.recordings.reading import compressed
 from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.implied_reference import merged
 from producers.recordings.reading.tally import Tally
+from producers.recordings.refusals import refusal
 from producers.recordings.us_equities import iex, lean, lobster, taq
 from producers.streams.event_time import EARLIEST, running
 from producers.streams.merge import merge
 from producers.streams.word_copy import gathered
-from tickproof.errors import InputError
+from tickproof.errors import InputError, TickproofError
 from tickproof.reference.data import NOTHING, Reference
 from tickproof.ticks.schema import Kind, Ticks
 
@@ -39,6 +40,7 @@ __all__ = [
     "known",
     "merged",
     "open_recordings",
+    "places",
     "read",
 ]
 
@@ -74,6 +76,8 @@ class Format:
         where nothing of the file can be read.
     starts : callable
         `path -> ns`, a lower bound of the file's `ts_recv` that is found without reading its rows; None: not known.
+    first_line : int, optional
+        The line of a file's first row, from 1, of a format that is text with a row a line.
     reference : callable, optional
         `path -> Reference`, what the format implies of the channels in the file; by default nothing.
     """
@@ -85,6 +89,7 @@ class Format:
     read: Callable[[Path, Tally], Iterator[Ticks]]
     starts: Callable[[Path], int | None] = _unknown
     reference: Callable[[Path], Reference] = _nothing
+    first_line: int | None = None
 
 
 RECORDINGS: tuple[Format, ...] = (
@@ -106,10 +111,18 @@ RECORDINGS: tuple[Format, ...] = (
         reference=nautilus.reference,
     ),
     Format("parquet", "Parquet in the canonical schema", parquet.FACTS, parquet.recognises, parquet.read, parquet.starts),
-    Format("csv", "CSV in the canonical schema", ticks_csv.CSV_FACTS, ticks_csv.recognises_csv, ticks_csv.read_csv),
-    Format("jsonl", "JSON ticks, one a line", ticks_csv.LINES_FACTS, ticks_csv.recognises_lines, ticks_csv.read_lines),
+    Format("csv", "CSV in the canonical schema", ticks_csv.CSV_FACTS, ticks_csv.recognises_csv, ticks_csv.read_csv, first_line=2),
     Format(
-        "taq", "NYSE TAQ trades or quotes, CSV of R's highfrequency", taq.FACTS, taq.recognises, taq.read, reference=taq.reference
+        "jsonl", "JSON ticks, one a line", ticks_csv.LINES_FACTS, ticks_csv.recognises_lines, ticks_csv.read_lines, first_line=1
+    ),
+    Format(
+        "taq",
+        "NYSE TAQ trades or quotes, CSV of R's highfrequency",
+        taq.FACTS,
+        taq.recognises,
+        taq.read,
+        reference=taq.reference,
+        first_line=2,
     ),
     Format("iex", "IEX TOPS 1.6 in packet captures", iex.FACTS, iex.recognises, iex.read, reference=iex.reference),
     Format(
@@ -119,6 +132,7 @@ RECORDINGS: tuple[Format, ...] = (
         cryptofeed.recognises,
         cryptofeed.read,
         reference=cryptofeed.reference,
+        first_line=1,
     ),
     Format(
         "dbn",
@@ -137,7 +151,9 @@ RECORDINGS: tuple[Format, ...] = (
         lobster.starts,
         lobster.reference,
     ),
-    Format("truefx", "TrueFX quotes, CSV", truefx.FACTS, truefx.recognises, truefx.read, reference=truefx.reference),
+    Format(
+        "truefx", "TrueFX quotes, CSV", truefx.FACTS, truefx.recognises, truefx.read, reference=truefx.reference, first_line=1
+    ),
     Format(
         "tardis",
         "CSV of tardis.dev: trades, quotes, books",
@@ -145,6 +161,7 @@ RECORDINGS: tuple[Format, ...] = (
         tardis.recognises,
         tardis.read,
         reference=tardis.reference,
+        first_line=2,
     ),
     Format(
         "binance-depth",
@@ -153,6 +170,7 @@ RECORDINGS: tuple[Format, ...] = (
         binance_files.recognises,
         binance_files.read,
         reference=binance_files.reference,
+        first_line=2,
     ),
 )
 """The formats, in the order in which they are tried."""
@@ -163,7 +181,7 @@ BY_NAME: dict[str, Format] = {format_.name: format_ for format_ in RECORDINGS}
 @dataclass(frozen=True, slots=True)
 class Contents:
     """What is in one recording. `by_kind` counts ticks by the name of their kind; `undecoded` (by reason) and `without_ticks` (by
-    type) count messages, `notes` what was verified."""
+    type) count messages, `notes` what was verified; `broken`: it could not be read to its end."""
 
     path: str
     format: str | None
@@ -176,6 +194,7 @@ class Contents:
     out_of_order: int = 0
     first_ns: int | None = None
     last_ns: int | None = None
+    broken: bool = False
 
 
 def find(paths: Iterable[str | Path], unknown: list[Path] | None = None) -> list[tuple[Path, Format]]:
@@ -200,7 +219,7 @@ def find(paths: Iterable[str | Path], unknown: list[Path] | None = None) -> list
         if not path.is_dir():
             format_ = _format_of(path)
             if format_ is None:
-                raise InputError(f"{path}: not a known format, expected one of: {_known()}; LEAN zips are known by their folders")
+                raise InputError(f"{path}: {_refused(path)}")
             found.append((path, format_))
             continue
         below = [(file, _format_of(file)) for file in sorted(path.rglob("*")) if file.is_file()]
@@ -211,6 +230,12 @@ def find(paths: Iterable[str | Path], unknown: list[Path] | None = None) -> list
         if unknown is not None:
             unknown += [file for file, format_ in below if format_ is None]
     return found
+
+
+def _refused(path: Path) -> str:
+    """Return why no reader takes a file."""
+    said = refusal(path, compressed.head(path, HEAD_BYTES))
+    return said or f"not a known format, expected one of: {', '.join(BY_NAME)}; `tickproof recordings --help` says what they are"
 
 
 def _known() -> str:
@@ -230,14 +255,40 @@ def read(path: Path, format_: Format, tally: Tally | None = None) -> Iterator[Ti
     """
     tally = Tally() if tally is None else tally
     latest = EARLIEST
-    for batch in format_.read(path, tally):
+    for batch in _guarded(path, format_, tally):
         if len(batch):
+            batch.rows["partition"] = tally.files.get(path, 0)
             times = batch.rows["ts_recv"]
             event_time = running(times, latest)
             tally.out_of_order += int(np.count_nonzero(times < event_time))
             latest = int(event_time[-1])
             yield batch
     tally.reached[path] = path.stat().st_size
+
+
+def _guarded(path: Path, format_: Format, tally: Tally) -> Iterator[Ticks]:
+    """Yield what a reader yields; whatever it fails on is an error of the file, so that no other file is lost with it."""
+    count = 0
+    try:
+        for batch in format_.read(path, tally):
+            count += len(batch)
+            yield batch
+    except TickproofError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"{path}: the reader of {format_.name} fails after {count:,} ticks ({type(error).__name__}: {error}); this is a bug"
+        ) from error
+
+
+def _unbroken(batches: Iterator[Ticks], path: Path, tally: Tally) -> Iterator[Ticks]:
+    """Yield the batches up to where the file is broken, and note that in the tally, if anybody looks there."""
+    try:
+        yield from batches
+    except InputError as error:
+        if tally.broken is None:
+            raise
+        tally.broken[path] = str(error)
 
 
 def open_recordings(
@@ -270,11 +321,35 @@ def open_recordings(
     first = EARLIEST if start_ns is None else start_ns
     last = _LATEST if end_ns is None else end_ns
     wanted = None if symbols is None else frozenset(symbols)
-    recordings = [(path, format_, format_.starts(path)) for path, format_ in find(paths, tally.unknown)]
+    recordings = [(path, format_, _starts(path, format_)) for path, format_ in find(paths, tally.unknown)]
     tally.files |= {path: number for number, (path, _, _) in enumerate(recordings)}
     recordings = [recording for recording in recordings if recording[2] is None or recording[2] < last]
-    streams = [_selected(read(path, format_, tally), wanted, first, last) for path, format_, _ in recordings]
+    streams = [
+        _selected(_unbroken(read(path, format_, tally), path, tally), wanted, first, last) for path, format_, _ in recordings
+    ]
     return merge(streams, [start for _, _, start in recordings])
+
+
+def places(paths: Iterable[str | Path]) -> Callable[[int, int], dict[str, object]]:
+    """Return what says where a tick stands: by the number of its file among `paths` (its partition) and its row there.
+
+    Of a file of text with a row a line, the line is told, from 1; of others the row, from 0.
+    """
+    files = [(str(path), format_.first_line) for path, format_ in find(paths)]
+
+    def place(file: int, row: int) -> dict[str, object]:
+        name, first_line = files[file]
+        return {"file": name, "row": row} if first_line is None else {"file": name, "line": row + first_line}
+
+    return place
+
+
+def _starts(path: Path, format_: Format) -> int | None:
+    """Return a lower bound of a file's `ts_recv`; None where it has none, or is broken, which reading it will tell."""
+    try:
+        return format_.starts(path)
+    except Exception:
+        return None
 
 
 def _selected(batches: Iterator[Ticks], symbols: frozenset[str] | None, first: int, last: int) -> Iterator[Ticks]:
@@ -300,7 +375,11 @@ def known(paths: Iterable[str | Path]) -> Reference:
     """
     whole = NOTHING
     for path, format_ in find(paths):
-        whole = merged(whole, format_.reference(path))
+        try:
+            whole = merged(whole, format_.reference(path))
+        except Exception:
+            # A broken file, as reading it will tell.
+            continue
     return whole
 
 

@@ -15,11 +15,11 @@ import numpy as np
 
 from producers.recordings.reading import csv_blocks
 from producers.recordings.reading.compressed import head, pieces
-from producers.recordings.reading.delimited import TEXT, blocks, filled, one_array
+from producers.recordings.reading.delimited import TEXT, WHOLE, blocks, filled, one_array
 from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.tally import Rejected, Tally
 from producers.streams.merge import BATCH_ROWS
-from tickproof.errors import TickError
+from tickproof.errors import InputError, TickError
 from tickproof.findings.finding import VERDICTS
 from tickproof.ticks.schema import NAMES, NULLABLE, SCHEMA, Kind, Ticks
 from tickproof.wire import decode_json
@@ -90,7 +90,21 @@ def read_csv(path: Path, tally: Tally) -> Iterator[Ticks]:
     unknown = [name for name in header if name not in SCHEMA.names and name not in VERDICTS]
     if unknown:
         raise TickError(f"{path}: column {', '.join(unknown)} is unknown; expected {','.join(SCHEMA.names)}")
-    return csv_blocks.read(path, SHEET, tally)
+    return _in_units(path, csv_blocks.read(path, SHEET, tally), tally)
+
+
+def _in_units(path: Path, batches: Iterator[Ticks], tally: Tally) -> Iterator[Ticks]:
+    """Yield the batches of a file; where none holds a tick because its numbers have decimals, say what units they should have."""
+    before, count = tally.undecoded.copy(), 0
+    for batch in batches:
+        count += len(batch)
+        yield batch
+    decimals = [reason for reason in tally.undecoded - before if reason.endswith(WHOLE)]
+    if not count and decimals:
+        raise InputError(
+            f"{path}: {decimals[0]}; prices and sizes are whole units of 1e-9 here (276.16 is 276160000000), times ns; "
+            "docs/formats.md describes the columns, and `tickproof recordings --describe` reads others"
+        )
 
 
 LINES_FACTS = Facts(
@@ -113,31 +127,33 @@ def read_lines(path: Path, tally: Tally) -> Iterator[Ticks]:
     """Yield the ticks of JSON lines; lines that are not ticks are counted by reason and kept in the tally."""
     row, latest_ns = 0, 0
     for block in blocks(pieces(path, tally)):
-        lines = [line for line in block.split(b"\n") if line.strip()]
-        for first in range(0, len(lines), BATCH_ROWS):
-            part = lines[first : first + BATCH_ROWS]
+        whole = block.removesuffix(b"\n").split(b"\n")
+        numbered = [(number, line) for number, line in enumerate(whole, row) if line.strip()]
+        row += len(whole)
+        for first in range(0, len(numbered), BATCH_ROWS):
+            numbers, part = (list(column) for column in zip(*numbered[first : first + BATCH_ROWS], strict=True))
             batch = decode_json(part)
             tally.messages += len(part)
             times = batch.ticks.rows["ts_recv"]
             for line, error in batch.errors:
                 tally.undecoded[_reason(str(error))] += 1
+                tally.first_undecoded = tally.first_undecoded or f"{path.name}, line {numbers[line] + 1}: {error}"
                 if tally.rejected is None:
                     continue
                 before = int(np.searchsorted(batch.row_of, line))
                 after_ns = int(times[before - 1]) if before else latest_ns
-                tally.rejected.append(Rejected(path, tally.files.get(path, 0), row + line, part[line], after_ns, error))
+                tally.rejected.append(Rejected(path, tally.files.get(path, 0), numbers[line], part[line], after_ns, error))
             if len(batch.ticks):
                 latest_ns = int(times[-1])
-                batch.ticks.rows["row"] = row + batch.row_of
+                batch.ticks.rows["row"] = np.array(numbers)[batch.row_of]
                 yield batch.ticks
-            row += len(part)
 
 
 def _reason(text: str) -> str:
     """Return an error's text without what differs from line to line."""
-    field = re.match(r"\$\.(\w+): ", text)
+    field = re.match(r"\$\.(\w+): (?:.*?, (expected [^']*)$)?", text, re.S)
     if field:
-        return f"{field[1]}: not what the field holds"
+        return f"{field[1]}: {field[2] or 'not what the field holds'}"
     if text.startswith(("byte ", "truncated", "found bytes that are not UTF-8")):
         return "line: not JSON"
     return "line: not a JSON tick"

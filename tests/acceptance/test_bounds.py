@@ -32,8 +32,12 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path_factory.mktemp("numba"))}
 
 
-def test_an_index_beyond_the_end_is_an_error(checked: dict[str, str], root: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", OUT_OF_BOUNDS], cwd=root, env=checked, capture_output=True, text=True)
+def test_an_index_beyond_the_end_is_an_error(checked: dict[str, str], root: Path, tmp_path: Path) -> None:
+    # From a file: what numba caches has to be in one.
+    program = tmp_path / "beyond.py"
+    program.write_text(OUT_OF_BOUNDS)
+    environment = checked | {"PYTHONPATH": str(root)}
+    done = subprocess.run([sys.executable, str(program)], cwd=root, env=environment, capture_output=True, text=True)
     assert "IndexError: index is out of bounds" in done.stderr
 
 

@@ -16,6 +16,7 @@ from producers.recordings.reading.timestamps import nanoseconds
 from producers.recordings.reading.top_of_book import Levels
 from producers.recordings.registry import BY_NAME, Tally, contents, find, known
 from tests.support.recording_samples import text
+from tickproof.errors import InputError
 from tickproof.ticks.schema import Flag, Kind, Present, Ticks, concat
 
 HOSTS = {
@@ -219,7 +220,8 @@ def test_lines_that_are_none_are_counted(tmp_path: Path, line: str) -> None:
 
 def test_an_unknown_exchange_is_named(tmp_path: Path) -> None:
     path = text(tmp_path, "X.ws.1.0", "wss://example.test/feed <-> 1600000000.0", "1600000001.0: {}")
-    assert contents(path, BY_NAME["cryptofeed"]).undecoded == {"exchange: not known": 1}
+    with pytest.raises(InputError, match=r"1 messages of example\.test, which is not read; expected one of binance"):
+        contents(path, BY_NAME["cryptofeed"])
 
 
 @given(st.decimals(min_value="-9000000000", max_value="9000000000", places=9))

@@ -65,7 +65,7 @@ def test_json_lines_are_the_ticks_of_the_wire(tmp_path: Path) -> None:
     wanted = pa.Table.from_batches([to_arrow(ticks)]).to_pylist()
     assert pa.Table.from_batches([to_arrow(back)]).to_pylist() == wanted
     assert (tally.messages, tally.undecoded.total()) == (8, 3)
-    assert tally.undecoded["price: not what the field holds"] == 1
+    assert [reason for reason in tally.undecoded if reason.startswith("price: expected a")]
     assert tally.undecoded["line: not JSON"] == 1
 
 

@@ -107,8 +107,8 @@ def test_what_is_no_message_is_counted_and_its_neighbours_stay(tmp_path: Path, c
     ticks = read(tmp_path / "c", capture(packets), tally)
     assert ticks.rows["sequence"].tolist() == [1, 4]
     assert dict(tally.undecoded) == {
-        "segment: protocol 0x8004 version 1, not TOPS 1.6": 1,
-        "segment: shorter than its header": 1,
+        "segment of DEEP (0x8004), not TOPS 1.6": 1,
+        "segment: not IEX-TP": 1,
         "packet: not UDP, or broken": 1,
         "message type b'Z': not in TOPS 1.6": 1,
         "message type Q: too short": 1,

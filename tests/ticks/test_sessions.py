@@ -13,7 +13,7 @@ from jobs.pipeline.settings import PipelineSettings
 from tests.support.streams import Scored, Tape, at, check, score
 from tickproof.errors import SettingsError
 from tickproof.reference.data import NOTHING, Reference, parse
-from tickproof.reference.sessions import EARLY_NS, LATE_NS, NEVER, is_shut, search, spans, tables, years_of
+from tickproof.reference.sessions import EARLY_NS, LATE_NS, NEVER, bounds, is_shut, search, spans, tables, years_of
 from tickproof.ticks.schema import NS_PER_SECOND, Condition, Ticks
 
 
@@ -49,6 +49,26 @@ def test_sessions_at_the_turn_of_a_year_are_known_from_both_years() -> None:
     for year in (2023, 2024):
         assert search(spans("XNYS", [year]), moment("2024-01-02T15:00"))[:2] == (1, moment("2024-01-02T21:00"))
     assert len(spans("XNYS", [2023, 2024])) == len(np.unique(spans("XNYS", [2023, 2024])[:, 0]))
+
+
+@pytest.mark.parametrize("code", ["XSHG", "XBOM", "XSES", "XHKG"])
+def test_where_a_calendar_ends_nothing_is_held_against_a_venue(code: str) -> None:
+    """The package knows holidays up to a year, and has an error beyond it."""
+    last = bounds(code)[1]
+    beyond = moment(f"{last + 40}T03:00")
+    within = moment(f"{np.datetime64(f'{str(last)[:4]}-06-01') + 6}T23:30")
+    assert not is_shut({"V": code}, "V", beyond)
+    # Both in one batch: what is known stays known.
+    known = spans(code, years_of(np.array([within, beyond])))
+    assert search(known, beyond)[0] == 1
+    assert is_shut({"V": code}, "V", within)
+    assert (np.diff(known.reshape(-1)) >= 0).all()
+
+
+def test_before_a_calendar_begins_nothing_is_held_against_a_venue() -> None:
+    assert str(bounds("XTKS")[0]) == "1997-01-01"
+    assert not is_shut({"V": "XTKS"}, "V", moment("1992-01-10T20:00"))
+    assert is_shut({"V": "XTKS"}, "V", moment("1998-01-10T20:00"))
 
 
 def test_wrong_years_ask_no_calendar() -> None:

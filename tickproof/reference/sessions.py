@@ -54,10 +54,39 @@ def _of_year(code: str, year: int) -> Array:
     # Half a second to import, and most runs name no calendar.
     import exchange_calendars
 
-    calendar = exchange_calendars.get_calendar(code, start=f"{year - 1}-12-15", end=f"{year + 1}-01-15")
-    both: Array = np.stack([calendar.opens_nanos, calendar.closes_nanos], axis=1).astype(np.int64)
+    first, last = np.datetime64(f"{year - 1}-12-15"), np.datetime64(f"{year + 1}-01-15")
+    earliest, latest = bounds(code)
+    known_first, known_last = max(first, earliest), min(last, latest)
+    parts = [np.zeros((0, 2), np.int64)]
+    if known_first <= known_last:
+        calendar = exchange_calendars.get_calendar(code, start=str(known_first), end=str(known_last))
+        parts.append(np.stack([calendar.opens_nanos, calendar.closes_nanos], axis=1).astype(np.int64))
+    # Where the package knows no holidays, a venue is taken to be open: nothing is held against it, as without a calendar.
+    new_year, last_day = np.datetime64(f"{year}-01-01"), np.datetime64(f"{year}-12-31")
+    parts += [_whole_days(new_year, min(last_day, earliest - 1)), _whole_days(max(new_year, latest + 1), last_day)]
+    both = np.concatenate(parts)
     both.setflags(write=False)
     return both
+
+
+@lru_cache(maxsize=256)
+def bounds(code: str) -> tuple[np.datetime64, np.datetime64]:
+    """Return the first and last day for which the package knows a calendar's holidays: of some it ends with next year."""
+    import exchange_calendars
+
+    calendar = exchange_calendars.get_calendar(code, start="2015-01-05", end="2015-01-30")
+    earliest, latest = calendar.bound_min(), calendar.bound_max()
+    return (
+        np.datetime64(f"{FIRST_YEAR - 1}-01-01") if earliest is None else np.datetime64(earliest, "D"),
+        np.datetime64(f"{LAST_YEAR + 1}-12-31") if latest is None else np.datetime64(latest, "D"),
+    )
+
+
+def _whole_days(first: np.datetime64, last: np.datetime64) -> Array:
+    """Return one session from the beginning of a day to the end of another; none where they are the wrong way round."""
+    if last < first:
+        return np.zeros((0, 2), np.int64)
+    return np.array([[first, last + 1]]).astype("datetime64[ns]").view(np.int64)
 
 
 def years_of(times: Array) -> list[int]:

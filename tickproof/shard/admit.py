@@ -111,7 +111,8 @@ def _branch(state: ShardState, names: _Names, pending: Integers, before_ns: int)
 
 def _with_all_venues(state: ShardState, instruments: Integers, symbols: Integers) -> Integers:
     """Return instruments, and all others of some symbols: a split is of all venues at once."""
-    touched = np.zeros(len(state.registry.symbols), np.bool_)
+    # A table has a row before its first instrument.
+    touched = np.zeros(max(len(state.registry.symbols), 1), np.bool_)
     touched[symbols] = True
     rows = state.instruments
     return np.union1d(instruments, np.flatnonzero(touched[rows["symbol"]] & rows["known"]))

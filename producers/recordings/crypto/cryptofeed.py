@@ -33,9 +33,9 @@ from producers.recordings.reading.compressed import pieces
 from producers.recordings.reading.delimited import blocks
 from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.implied_reference import merged
-from producers.recordings.reading.row_builder import Builder, units
+from producers.recordings.reading.row_builder import TOO_FINE, Builder, TooFineError, units
 from producers.recordings.reading.tally import Tally
-from tickproof.errors import TickproofError
+from tickproof.errors import InputError, TickproofError
 from tickproof.reference.data import NOTHING, Instrument, Reference
 from tickproof.ticks.schema import NS_PER_SECOND, Ticks
 
@@ -47,6 +47,7 @@ _LINE = re.compile(
     rb"(?:(?P<url>(?:wss?|https?)://\S+) (?P<way><->|<-|->) )?(?P<time>\d{1,10}(?:\.\d{1,9})?)(?:: (?P<json>.*))?", re.S
 )
 _CONFIGURATION = b"configuration: "
+UNKNOWN = "exchange: not known"
 
 
 Step = tuple[str, str | int | Decimal, str | int | Decimal]
@@ -148,7 +149,13 @@ def _lines(path: Path, tally: Tally) -> Iterator[bytes]:
 
 
 def read(path: Path, tally: Tally) -> Iterator[Ticks]:
-    """Yield the ticks of one file."""
+    """Yield the ticks of one file.
+
+    Raises
+    ------
+    InputError
+        It is of an exchange that is not read.
+    """
     exchange: Exchange | None = None
     builder = Builder("")
     answers = _Answers(iter(()))
@@ -167,6 +174,11 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
             yield builder.take()
     if len(builder):
         yield builder.take()
+    if exchange is None:
+        first = next(iter(_lines(path, Tally())), b"")
+        host = first.partition(b"://")[2].partition(b"/")[0].partition(b" ")[0].decode("ascii", "replace")
+        count = tally.undecoded.pop(UNKNOWN, 0)
+        raise InputError(f"{path}: {count:,} messages of {host}, which is not read; expected one of {', '.join(EXCHANGES)}")
 
 
 class _Answers:
@@ -232,7 +244,7 @@ def _take(line: bytes, exchange: Exchange | None, builder: Builder, tally: Tally
         tally.without_ticks["connection opened" if found["way"] == b"<->" else "message sent"] += 1
         return
     if exchange is None:
-        tally.undecoded["exchange: not known"] += 1
+        tally.undecoded[UNKNOWN] += 1
         return
     builder.ts_recv = _nanoseconds(found["time"])
     try:
@@ -245,6 +257,10 @@ def _take(line: bytes, exchange: Exchange | None, builder: Builder, tally: Tally
             type_ = exchange.received(message)
         else:
             type_ = exchange.answered(found["url"].decode("ascii", "replace"), message)
+    except TooFineError as error:
+        tally.undecoded[TOO_FINE] += 1
+        tally.first_undecoded = tally.first_undecoded or f"line {builder.row + 1}: {error}"
+        return
     except _UNEXPECTED:
         tally.undecoded[f"{exchange.venue} message: fields missing or of another form"] += 1
         return

@@ -33,6 +33,14 @@ from producers.streams.word_copy import gathered
 from tickproof.errors import InputError
 from tickproof.ticks.schema import NULLABLE, ROW, Array, Ticks
 
+UNITS = {1: "ns", 1_000: "µs", 1_000_000: "ms", 1_000_000_000: "s"}
+"""Units of time by their length in ns."""
+
+
+def out_of_range(column: str, unit_ns: int) -> str:
+    """Return the reason of a time that is beyond what ns in 64 bits reach."""
+    return f"{column}: out of range, expected {UNITS.get(unit_ns, 'times')} from 1677-09-21 to 2262-04-11; another unit?"
+
 
 class Block:
     """Parsed lines on their way to rows. Each method fills one field and marks the rows that it cannot fill.
@@ -66,8 +74,10 @@ class Block:
         """Set a required time in ns; whole numbers count units of `unit_ns`."""
         values, there = filled(one_array(self.table, column))
         limit = np.iinfo(np.int64).max // unit_ns
-        self.require(there & (values >= -limit) & (values <= limit), f"{column}: none, or no time")
-        self.rows[field_] = np.where(there, values, 0) * unit_ns
+        fits = there & (values >= -limit) & (values <= limit)
+        self.require(there, f"{column}: none, or no time")
+        self.require(fits | ~there, out_of_range(column, unit_ns))
+        self.rows[field_] = np.where(fits, values, 0) * unit_ns
         if field_ in NULLABLE:
             self.rows["present"] |= np.where(there, np.uint16(NULLABLE[field_]), np.uint16(0))
 

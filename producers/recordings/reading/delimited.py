@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +23,11 @@ PRICE, SIZE = pa.decimal128(28, 9), pa.decimal128(28, 9)
 FLOATED = pa.decimal128(38, 18)
 """Values that were floats and have up to 17 digits: rounded to units of 1e-9."""
 TEXT = pa.dictionary(pa.int32(), pa.string())
+WHOLE = "found decimals, expected a whole number"
 BLOCK_BYTES = 1_250_000
 """Size of a block; a longer line is rejected."""
 NUMERIC = b"0123456789+-.eE \t"
+_NUMBER = re.compile(rb"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
 """All characters that may occur in a number."""
 
 Columns = Mapping[str, pa.DataType]
@@ -95,7 +98,7 @@ def _halves(numbered: list[tuple[int, bytes]], columns: Columns, undecoded: Coun
             table = _table(b"\n".join(line for _, line in part) + b"\n", columns)
         except pa.ArrowInvalid as error:
             if last - first == 1:
-                undecoded[_reason(error, columns)] += 1
+                undecoded[_reason(error, columns, part[0][1])] += 1
                 continue
             middle = (first + last) // 2
             spans += [(middle, last), (first, middle)]
@@ -110,8 +113,20 @@ def _glance(line: bytes, columns: Columns, blank: str) -> str | None:
         return f"columns: found {len(cells)}, expected {len(columns)}" if line.removesuffix(b"\r") else blank
     for (name, type_), cell in zip(columns.items(), cells, strict=True):
         if _is_number(type_) and cell.translate(None, NUMERIC):
-            return f"{name}: not what the column holds"
+            return f"{name}: {_expected(type_, cell)}"
     return None
+
+
+def _expected(type_: pa.DataType, cell: bytes) -> str:
+    """Return what a cell should have held, as far as it shows why it does not."""
+    if not _is_number(type_) or not _NUMBER.fullmatch(cell.strip()):
+        return "not what the column holds"
+    value = Decimal(cell.decode().strip())
+    if pa.types.is_integer(type_):
+        whole = value == value.to_integral_value()
+        return f"expected at most {type_.bit_width} bits" if whole else WHOLE
+    places = -int(value.normalize().as_tuple().exponent)
+    return f"expected at most {type_.scale} decimals" if places > type_.scale else "expected at most 64 bits in units of 1e-9"
 
 
 def _is_number(type_: pa.DataType) -> bool:
@@ -129,12 +144,15 @@ def _table(lines: bytes, columns: Columns) -> pa.Table:
     )
 
 
-def _reason(error: pa.ArrowInvalid, columns: Columns) -> str:
+def _reason(error: pa.ArrowInvalid, columns: Columns, line: bytes) -> str:
     """Return Arrow's message as a reason that is the same for all lines of its kind."""
     text = str(error)
     column = re.search(r"column #(\d+)", text)
     if column:
-        return f"{list(columns)[int(column[1])]}: not what the column holds"
+        place = int(column[1])
+        name, type_ = list(columns.items())[place]
+        cells = line.removesuffix(b"\r").split(b",")
+        return f"{name}: {_expected(type_, cells[place] if place < len(cells) else b'')}"
     found = re.search(r"Expected (\d+) columns, got (\d+)", text)
     if found:
         return f"columns: found {found[2]}, expected {found[1]}"

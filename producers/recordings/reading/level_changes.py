@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from producers.recordings.reading import csv_blocks
 from producers.recordings.reading.compressed import pieces
 from producers.recordings.reading.delimited import TEXT, Columns, blocks, lines_of, tables
@@ -94,6 +96,10 @@ def read_changes(path: Path, kind: Changes, tally: Tally) -> Iterator[Ticks]:
             yield reading.builder.take()
 
 
+LATEST = int(np.iinfo(np.int64).max)
+"""ns."""
+
+
 class _Reading:
     """The books, and the message that is being gathered."""
 
@@ -115,6 +121,11 @@ class _Reading:
         if row["price"] is None or amount is None or row[self._kind.time] is None or not row["symbol"]:
             self._tally.undecoded["price, amount, time or symbol: missing"] += 1
             return
+        times = [(name, row[name]) for name in (self._kind.time, self._kind.event) if name is not None and row[name] is not None]
+        for name, value in times:
+            if abs(value) > LATEST // self._kind.unit_ns:
+                self._tally.undecoded[csv_blocks.out_of_range(name, self._kind.unit_ns)] += 1
+                return
         message = (row["symbol"], self._kind.snapshot(row), *(row[name] for name in self._kind.message))
         if message != self._message:
             self.finish()

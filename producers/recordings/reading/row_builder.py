@@ -13,11 +13,18 @@ from producers.recordings.reading.names import Names
 from tickproof.ticks.schema import NULLABLE, ROW, UNITS_PER_ONE, Kind, Ticks
 
 ROUNDED = "value finer than 1e-9: rounded"
+TOO_FINE = "a price or size: expected at most 9 decimals"
+ROUNDED_BY = Decimal("1e-3")
+"""A value may be rounded by this share of it: floats have digits too many, and some steps are 1e-10; 6.4e-11 would become 0."""
 _DECIMALS = 9
 _DIGITS = 28
 """Digits that a decimal holds exactly."""
 _LEAST, _MOST = int(np.iinfo(np.int64).min), int(np.iinfo(np.int64).max)
 _ZEROS: dict[str, object] = dict.fromkeys(ROW.names or (), 0)
+
+
+class TooFineError(ValueError):
+    """A price or size has digits beyond 1e-9 that matter."""
 
 
 def units(value: str | int | Decimal) -> int:
@@ -78,10 +85,20 @@ class Builder:
         return len(self._rows)
 
     def units(self, value: str | int | Decimal) -> int:
-        """Return `units` of a value of a tick, and count the values that have to be rounded."""
+        """Return `units` of a value of a tick, and count the values that have to be rounded.
+
+        Raises
+        ------
+        TooFineError
+            Rounding would make another number of it.
+        """
         found = units(value)
-        if not isinstance(value, int) and Decimal(value).scaleb(_DECIMALS) != found:
-            self._notes[ROUNDED] += 1
+        if not isinstance(value, int):
+            exact = Decimal(value).scaleb(_DECIMALS)
+            if exact != found:
+                if abs(exact - found) > abs(exact) * ROUNDED_BY:
+                    raise TooFineError(f"found {value}, expected at most {_DECIMALS} decimals")
+                self._notes[ROUNDED] += 1
         return found
 
     def add(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +20,7 @@ class Rejected:
     file : int
         The file's number among those that are read, from 0.
     row : int
-        Its place among the messages of the file, from 0.
+        Its line in the file, from 0.
     value : bytes
     after_ns : int
         `ts_recv` of the last tick before it in the file; 0 where there is none.
@@ -56,6 +57,11 @@ class Tally:
         Files of no known format in the folders that were read.
     files : dict of Path to int
         The number of each file that is read; of a file that is not in it: 0.
+    broken : dict of Path to str, optional
+        Files of several of which nothing more could be read, and why; whoever gives it tells of them, and the others go on. None:
+        the first such file ends the reading.
+    first_undecoded : str
+        Where the first message is that could not be decoded, and what is wrong with it, where the reader tells.
     rejected : list of Rejected, optional
         Messages that could not be decoded, of the recordings that hold payloads of the wire; whoever gives the list takes them
         out as they come. None: they are only counted.
@@ -69,4 +75,17 @@ class Tally:
     out_of_order: int = 0
     unknown: list[Path] = field(default_factory=list)
     files: dict[Path, int] = field(default_factory=dict)
+    broken: dict[Path, str] | None = None
+    first_undecoded: str = ""
     rejected: list[Rejected] | None = None
+
+
+def nothing_read(recordings: Sequence[Path], tally: Tally) -> str:
+    """Return one line that says why recordings gave no tick."""
+    names = ", ".join(map(str, recordings[:3])) + (", …" if len(recordings) > 3 else "")
+    reasons = [f"{reason} ({count:,})" for reason, count in tally.undecoded.most_common(3)]
+    reasons += [f"{kind} without ticks ({count:,})" for kind, count in tally.without_ticks.most_common(3)]
+    if tally.broken:
+        reasons.append(f"{len(tally.broken)} {'file' if len(tally.broken) == 1 else 'files'} broken")
+    first = f", the first at {tally.first_undecoded}" if tally.first_undecoded else ""
+    return f"{names}: holds no ticks" + (f"; not decoded: {', '.join(reasons)}{first}" if reasons else "")

@@ -15,8 +15,10 @@ Source: IEX Transport Specification (segment header) and IEX TOPS Specification 
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,13 +32,17 @@ from producers.recordings.reading.tally import Tally
 from producers.recordings.us_equities.iex_messages import LAYOUTS, rows_of
 from producers.recordings.us_equities.packets import PCAP, PCAPNG, packets, payload
 from producers.streams.word_copy import gathered, joined
+from tickproof.errors import InputError
 from tickproof.reference.data import Reference
 from tickproof.ticks.schema import ROW, Array, Kind, Present, Ticks
 
+PROTOCOLS = {0x8001: "TOPS 1.5", 0x8002: "TOPS 1.5", 0x8003: "TOPS 1.6", 0x8004: "DEEP", 0x8005: "DEEP+"}
+"""IEX-TP's message protocols by number."""
 SEGMENT = struct.Struct("<BxHIIHHqqq")
 """Version, message protocol, channel, session, bytes of payload, messages, offset in the stream, first number, time sent."""
 TOPS = 0x8003
 BATCH_MESSAGES = 20_000
+PACKETS_LOOKED_AT = 1_000
 VENUE = "IEXG"
 _TICKLESS = {b"D": "security directory", b"P": "short sale price test", b"A": "auction information", b"X": "official price"}
 _TICKLESS |= {b"I": "retail liquidity indicator", b"O": "operational halt", b"S": "system event", b"H": "trading status"}
@@ -74,7 +80,7 @@ class _Batch:
 
 
 FACTS = Facts(
-    recognised_by="a pcap or pcapng capture by its first bytes; whether it holds IEX TOPS is seen on reading",
+    recognised_by="a pcap or pcapng capture with IEX-TP's header in one of its first 1 000 packets",
     clock="two: the capture's, `ts_recv`, and the message's own, `ts_event`",
     sequence="`contiguous`: every message takes a number",
     cannot_tell="books below the best price; whether the network or the capture lost a missing message",
@@ -82,9 +88,26 @@ FACTS = Facts(
 )
 
 
-def recognises(path: Path, first: bytes) -> bool:
-    """Return whether the first bytes are those of a capture; whether it holds IEX is seen on reading."""
+def is_capture(first: bytes) -> bool:
+    """Return whether the first bytes are those of a capture."""
     return first[:4] in PCAP or first[:4] == PCAPNG
+
+
+def recognises(path: Path, first: bytes) -> bool:
+    """Return whether a file is a capture and one of its first packets has IEX-TP's header."""
+    if not is_capture(first):
+        return False
+    found = packets(pieces(path, Tally()), Tally())
+    segments = (payload(link, packet) for _, link, packet in islice(found, PACKETS_LOOKED_AT))
+    return any(segment is not None and _protocol(segment) is not None for segment in segments)
+
+
+def _protocol(segment: bytes) -> int | None:
+    """Return the message protocol of a segment; None where the bytes are no IEX-TP."""
+    if len(segment) < SEGMENT.size:
+        return None
+    version, protocol, *_ = SEGMENT.unpack_from(segment)
+    return protocol if version == 1 and protocol in PROTOCOLS else None
 
 
 def reference(path: Path) -> Reference:
@@ -93,13 +116,27 @@ def reference(path: Path) -> Reference:
 
 
 def read(path: Path, tally: Tally) -> Iterator[Ticks]:
-    """Yield the ticks of one capture; packets that are not IEX-TP are counted."""
+    """Yield the ticks of one capture; packets that are not IEX-TP are counted.
+
+    Raises
+    ------
+    InputError
+        All of its segments are of another feed than TOPS 1.6.
+    """
     names, batch, row = Names(), _Batch(), 0
     sessions: dict[int, int] = {}
+    others: Counter[int] = Counter()
     for time, link, packet in packets(pieces(path, tally), tally):
         segment = payload(link, packet)
         if segment is None:
             tally.undecoded["packet: not UDP, or broken"] += 1
+            continue
+        protocol = _protocol(segment)
+        if protocol is None:
+            tally.undecoded["segment: not IEX-TP"] += 1
+            continue
+        if protocol != TOPS:
+            others[protocol] += 1
             continue
         _take(segment, time, batch, sessions, tally)
         if len(batch.messages) >= BATCH_MESSAGES:
@@ -108,17 +145,16 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
             batch = _Batch()
     if batch.messages or batch.events:
         yield _ticks(batch, names, row, tally)
+    if others and not sessions:
+        feeds = ", ".join(f"{PROTOCOLS[protocol]} ({protocol:#06x})" for protocol in sorted(others))
+        raise InputError(f"{path}: IEX-TP with {feeds}, {others.total():,} segments, and only TOPS 1.6 ({TOPS:#06x}) is read")
+    for protocol, count in sorted(others.items()):
+        tally.undecoded[f"segment of {PROTOCOLS[protocol]} ({protocol:#06x}), not TOPS 1.6"] += count
 
 
 def _take(segment: bytes, time: int, batch: _Batch, sessions: dict[int, int], tally: Tally) -> None:
     """Collect the messages of one segment."""
-    if len(segment) < SEGMENT.size:
-        tally.undecoded["segment: shorter than its header"] += 1
-        return
-    version, protocol, channel, session, size, count, _, number, sent = SEGMENT.unpack_from(segment)
-    if version != 1 or protocol != TOPS:
-        tally.undecoded[f"segment: protocol {protocol:#06x} version {version}, not TOPS 1.6"] += 1
-        return
+    _, _, channel, session, size, count, _, number, sent = SEGMENT.unpack_from(segment)
     if sessions.setdefault(channel, session) != session:
         sessions[channel] = session
         batch.events.append(_Event(len(batch.messages), Kind.SESSION, time, sent, channel, max(number - 1, 0)))
