@@ -1,6 +1,7 @@
 """Files that were damaged on the way: a reader yields ticks, counts what is none, or says in one line why it reads nothing.
 
-Each format's sample with bytes flipped, cut, repeated and removed, numbers and words exchanged; of packed files also within. The full run is in `tests/acceptance/test_fuzz_readers.py`.
+Each format's sample with bytes flipped, cut, repeated and removed, numbers and words exchanged; of packed files also within. The
+full run is in `tests/acceptance/test_fuzz_readers.py`.
 """
 
 from __future__ import annotations
