@@ -8,7 +8,7 @@ its channels (does `sequence` count without holes, do sides merge) is given as r
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,9 @@ import numpy as np
 from producers.recordings import nautilus, parquet, ticks_csv, truefx
 from producers.recordings.crypto import binance_files, cryptofeed, tardis
 from producers.recordings.databento import dbn
+from producers.recordings.mapping.mapped import Mapped, own
+from producers.recordings.mapping.specification import ColumnMapping
+from producers.recordings.mapping.vendor_mappings import VENDORS
 from producers.recordings.reading import compressed
 from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.implied_reference import merged
@@ -40,6 +43,7 @@ __all__ = [
     "merged",
     "open_recordings",
     "read",
+    "with_mapping",
 ]
 
 HEAD_BYTES = 1024
@@ -53,6 +57,10 @@ def _unknown(path: Path) -> int | None:
 
 def _nothing(path: Path) -> Reference:
     return NOTHING
+
+
+def _silent(path: Path) -> str:
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,10 @@ class Format:
         `path -> ns`, a lower bound of the file's `ts_recv` that is found without reading its rows; None: not known.
     reference : callable, optional
         `path -> Reference`, what the format implies of the channels in the file; by default nothing.
+    misfit : callable, optional
+        `path -> str`, why a file that is of no known format is not of this one; by default nothing is said.
+    identity : str
+        What tells it from another format of this name: the text of a mapping.
     """
 
     name: str
@@ -85,6 +97,12 @@ class Format:
     read: Callable[[Path, Tally], Iterator[Ticks]]
     starts: Callable[[Path], int | None] = _unknown
     reference: Callable[[Path], Reference] = _nothing
+    misfit: Callable[[Path], str] = _silent
+    identity: str = ""
+
+
+def _mapped(one: Mapped) -> Format:
+    return Format(one.name, one.meaning, one.facts, one.recognises, one.read, reference=one.reference)
 
 
 RECORDINGS: tuple[Format, ...] = (
@@ -154,10 +172,19 @@ RECORDINGS: tuple[Format, ...] = (
         binance_files.read,
         reference=binance_files.reference,
     ),
+    *map(_mapped, VENDORS),
 )
 """The formats, in the order in which they are tried."""
 
 BY_NAME: dict[str, Format] = {format_.name: format_ for format_ in RECORDINGS}
+
+
+def with_mapping(mapping: ColumnMapping | None) -> tuple[Format, ...]:
+    """Return the formats with a person's own mapping tried first; None: there is none."""
+    if mapping is None:
+        return RECORDINGS
+    one = own(mapping)
+    return (replace(_mapped(one), misfit=one.misfit, identity=mapping.text), *RECORDINGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +205,9 @@ class Contents:
     last_ns: int | None = None
 
 
-def find(paths: Iterable[str | Path], unknown: list[Path] | None = None) -> list[tuple[Path, Format]]:
+def find(
+    paths: Iterable[str | Path], unknown: list[Path] | None = None, formats: Sequence[Format] = RECORDINGS
+) -> list[tuple[Path, Format]]:
     """Yield the recordings among some files and folders, in the order given, each folder's by path.
 
     Parameters
@@ -187,6 +216,8 @@ def find(paths: Iterable[str | Path], unknown: list[Path] | None = None) -> list
         A folder means all recordings below it.
     unknown : list of Path, optional
         Gets the files in folders that are of no known format (a README, labels beside the ticks).
+    formats : sequence of Format
+        In the order in which they are tried.
 
     Raises
     ------
@@ -198,12 +229,12 @@ def find(paths: Iterable[str | Path], unknown: list[Path] | None = None) -> list
         if not path.exists():
             raise InputError(f"{path}: found nothing there, expected a recording or a folder of recordings")
         if not path.is_dir():
-            format_ = _format_of(path)
+            format_ = _format_of(path, formats)
             if format_ is None:
-                raise InputError(f"{path}: not a known format, expected one of: {_known()}; LEAN zips are known by their folders")
+                raise InputError(f"{path}: not a known format{_why(path, formats)}")
             found.append((path, format_))
             continue
-        below = [(file, _format_of(file)) for file in sorted(path.rglob("*")) if file.is_file()]
+        below = [(file, _format_of(file, formats)) for file in sorted(path.rglob("*")) if file.is_file()]
         recordings = [(file, format_) for file, format_ in below if format_ is not None]
         if not recordings:
             raise InputError(f"{path}: found no recording among {len(below)} files, expected one of: {_known()}")
@@ -217,10 +248,18 @@ def _known() -> str:
     return "; ".join(f"{format_.name} ({format_.meaning})" for format_ in RECORDINGS)
 
 
-def _format_of(path: Path) -> Format | None:
+def _why(path: Path, formats: Sequence[Format]) -> str:
+    """Return why a file is of no known format, and what to do."""
+    misfits = [f"; {format_.meaning}: {why}" for format_ in formats if (why := format_.misfit(path))]
+    if compressed.head(path, 2) == b"PK":
+        return f"{''.join(misfits)}, expected one of: {_known()}; zip archives are known by their names, LEAN's by their folders"
+    return f"{''.join(misfits)}, expected one of: {_known()}; for columns of your own: `tickproof recordings --describe {path}`"
+
+
+def _format_of(path: Path, formats: Sequence[Format]) -> Format | None:
     head = compressed.head(path, HEAD_BYTES)
     absolute = path.absolute()
-    return next((format_ for format_ in RECORDINGS if format_.recognises(absolute, head)), None)
+    return next((format_ for format_ in formats if format_.recognises(absolute, head)), None)
 
 
 def read(path: Path, format_: Format, tally: Tally | None = None) -> Iterator[Ticks]:
@@ -247,6 +286,7 @@ def open_recordings(
     start_ns: int | None = None,
     end_ns: int | None = None,
     tally: Tally | None = None,
+    formats: Sequence[Format] = RECORDINGS,
 ) -> Iterator[Ticks]:
     """Yield the ticks of several files and folders, merged by capture time; memory does not grow with their size.
 
@@ -260,6 +300,8 @@ def open_recordings(
         Only ticks with `start_ns <= ts_recv < end_ns`.
     tally : Tally, optional
         Gets the counts of all files.
+    formats : sequence of Format
+        As of `find`.
 
     Raises
     ------
@@ -270,7 +312,7 @@ def open_recordings(
     first = EARLIEST if start_ns is None else start_ns
     last = _LATEST if end_ns is None else end_ns
     wanted = None if symbols is None else frozenset(symbols)
-    recordings = [(path, format_, format_.starts(path)) for path, format_ in find(paths, tally.unknown)]
+    recordings = [(path, format_, format_.starts(path)) for path, format_ in find(paths, tally.unknown, formats)]
     tally.files |= {path: number for number, (path, _, _) in enumerate(recordings)}
     recordings = [recording for recording in recordings if recording[2] is None or recording[2] < last]
     streams = [_selected(read(path, format_, tally), wanted, first, last) for path, format_, _ in recordings]
@@ -290,7 +332,7 @@ def _selected(batches: Iterator[Ticks], symbols: frozenset[str] | None, first: i
             yield Ticks(gathered(batch.rows, np.flatnonzero(keep)), batch.names)
 
 
-def known(paths: Iterable[str | Path]) -> Reference:
+def known(paths: Iterable[str | Path], formats: Sequence[Format] = RECORDINGS) -> Reference:
     """Return what formats imply of the recordings' channels; where two files describe one channel, the first wins.
 
     Raises
@@ -299,7 +341,7 @@ def known(paths: Iterable[str | Path]) -> Reference:
         As `find`, or when a file cannot be read at all.
     """
     whole = NOTHING
-    for path, format_ in find(paths):
+    for path, format_ in find(paths, formats=formats):
         whole = merged(whole, format_.reference(path))
     return whole
 
