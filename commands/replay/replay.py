@@ -208,14 +208,13 @@ def _send(chosen: Options, settings: Settings) -> dict[str, Any]:
     """Publish what is asked for; return what was done."""
     plan, tally, begun = chosen.plan(settings), Tally(), time.monotonic()
     window = {"start_ns": chosen.start_ns, "end_ns": chosen.end_ns}
-    ticks: Iterable[Ticks] = open_recordings(
-        chosen.paths, symbols=chosen.wanted, tally=tally, formats=chosen.formats, **window
-    )
+    ticks: Iterable[Ticks] = open_recordings(chosen.paths, symbols=chosen.wanted, tally=tally, formats=chosen.formats, **window)
     now_ns = time.time_ns() if chosen.shift_to_now else None
     resumed = {}
     with _publisher(chosen, settings) as publisher:
         if isinstance(publisher, ResumablePublisher):
-            start = publisher.begin(digest_of(chosen.paths, chosen.end_ns, chosen.formats), _decisive(chosen, plan), plan.span_ns, now_ns)
+            digest = digest_of(chosen.paths, chosen.end_ns, chosen.formats)
+            start = publisher.begin(digest, _decisive(chosen, plan), plan.span_ns, now_ns)
             plan, now_ns = replace(plan, span_ns=start.span_ns), start.now_ns
             resumed = {"resumed": resumed_of(publisher.name, start)}
             click.echo(f"replay {publisher.name}: {resumed_line(resumed['resumed'])}", err=True)

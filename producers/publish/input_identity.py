@@ -56,5 +56,6 @@ def digest_of(paths: Iterable[Path], end_ns: int | None = None, formats: Sequenc
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror}); check that it is a readable file") from error
         # The place counts: a LEAN file says by it what it holds.
-        digest.update(json.dumps([str(path.resolve()), format_.name, *([format_.identity] if format_.identity else [])]).encode() + content)
+        said = [format_.identity] if format_.identity else []
+        digest.update(json.dumps([str(path.resolve()), format_.name, *said]).encode() + content)
     return digest.hexdigest()

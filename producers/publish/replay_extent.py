@@ -72,9 +72,7 @@ class Reach:
 
     __slots__ = ("_before", "_bytes", "_end_ns", "_latest", "_start_ns", "_tally", "_to")
 
-    def __init__(
-        self, paths: Iterable[Path], tally: Tally, end_ns: int | None, formats: Sequence[Format] = RECORDINGS
-    ) -> None:
+    def __init__(self, paths: Iterable[Path], tally: Tally, end_ns: int | None, formats: Sequence[Format] = RECORDINGS) -> None:
         self._bytes = {path: path.stat().st_size for path, _ in find(paths, formats=formats)}
         self._tally = tally
         self._end_ns = end_ns

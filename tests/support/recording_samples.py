@@ -247,5 +247,53 @@ SAMPLES: dict[str, tuple[Callable[[Path], Path], int]] = {
         ),
         3,
     ),
+    "binance": (
+        lambda folder: text(
+            folder,
+            "BTCUSDT-aggTrades-2024-08-08.csv",
+            *(f"{7 + index},61837.63,0.02,{index},{index},{1723161255342 + index},True,True" for index in range(3)),
+        ),
+        3,
+    ),
+    "polygon": (
+        lambda folder: text(
+            folder,
+            "2023-03-28.csv",
+            "ticker,conditions,correction,exchange,id,participant_timestamp,price,sequence_number,sip_timestamp,size,tape,trf_id,"
+            "trf_timestamp",
+            *(
+                f'XYZ,"12,37",0,11,{index},{TIME_NS + index},276.16,{10 + 3 * index},{TIME_NS + 9 + index},55,3,,0'
+                for index in range(3)
+            ),
+        ),
+        3,
+    ),
+    "bybit": (
+        lambda folder: text(
+            folder,
+            "BTCUSDT2024-08-08.csv",
+            "timestamp,symbol,side,size,price,tickDirection,trdMatchID,grossValue,homeNotional,foreignNotional",
+            *(f"1723161255.342{index},BTCUSDT,Buy,0.02,61837.63,ZeroPlusTick,0-0-{index},0,0.02,1236.75" for index in range(3)),
+        ),
+        3,
+    ),
+    "okx": (
+        lambda folder: text(
+            folder,
+            "BTC-USDT-trades-2025-04-19.csv",
+            "instrument_name,trade_id,side,price,size,created_time",
+            *(f"BTC-USDT,{index},buy,61837.6,0.02,{1745000000000 + index}" for index in range(3)),
+        ),
+        3,
+    ),
+    "histdata": (
+        lambda folder: text(
+            folder,
+            "DAT_ASCII_EURUSD_T_202001.csv",
+            *(f"20200101 17000{index}065,1.1212,1.12172,0" for index in range(3)),
+            end="\r\n",
+        ),
+        3,
+    ),
 }
 """Format -> what writes its sample, and how many messages there are in the sample; ticks there are three."""

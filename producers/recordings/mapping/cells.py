@@ -5,7 +5,7 @@ A cell that is no such number is refused with the limit that it breaks; an empty
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +18,8 @@ from tickproof.ticks.schema import Array
 NULL_WORDS = ("", "nan", "null", "none", "n/a", "na", "-", "\\n")
 """Cells of numbers and times that stand for no value, in small letters."""
 LEAST, MOST = int(np.iinfo(np.int64).min), int(np.iinfo(np.int64).max)
+_EXACT = Context(prec=200)
+"""More digits than a cell that is not refused may have times 10**18."""
 _DIGITS = 38
 _FINEST = 20
 """Decimals of a value that is rounded at the speed of the others."""
@@ -147,13 +149,15 @@ def _one(word: str, scale: int, *, rounds: bool) -> tuple[int | str | None, bool
         return "not a number", False
     if "_" in text or not number.is_finite():
         return "not a number", False
+    if len(text) > 100:
+        return "a number of more than 100 characters", False
     if number and number.adjusted() > 20:
         return f"out of range, {limit_of(scale)}", False
     if number and number.adjusted() < -60:
         value, is_exact = 0, False
     else:
-        exact = number.scaleb(scale)
-        value = int(exact.to_integral_value())
+        exact = number.scaleb(scale, _EXACT)
+        value = int(exact.to_integral_value(context=_EXACT))
         is_exact = exact == value
     if not is_exact and not rounds:
         return f"more than {scale} decimals" if scale else "not a whole number", False

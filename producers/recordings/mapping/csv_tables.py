@@ -74,7 +74,9 @@ def tables(pieces: Iterable[bytes], mapping: ColumnMapping, path: Path, tally: T
         tally.messages += lines
 
 
-def _tables(block: bytes, columns: list[str], mapping: ColumnMapping, undecoded: Counter[str]) -> Iterator[tuple[Numbers, pa.Table]]:
+def _tables(
+    block: bytes, columns: list[str], mapping: ColumnMapping, undecoded: Counter[str]
+) -> Iterator[tuple[Numbers, pa.Table]]:
     """Yield whole lines as tables; lines that are not text or break a quote are halved until they are isolated."""
     spans = [(0, block)]
     while spans:
@@ -82,8 +84,9 @@ def _tables(block: bytes, columns: list[str], mapping: ColumnMapping, undecoded:
         skipped: list[tuple[int, int]] = []
         count = lines_of(part)
         try:
-            table = _parsed(part, columns, mapping, skipped)
-        except pa.ArrowInvalid:
+            # Arrow cannot hand over a line that is not UTF-8.
+            table = _parsed(part, columns, mapping, skipped) if part.isascii() or part.decode() else None
+        except (pa.ArrowInvalid, UnicodeDecodeError):
             table = None
         if table is not None and len(table) + len(skipped) == count:
             for _, cells in skipped:

@@ -131,7 +131,19 @@ def reference(path: Path, mapping: ColumnMapping) -> Reference:
             venues |= {ticks.names[code] for code in np.unique(ticks.rows["venue"]).tolist()}
             if not matters and mapping.calendar is None:
                 break
-    sessions = {} if mapping.calendar is None else dict.fromkeys(sorted(venues), mapping.calendar)
+    sessions = _sessions(venues, mapping)
+    return Reference(channels=dict.fromkeys(sorted(channels), said), sessions=sessions)
+
+
+def _sessions(venues: set[str], mapping: ColumnMapping) -> dict[str, str | tuple[tuple[int, int], ...]]:
+    return {} if mapping.calendar is None else dict.fromkeys(sorted(venues), mapping.calendar)
+
+
+def reference_of(ticks: Ticks, mapping: ColumnMapping) -> Reference:
+    """Return what a mapping implies of the channels of ticks that it gave."""
+    said = Channel.model_validate({"sequence": mapping.sequence, "sides": mapping.sides})
+    channels, venues = ({ticks.names[code] for code in np.unique(ticks.rows[name]).tolist()} for name in ("channel", "venue"))
+    sessions = _sessions(venues, mapping)
     return Reference(channels=dict.fromkeys(sorted(channels), said), sessions=sessions)
 
 

@@ -178,7 +178,9 @@ class Rows:
         self._refuse("kind", source, {f"not one of {', '.join(words)}": kinds == -2})
         ignored = self._good & (kinds == -1)
         if ignored.any():
-            for word, count in zip(*np.unique(text_of(self._cells(source)).filter(pa.array(ignored)), return_counts=True), strict=True):
+            for word, count in zip(
+                *np.unique(text_of(self._cells(source)).filter(pa.array(ignored)), return_counts=True), strict=True
+            ):
                 self._tally.without_ticks[f"{source.columns[0]} {word}"] += int(count)
             self._good &= ~ignored
         return np.maximum(kinds, 0).astype(np.uint8)
@@ -254,6 +256,22 @@ class Rows:
                 said = f"{column}: {reason}{example} in row {int(self._numbers[places[0]]) + 1}"
                 self._reasons[column, reason] = said
             self._tally.undecoded[said] += len(places)
+
+
+def ticks_of_table(table: pa.Table, mapping: ColumnMapping, tally: Tally) -> Ticks:
+    """Return the ticks of a table in memory; `row` is the place of each in it.
+
+    Raises
+    ------
+    InputError
+        It has not the columns of the mapping.
+    """
+    missing = [str(column) for column in mapping.wanted if str(column) not in table.column_names]
+    if missing:
+        found = ",".join(table.column_names)[:200]
+        raise InputError(f"ticks: found the columns {found}, the mapping {mapping.name} expects {', '.join(missing)}, too")
+    tally.messages += len(table)
+    return Rows(mapping, Path(mapping.name), tally).ticks(table, np.arange(len(table)))
 
 
 def filled(form: str, names: Mapping[str, str]) -> str:

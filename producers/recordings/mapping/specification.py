@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from producers.recordings.mapping.time_forms import compiled
 from tickproof.errors import SettingsError
-from tickproof.ticks.schema import NAMES, NULLABLE, Condition, Flag, Kind
+from tickproof.ticks.schema import NAMES, Condition, Flag, Kind
 
 TIMES = ("ts_recv", "ts_event")
 UNITS = ("bid_px", "bid_sz", "ask_px", "ask_sz", "price", "size")
@@ -44,12 +44,12 @@ _MOST_POWER = 9
 _FILE_KEYS = {"type", "header", "delimiter", "columns", "decimal_comma", "path", "skip_lines"}
 _CHANNEL_KEYS = {"sequence", "sides", "calendar"}
 _KEYS: dict[str, set[str]] = {
-    **dict.fromkeys(TIMES, {"from", "unit", "form", "zone"}),
-    **dict.fromkeys(NAMES, {"from", "value", "path", "words", "upper"}),
+    **{column: {"from", "unit", "form", "zone"} for column in TIMES},
+    **{column: {"from", "value", "path", "words", "upper"} for column in NAMES},
     "kind": {"from", "value", "words"},
-    **dict.fromkeys(UNITS, {"from", "unit", "round", "zero_is_none"}),
-    **dict.fromkeys(IDENTITIES, {"from"}),
-    **dict.fromkeys(BITS, {"from", "words", "split"}),
+    **{column: {"from", "unit", "round", "zero_is_none"} for column in UNITS},
+    **{column: {"from"} for column in IDENTITIES},
+    **{column: {"from", "words", "split"} for column in BITS},
 }
 """Column of a tick -> what may be said of it."""
 
@@ -138,7 +138,9 @@ def load(path: Path) -> ColumnMapping:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise SettingsError(f"mapping {path}: {reason}; make one with `tickproof recordings --describe FILE --out {path}`") from error
+        raise SettingsError(
+            f"mapping {path}: {reason}; make one with `tickproof recordings --describe FILE --out {path}`"
+        ) from error
     return parse(text, f"mapping {path}")
 
 
@@ -196,7 +198,7 @@ def _problems(data: dict[str, Any]) -> Iterator[str]:
             yield f"ticks.{column}: missing, expected a table that says where it comes from"
     if not any(column in ticks for column in UNITS):
         yield f"ticks: found no price or size, expected at least one of {', '.join(UNITS)}"
-    is_numbered = file.get("type", "csv") == "csv" and file.get("header", True) is False
+    is_numbered = file.get("header", True) is False
     for column in COLUMNS:
         if column in ticks:
             yield from _column_problems(column, ticks[column], is_numbered)
@@ -211,6 +213,8 @@ def _file_problems(file: dict[str, Any]) -> Iterator[str]:
     for key in ("columns", "skip_lines"):
         if not _is_count(file.get(key, 0)):
             yield f"file.{key}: found {file[key]!r}, expected a number from 0 to 10000"
+    if file.get("type") in ("jsonl", "parquet") and file.get("header", True) is False:
+        yield f"file.header: found false, expected true: columns of {file['type']} have names"
     if file.get("header", True) is False and not file.get("columns"):
         yield "file.columns: missing, expected how many columns a line has, since there is no header"
     delimiter = file.get("delimiter", ",")
@@ -226,7 +230,7 @@ def _is_count(value: object) -> bool:
 def _column_problems(column: str, said: Any, is_numbered: bool) -> Iterator[str]:
     where = f"ticks.{column}."
     if not isinstance(said, dict):
-        yield f"ticks.{column}: found {said!r}, expected a table such as {{from = \"price\"}}"
+        yield f'ticks.{column}: found {said!r}, expected a table such as {{from = "price"}}'
         return
     yield from _unknown(said, where, _KEYS[column])
     given = [key for key in ("from", "value", "path") if key in said]
@@ -265,7 +269,7 @@ def _from_problems(where: str, said: dict[str, Any], is_numbered: bool, *, many:
 
 def _time_problems(where: str, said: dict[str, Any]) -> Iterator[str]:
     if ("unit" in said) == ("form" in said):
-        yield f'{where[:-1]}: found {"both" if "unit" in said else "neither"}, expected `unit` for numbers or `form` for text'
+        yield f"{where[:-1]}: found {'both' if 'unit' in said else 'neither'}, expected `unit` for numbers or `form` for text"
     yield from _choice(said, where, "unit", (*TIME_UNITS, BY_SIZE))
     if "form" in said and (not isinstance(said["form"], str) or (said["form"] != "iso" and compiled(said["form"]) is None)):
         yield f"{where}form: found {said['form']!r}, expected iso, or a form with YYYY, MM and DD such as YYYYMMDD hh:mm:ss.f"

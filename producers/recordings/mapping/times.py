@@ -104,7 +104,9 @@ def _of_zone(local: pa.TimestampArray, zone: str) -> tuple[pa.TimestampArray, in
         return pc.subtract(local.cast(pa.int64()), offset_ns).cast(pa.timestamp("ns")), 0, none
     earliest = pc.assume_timezone(local, zone, ambiguous="earliest", nonexistent="earliest")
     latest = pc.assume_timezone(local, zone, ambiguous="latest", nonexistent="latest")
-    apart: Numbers = pc.fill_null(pc.subtract(latest.cast(pa.int64()), earliest.cast(pa.int64())), 0).to_numpy(zero_copy_only=False)
+    apart: Numbers = pc.fill_null(pc.subtract(latest.cast(pa.int64()), earliest.cast(pa.int64())), 0).to_numpy(
+        zero_copy_only=False
+    )
     # Where clocks are put forward, Arrow gives the last nanosecond before and the first after.
     return earliest.cast(pa.timestamp("ns")), int((apart > 1).sum()), apart == 1
 

@@ -1,4 +1,4 @@
-"""Formats of vendors whose files are no more than columns: their mappings are the TOML files beside, here is what else is known."""
+"""Formats of vendors whose files are no more than columns: mappings in TOML files, and here what else is known of them."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ VENDORS: tuple[Mapped, ...] = (
         "okx",
         "public trades of OKX",
         Facts(
-            recognised_by="a header with `trade_id`, `size`, `price` and `created_time`, and `instrument_name` or a file name such "
+            recognised_by="a header with `trade_id`, `size`, `price` and `created_time`, and `instrument_name` or a name such "
             "as `BTC-USDT-trades-2025-04-19.zip`",
             clock="one, in ms; `ts_recv`",
             sequence="`none`: aggregated trades leave out ids",
