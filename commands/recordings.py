@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
+from commands.configuration import mapping_option
 from commands.mapping_description import described
-from commands.mapping_option import mapping_option
 from producers.recordings.mapping.specification import ColumnMapping
 from producers.recordings.registry import RECORDINGS, Contents, Format, contents, find, known, with_mapping
 from tickproof.errors import InputError, SettingsError

@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from commands import configuration
-from commands.mapping_option import mapping_option
 from commands.report import write_report
 from jobs.offline import scan as engine
 from jobs.offline import scan_folder
@@ -45,7 +44,7 @@ LINE_EVERY_TICKS = 1_000_000
 )
 @click.option("--model", metavar="ALIAS|PATH|none", help="Model, or `none` for rules only; by default the setting `model`.")
 @click.option("--reference", type=click.Path(dir_okay=False, path_type=Path), metavar="F", help="Reference data, JSON or TOML.")
-@mapping_option
+@configuration.mapping_option
 @click.option("--symbol", "symbols", multiple=True, help="Only this symbol. May be repeated.")
 @click.option("--no-report", is_flag=True, help="Leave report.html out.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")

@@ -13,8 +13,7 @@ from typing import Any
 
 import click
 
-from commands.configuration import broker_options, read
-from commands.mapping_option import mapping_option
+from commands.configuration import broker_options, mapping_option, read
 from commands.replay.view import resumed_line, resumed_of, summary_of, text_of, watched
 from producers.publish import committed_progress
 from producers.publish.input_identity import digest_of, name_of
