@@ -107,7 +107,7 @@ def _check(path: Path, schema: pa.Schema) -> None:
     try:
         check_schema(pa.schema([field for field in schema if field.name not in VERDICTS]))
     except TickError as error:
-        raise TickError(f"{path}: {error}") from error
+        raise TickError(f"{path}: {error}; for columns of your own: `tickproof recordings --describe {path}`") from error
 
 
 def _line(error: Exception) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from producers.recordings import nautilus, parquet, ticks_csv, truefx
+from producers.recordings import dukascopy, hftbacktest, nautilus, nautilus_catalog, parquet, ticks_csv, truefx
 from producers.recordings.crypto import binance_files, cryptofeed, tardis
 from producers.recordings.databento import dbn
 from producers.recordings.mapping.mapped import Mapped, own
@@ -123,6 +123,14 @@ RECORDINGS: tuple[Format, ...] = (
         nautilus.read,
         reference=nautilus.reference,
     ),
+    Format(
+        "nautilus-catalog",
+        "Parquet of nautilus_trader's catalogs: quotes and trades",
+        nautilus_catalog.FACTS,
+        nautilus_catalog.recognises,
+        nautilus_catalog.read,
+        reference=nautilus_catalog.reference,
+    ),
     Format("parquet", "Parquet in the canonical schema", parquet.FACTS, parquet.recognises, parquet.read, parquet.starts),
     Format("csv", "CSV in the canonical schema", ticks_csv.CSV_FACTS, ticks_csv.recognises_csv, ticks_csv.read_csv),
     Format("jsonl", "JSON ticks, one a line", ticks_csv.LINES_FACTS, ticks_csv.recognises_lines, ticks_csv.read_lines),
@@ -171,6 +179,23 @@ RECORDINGS: tuple[Format, ...] = (
         binance_files.recognises,
         binance_files.read,
         reference=binance_files.reference,
+    ),
+    Format(
+        "dukascopy",
+        "hours of Dukascopy's ticks, bi5",
+        dukascopy.FACTS,
+        dukascopy.recognises,
+        dukascopy.read,
+        dukascopy.starts,
+        dukascopy.reference,
+    ),
+    Format(
+        "hftbacktest",
+        "events of hftbacktest, npz: trades and books by level",
+        hftbacktest.FACTS,
+        hftbacktest.recognises,
+        hftbacktest.read,
+        reference=hftbacktest.reference,
     ),
     *map(_mapped, VENDORS),
 )

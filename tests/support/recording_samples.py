@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import struct
 import zipfile
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from producers.recordings.hftbacktest import EVENT
 from tickproof.ticks.arrow import to_arrow
 from tickproof.ticks.schema import ROW, SCHEMA, Kind, Present, Ticks
 from tickproof.wire import encode_json
@@ -175,6 +177,41 @@ def nautilus(folder: Path) -> Path:
     return path
 
 
+def nautilus_catalog(folder: Path, width: int = 16) -> Path:
+    """Three quotes as a catalog holds them, in one of its precisions."""
+
+    def cells(*values: int) -> pa.Array:
+        scale = 10**7 if width == 16 else 1
+        return pa.array([(value * scale).to_bytes(width, "little", signed=True) for value in values], pa.binary(width))
+
+    times = pa.array([TIME_NS + index for index in range(3)], pa.uint64())
+    prices = {"bid_price": cells(*[1_121_200_000] * 3), "ask_price": cells(*[1_121_700_000] * 3)}
+    sizes = {"bid_size": cells(*[10**15] * 3), "ask_size": cells(*[2 * 10**15] * 3)}
+    table = pa.table({**prices, **sizes, "ts_event": times, "ts_init": times})
+    path = folder / "quotes.parquet"
+    pq.write_table(table.replace_schema_metadata({"instrument_id": "EUR/USD.SIM", "price_precision": "5"}), path)
+    return path
+
+
+def dukascopy_hour(folder: Path, *rows: tuple[int, int, int, float, float]) -> Path:
+    """An hour of EURUSD: ms, ask, bid, and volumes."""
+    path = folder / "EURUSD/2020/00/01/05h_ticks.bi5"
+    path.parent.mkdir(parents=True)
+    some = rows or tuple((index, 112_172, 112_120, 0.75, 1.12) for index in range(3))
+    path.write_bytes(lzma.compress(b"".join(struct.pack(">IIIff", *row) for row in some), lzma.FORMAT_ALONE))
+    return path
+
+
+def hftbacktest_events(folder: Path, *events: tuple[int, int, float, float], name: str = "btcusdt_20240808.npz") -> Path:
+    """Events with their kind and flags, local time, price and size; the exchange was 5 ns earlier. By default three trades."""
+    some = events or tuple(((1 << 30) | (1 << 29) | 2, TIME_NS + index, 61837.63, 0.02) for index in range(3))
+    rows = np.zeros(len(some), EVENT)
+    for row, (kind, local, price, size) in zip(rows, some, strict=True):
+        row["ev"], row["local_ts"], row["exch_ts"], row["px"], row["qty"] = kind, local, local - 5, price, size
+    np.savez_compressed(folder / name, data=rows)
+    return folder / name
+
+
 def lobster(folder: Path) -> Path:
     name = "ABC_2020-09-14_34200000_57600000_{}_1.csv"
     text(folder, name.format("orderbook"), "1000100,10,1000000,20", "1000100,10,1000000,10", "1000100,5,1000000,10", end="")
@@ -247,6 +284,9 @@ SAMPLES: dict[str, tuple[Callable[[Path], Path], int]] = {
         ),
         3,
     ),
+    "nautilus-catalog": (nautilus_catalog, 3),
+    "dukascopy": (dukascopy_hour, 3),
+    "hftbacktest": (hftbacktest_events, 3),
     "binance": (
         lambda folder: text(
             folder,

@@ -13,7 +13,7 @@ from producers.recordings.reading.tally import Tally
 from tickproof.errors import InputError
 
 ZIP = b"PK\x03\x04"
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError)
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, RuntimeError, OSError, ValueError)
 
 
 def members(path: Path, tally: Tally) -> Iterator[Iterable[bytes]]:

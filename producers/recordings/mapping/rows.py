@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from producers.recordings.mapping import times
-from producers.recordings.mapping.cells import Cells, scaled, text_of
 from producers.recordings.mapping.specification import (
     BITS,
     BY_SIZE,
@@ -24,6 +23,7 @@ from producers.recordings.mapping.specification import (
     Source,
     Where,
 )
+from producers.recordings.reading.cells import Cells, scaled, text_of
 from producers.recordings.reading.delimited import Fits, Numbers
 from producers.recordings.reading.names import Names
 from producers.recordings.reading.row_builder import hashed

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from producers.recordings.mapping.cells import LEAST, MOST, NULL_WORDS, Cells, scaled, text_of
 from producers.recordings.mapping.specification import OFFSET, TIME_UNITS
 from producers.recordings.mapping.time_forms import ISO, compiled
+from producers.recordings.reading.cells import LEAST, MOST, NULL_WORDS, Cells, scaled, text_of
 from producers.recordings.reading.delimited import Fits, Numbers
 from tickproof.ticks.schema import NS_PER_SECOND
 

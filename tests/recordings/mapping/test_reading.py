@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 
 from jobs.offline.scan import scan
 from producers.recordings.mapping import files, times
-from producers.recordings.mapping.cells import scaled
 from producers.recordings.mapping.json_tables import ticks_of
 from producers.recordings.mapping.specification import ColumnMapping, parse
+from producers.recordings.reading.cells import scaled
 from producers.recordings.registry import Tally, contents, find, known, open_recordings, with_mapping
 from tests.support.recording_samples import text
 from tickproof.errors import InputError, SettingsError

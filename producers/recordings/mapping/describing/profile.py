@@ -9,8 +9,8 @@ from decimal import Decimal
 import pyarrow as pa
 
 from producers.recordings.mapping import times
-from producers.recordings.mapping.cells import NULL_WORDS
 from producers.recordings.mapping.time_forms import ISO
+from producers.recordings.reading.cells import NULL_WORDS
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _EARLIEST_S, _LATEST_S = 315_532_800, 4_102_444_800

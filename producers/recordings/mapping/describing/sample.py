@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from producers.recordings.mapping import members
-from producers.recordings.mapping.cells import text_of
 from producers.recordings.mapping.csv_tables import BOM
 from producers.recordings.mapping.files import PARQUET
+from producers.recordings.reading.cells import text_of
 from tickproof.errors import InputError
 
 ROWS = 2_000
