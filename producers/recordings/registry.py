@@ -23,7 +23,7 @@ from producers.recordings.reading import compressed
 from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.implied_reference import merged
 from producers.recordings.reading.tally import Tally
-from producers.recordings.us_equities import iex, lean, lobster, taq
+from producers.recordings.us_equities import iex, itch, lean, lobster, taq
 from producers.streams.event_time import EARLIEST, running
 from producers.streams.merge import merge
 from producers.streams.word_copy import gathered
@@ -197,6 +197,7 @@ RECORDINGS: tuple[Format, ...] = (
         hftbacktest.read,
         reference=hftbacktest.reference,
     ),
+    Format("itch", "NASDAQ TotalView-ITCH 5.0 files", itch.FACTS, itch.recognises, itch.read, reference=itch.reference),
     *map(_mapped, VENDORS),
 )
 """The formats, in the order in which they are tried."""

@@ -1,7 +1,9 @@
-"""Catalogs of nautilus_trader, Dukascopy's hours, events of hftbacktest: units, clocks, what is refused, and real samples."""
+"""Tardis beside trades, catalogs of nautilus_trader, hours of Dukascopy, hftbacktest, ITCH: units, clocks, what is refused."""
 
 from __future__ import annotations
 
+import gzip
+import json
 import lzma
 import shutil
 import struct
@@ -10,13 +12,23 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
+from commands.scan import command as scan
 from producers.recordings.hftbacktest import BUY, LOCAL, SELL
 from producers.recordings.registry import Tally, contents, find, known, open_recordings
-from tests.support.recording_samples import SAMPLES, TIME_NS, dukascopy_hour, hftbacktest_events
+from tests.support.recording_samples import (
+    SAMPLES,
+    TIME_NS,
+    dukascopy_hour,
+    hftbacktest_events,
+    itch_file,
+    itch_message,
+    itch_order,
+)
 from tests.support.recording_samples import nautilus_catalog as catalog
 from tickproof.errors import InputError
-from tickproof.ticks.schema import Flag, Kind, Present, Ticks, concat
+from tickproof.ticks.schema import Condition, Flag, Kind, Present, Ticks, concat
 
 DEPTH, TRADE, CLEAR, SNAPSHOT = 1, 2, 3, 4
 
@@ -167,3 +179,120 @@ def test_another_array_is_no_events(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(InputError, match="not a complete npz archive"):
         read(path)
+
+
+def test_liquidations_of_tardis_are_counted_and_no_trades(data: Path) -> None:
+    folder, tally = data / "formats/tardis/liq", Tally()
+    rows = {path.name: len(path.read_bytes().splitlines()) - 1 for path in folder.iterdir()}
+    ticks = read(folder, tally)
+    liquidations = rows["bitmex_liquidations_2020-03-01_XBTUSD.csv"]
+    assert len(ticks) == rows["bitmex_trades_2020-03-01_XBTUSD.csv"] > 0
+    assert (tally.without_ticks["liquidation"], tally.messages) == (liquidations, len(ticks) + liquidations)
+    assert liquidations > 0
+    assert set(ticks.rows["kind"].tolist()) == {Kind.TRADE}
+
+
+def test_a_chain_of_options_is_quotes_with_empty_sides(shared: Path, tmp_path: Path) -> None:
+    path = shared / "cases/tardis-types/options_chain.csv"
+    rows = read(path).rows
+    assert len(rows) == len(path.read_bytes().splitlines()) - 1
+    without = (rows["present"] & Present.ASK_PX) == 0
+    assert without.any()
+    assert (rows["ask_sz"][without] == 0).all()
+    assert (rows["present"] & Present.ASK_SZ != 0).all()
+    result = CliRunner().invoke(scan, [str(path), "--out", str(tmp_path / "out"), "--model", "none", "--no-report", "--json"])
+    assert json.loads(result.stdout.splitlines()[-1])["by_quality"]["corrupt"] == 0
+
+
+@pytest.mark.parametrize("length", [True, False])
+def test_orders_of_itch_make_trades_and_the_top_of_a_book(tmp_path: Path, length: bool) -> None:
+    path = itch_file(
+        tmp_path,
+        itch_order(1, b"B", 100, 100_0000, 10),
+        itch_order(2, b"S", 70, 100_1000, 11),
+        itch_order(3, b"B", 30, 100_0000, 12),
+        itch_message("E", struct.pack(">QIQ", 1, 40, 77), 13),
+        itch_message("C", struct.pack(">QIQcI", 2, 70, 78, b"N", 100_0500), 14),
+        itch_message("U", struct.pack(">QQII", 3, 4, 10, 99_9900), 15),
+        itch_message("X", struct.pack(">QI", 1, 20), 16),
+        itch_message("D", struct.pack(">Q", 1), 17),
+        itch_message("D", struct.pack(">Q", 99), 18),
+        itch_message("P", struct.pack(">QcI8sIQ", 0, b"B", 5, b"ABC     ", 100_0500, 79), 19),
+        itch_message("Q", struct.pack(">Q8sIQc", 500, b"ABC     ", 100_0700, 80, b"O"), 20),
+        itch_message("B", struct.pack(">Q", 79), 21),
+        itch_message("H", b"ABC     " + b"H" + bytes(5), 22),
+        itch_message("Y", bytes(9), 23),
+        length=length,
+    )
+    tally = Tally()
+    ticks = read(path, tally)
+    midnight = 1_548_824_400 * 10**9  # 2019-01-30T05:00:00Z
+    quotes = ticks.rows[ticks.rows["kind"] == Kind.QUOTE]
+    shares = 10**9
+    assert [(row["ts_recv"] - midnight, *row[["bid_px", "bid_sz", "ask_px", "ask_sz"]].tolist()) for row in quotes] == [
+        (10, 100 * 10**9, 100 * shares, 0, 0),
+        (11, 100 * 10**9, 100 * shares, 100_100_000_000, 70 * shares),
+        (12, 100 * 10**9, 130 * shares, 100_100_000_000, 70 * shares),
+        (13, 100 * 10**9, 90 * shares, 100_100_000_000, 70 * shares),
+        (14, 100 * 10**9, 90 * shares, 0, 0),
+        (15, 100 * 10**9, 60 * shares, 0, 0),
+        (16, 100 * 10**9, 40 * shares, 0, 0),
+        (17, 99_990_000_000, 10 * shares, 0, 0),
+    ]
+    others = ticks.rows[ticks.rows["kind"] != Kind.QUOTE]
+    assert others[["kind", "price", "size", "trade_id", "conditions"]].tolist() == [
+        (Kind.TRADE, 100 * 10**9, 40 * shares, 77, 0),
+        (Kind.TRADE, 100_050_000_000, 5 * shares, 79, 0),
+        (Kind.TRADE, 100_070_000_000, 500 * shares, 80, Condition.AUCTION_OPEN),
+        (Kind.TRADE_CANCEL, 0, 0, 79, 0),
+        (Kind.STATUS, 0, 0, 0, Condition.HALTED),
+    ]
+    assert tally.notes == {"order from before the file": 1}
+    assert tally.messages == 16
+    assert {ticks.name(code) for code in ticks.rows["symbol"]} == {"ABC"}
+
+
+def test_itch_is_counted_to_its_cut_end_and_needs_a_day(tmp_path: Path) -> None:
+    path = itch_file(tmp_path, itch_order(1, b"B", 1, 1, 10), itch_message("?", b"", 11), itch_message("A", b"short", 12))
+    path.write_bytes(path.read_bytes() + b"\0\x24A\0")
+    tally = Tally()
+    assert len(read(path, tally)) == 1
+    assert dict(tally.undecoded) == {
+        "message type b'?': not in ITCH 5.0": 1,
+        "message type A: 16 bytes, expected 36": 1,
+        "message truncated: the file ends in it": 1,
+    }
+    with pytest.raises(InputError, match="found no day in the name"):
+        read(itch_file(tmp_path, name="today.itch"))
+    (tmp_path / "x").mkdir()
+    days = ("20190130.X_ITCH_50", "S013019-v50.txt")
+    assert (
+        len({int(read(itch_file(tmp_path / "x", itch_order(1, b"B", 1, 1, 10), name=name)).rows["ts_recv"][0]) for name in days})
+        == 1
+    )
+
+
+def test_a_real_itch_file_gives_its_prints(data: Path) -> None:
+    path = data / "formats/itch/ex20101224.TEST_ITCH_50.gz"
+    raw = gzip.decompress(path.read_bytes())
+    lengths, at, prints, count = (
+        {"S": 12, "R": 39, "H": 25, "A": 36, "F": 40, "E": 31, "X": 23, "D": 19, "U": 35, "P": 44},
+        0,
+        [],
+        0,
+    )
+    while at < len(raw):
+        kind = chr(raw[at + 2])
+        if kind == "P":
+            prints.append(struct.unpack(">I8sIQ", raw[at + 22 : at + 46]))
+        at, count = at + 2 + lengths[kind], count + 1
+    tally = Tally()
+    ticks = read(path, tally)
+    trades = ticks.rows[ticks.rows["kind"] == Kind.TRADE]
+    known_prints = {row["trade_id"]: (row["price"], row["size"]) for row in trades}
+    assert len(prints) == 5_000
+    assert all(known_prints[match] == (price * 10**5, shares * 10**9) for shares, _, price, match in prints)
+    assert tally.messages == count
+    assert not tally.undecoded
+    midnight = 1_293_166_800 * 10**9  # 2010-12-24T05:00:00Z
+    assert midnight < int(ticks.rows["ts_recv"].min()) < int(ticks.rows["ts_recv"].max()) < midnight + 86_400 * 10**9

@@ -212,6 +212,28 @@ def hftbacktest_events(folder: Path, *events: tuple[int, int, float, float], nam
     return folder / name
 
 
+def itch_message(kind: str, rest: bytes, time: int, locate: int = 1) -> bytes:
+    """A message of ITCH 5.0, `time` in ns since midnight."""
+    return kind.encode() + struct.pack(">HHHI", locate, 0, time >> 32, time & 0xFFFFFFFF) + rest
+
+
+def itch_file(folder: Path, *messages: bytes, length: bool = True, name: str = "01302019.NASDAQ_ITCH50") -> Path:
+    """Messages behind their lengths, or behind 0, after the event that begins a day and a directory of stocks."""
+    begin = [itch_message("S", b"O", 1, 0), itch_message("R", b"ABC     " + bytes(20), 2)]
+    data = [struct.pack(">H", len(one) if length else 0) + one for one in (*begin, *messages)]
+    (folder / name).write_bytes(b"".join(data))
+    return folder / name
+
+
+def itch_order(number: int, side: bytes, shares: int, price: int, time: int) -> bytes:
+    return itch_message("A", struct.pack(">QcI8sI", number, side, shares, b"ABC     ", price), time)
+
+
+def itch(folder: Path) -> Path:
+    """Three bids, each better than the last."""
+    return itch_file(folder, *(itch_order(1 + index, b"B", 100, 100_0000 + index, 3 + index) for index in range(3)))
+
+
 def lobster(folder: Path) -> Path:
     name = "ABC_2020-09-14_34200000_57600000_{}_1.csv"
     text(folder, name.format("orderbook"), "1000100,10,1000000,20", "1000100,10,1000000,10", "1000100,5,1000000,10", end="")
@@ -287,6 +309,7 @@ SAMPLES: dict[str, tuple[Callable[[Path], Path], int]] = {
     "nautilus-catalog": (nautilus_catalog, 3),
     "dukascopy": (dukascopy_hour, 3),
     "hftbacktest": (hftbacktest_events, 3),
+    "itch": (itch, 5),
     "binance": (
         lambda folder: text(
             folder,
