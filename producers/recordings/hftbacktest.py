@@ -112,9 +112,9 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
 
 def _count(path: Path, file: IO[bytes]) -> int:
     """Read the header of an array; return how many events follow."""
-    version = np.lib.format.read_magic(file)
+    version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]  # numpy has no types for it
     read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, is_fortran, dtype = read_header(file)
+    shape, is_fortran, dtype = read_header(file)  # type: ignore[no-untyped-call]  # as above
     if dtype != EVENT or len(shape) != 1 or is_fortran:
         names = ", ".join(dtype.names or [str(dtype)])
         raise InputError(f"{path}: found an array of {names}, expected events of {', '.join(EVENT.names or ())}")

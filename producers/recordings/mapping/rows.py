@@ -67,6 +67,8 @@ class Rows:
                 found = mapping.ticks[column].path
                 raise InputError(f"{path}: the path does not show the {column}, expected one that matches {found}")
         self._table = pa.table({})
+        self._identity: tuple[tuple[Where, ...], Cells] | None = None
+        """The numbers of the columns of `sequence`, which often are those of `trade_id`, too."""
         self._numbers: Numbers = np.zeros(0, np.int64)
         self._good: Fits = np.zeros(0, bool)
 
@@ -81,6 +83,7 @@ class Rows:
             The place of each row in the file, from 0.
         """
         self._table, self._numbers, self._good = table, numbers, np.ones(len(table), bool)
+        self._identity = None
         rows: Array = np.zeros(len(table), ROW)
         rows["row"] = numbers
         for column, source in self.mapping.ticks.items():
@@ -147,6 +150,8 @@ class Rows:
         return cells
 
     def _identities(self, column: str, source: Source) -> Cells:
+        if self._identity is not None and self._identity[0] == source.columns and not self._identity[1].refused:
+            return self._identity[1]
         array = self._cells(source)
         if column == "trade_id" and not pa.types.is_integer(array.type):
             cells = _identities(text_of(array))
@@ -154,6 +159,7 @@ class Rows:
             cells = scaled(array, 0)
             if (cells.values < 0).any():
                 cells.refused["a number below 0, expected at least 0"] = cells.values < 0
+            self._identity = source.columns, cells
         self._refuse(column, source, cells.refused)
         return cells
 

@@ -23,6 +23,31 @@ _PARTS = {
 _TOKEN = re.compile("|".join(_PARTS))
 
 
+class Span(NamedTuple):
+    """Where a part of a form stands in a text of fixed width; `part` is empty for what stands for itself, `text`."""
+
+    part: str
+    first: int
+    last: int
+    text: str
+
+
+@cache
+def spans(form: str, width: int) -> tuple[Span, ...] | None:
+    """Return the parts of a form in texts of one width; None where they do not fill it. The fraction takes what is left."""
+    pieces = [piece for piece in re.split(f"({'|'.join(_PARTS)})", form) if piece]
+    fixed = sum(len(piece) for piece in pieces if piece != "f")
+    fraction = width - fixed
+    if (fraction and "f" not in pieces) or ("f" in pieces and not 1 <= fraction <= 9) or not form.isascii():
+        return None
+    found, place = [], 0
+    for piece in pieces:
+        size = fraction if piece == "f" else len(piece)
+        found.append(Span(piece if piece in _PARTS else "", place, place + size, piece))
+        place += size
+    return tuple(found)
+
+
 class Form(NamedTuple):
     """A regular expression for the whole text, and the ISO 8601 text that its groups give."""
 

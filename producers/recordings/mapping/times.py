@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from producers.recordings.mapping.specification import OFFSET, TIME_UNITS
-from producers.recordings.mapping.time_forms import ISO, compiled
+from producers.recordings.mapping.time_forms import ISO, compiled, spans
 from producers.recordings.reading.cells import LEAST, MOST, NULL_WORDS, Cells, scaled, text_of
 from producers.recordings.reading.delimited import Fits, Numbers
 from tickproof.ticks.schema import NS_PER_SECOND
@@ -49,6 +49,11 @@ def written(array: pa.Array, form: str, zone: str) -> Times:
     if pa.types.is_timestamp(array.type):
         return stamped(array, zone)
     text = text_of(array)
+    quick = None if form == ISO else _fixed_width(text, form)
+    if quick is not None:
+        local, ambiguous, skipped = _of_zone(pa.array(quick, pa.timestamp("ns")), zone)
+        values: Numbers = local.cast(pa.int64()).to_numpy(zero_copy_only=False)
+        return Times(Cells(values, np.ones(len(values), bool), {SKIPPED: skipped} if skipped.any() else {}), ambiguous)
     if form == ISO:
         matched = pc.match_substring_regex(text, _ISO)
     else:
@@ -74,6 +79,47 @@ def written(array: pa.Array, form: str, zone: str) -> Times:
     if skipped.any():
         reasons[SKIPPED] = skipped
     return Times(Cells(pc.fill_null(local.cast(pa.int64()), 0).to_numpy(zero_copy_only=False), there, reasons), ambiguous)
+
+
+def _fixed_width(text: pa.StringArray, form: str) -> Numbers | None:
+    """Return texts of one width and one form as ns; None where one of them is not, or is no time."""
+    if not len(text) or text.null_count:
+        return None
+    offsets = np.frombuffer(text.buffers()[1], "<i4")[text.offset : text.offset + len(text) + 1]
+    width = int(offsets[1] - offsets[0])
+    parts = spans(form, width) if width and (np.diff(offsets) == width).all() else None
+    if parts is None:
+        return None
+    letters = np.frombuffer(text.buffers()[2], np.uint8)[offsets[0] : offsets[-1]].reshape(-1, width)
+    values: dict[str, Numbers] = {}
+    for part, first, last, literal in parts:
+        if not part:
+            if (letters[:, first:last] != np.frombuffer(literal.encode(), np.uint8)).any():
+                return None
+            continue
+        digits = letters[:, first:last].astype(np.int64) - ord("0")
+        if ((digits < 0) | (digits > 9)).any():
+            return None
+        values[part] = digits @ 10 ** np.arange(last - first - 1, -1, -1)
+        if part == "f":
+            values[part] *= 10 ** (9 - (last - first))
+    months = (values["YYYY"] - 1970) * 12 + values["MM"] - 1
+    lengths = _days(months + 1) - _days(months)
+    day = values["DD"]
+    none = np.zeros(1, np.int64)
+    hour, minute, second = (values.get(part, none) for part in ("hh", "mm", "ss"))
+    is_time = (
+        (values["MM"] >= 1) & (values["MM"] <= 12) & (day >= 1) & (day <= lengths) & (hour < 24) & (minute < 60) & (second < 60)
+    )
+    if not (is_time & (values["YYYY"] >= 1700) & (values["YYYY"] < 2260)).all():
+        return None
+    seconds = (_days(months) + day - 1) * 86_400 + hour * 3_600 + minute * 60 + second
+    return seconds * NS_PER_SECOND + values.get("f", none)
+
+
+def _days(months: Numbers) -> Numbers:
+    """Return the days from 1970 to the beginning of months that are counted from there."""
+    return months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
 
 
 def stamped(array: pa.TimestampArray, zone: str) -> Times:

@@ -7,6 +7,7 @@ import re
 import tomllib
 from pathlib import Path
 
+import click
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -15,8 +16,12 @@ from click.testing import CliRunner
 from commands import program
 from commands.recordings import command as recordings
 from commands.scan import command as scan
+from producers.publish.input_identity import digest_of
+from producers.publish.replay_extent import end_of
+from producers.recordings.mapping.specification import parse
+from producers.recordings.registry import with_mapping
 from tests.support.recording_samples import text
-from tickproof.errors import InputError
+from tickproof.errors import InputError, SettingsError
 
 PAGE = (Path(__file__).parents[3] / "docs/your-own-files.md").read_text(encoding="utf-8")
 
@@ -162,3 +167,24 @@ def test_canonical_columns_of_other_types_are_read_with_the_mapping_that_is_gues
 def test_prices_in_ones_under_canonical_names_are_read_by_a_mapping(shared: Path) -> None:
     found = described(shared / "cases/polygon-flat/decimals.csv")
     assert first_tick(found, "price", "kind") == (276_160_000_000, 1)
+
+
+def test_a_wrong_mapping_ends_every_command_before_anything_is_read(tmp_path: Path) -> None:
+    mapping = text(tmp_path, "m.toml", "[ticks]", 'price = {from = "px", unit = "7"}')
+    for verb, rest in (("recordings", []), ("scan", ["--out", str(tmp_path / "out")]), ("replay", ["--brokers", "127.0.0.1:1"])):
+        command = program.get_command(click.Context(program), verb)
+        assert command is not None
+        result = CliRunner().invoke(command, [str(tmp_path), "--mapping", str(mapping), *rest])
+        assert isinstance(result.exception, SettingsError)
+        assert result.exception.exit_status == 2
+        assert len(str(result.exception).splitlines()) == 5
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_replay_with_another_mapping_is_another_replay(tmp_path: Path) -> None:
+    path = text(tmp_path, "t.csv", "time,px", "1,2")
+    form = '[ticks]\nts_recv = {{from = "time", unit = "{}"}}\nprice = {{from = "px"}}\nvenue = {{value = "V"}}\n'
+    form += 'symbol = {{value = "S"}}\nkind = {{value = "trade"}}\n'
+    digests = {digest_of([path], None, with_mapping(parse(form.format(unit), "m"))) for unit in ("s", "s", "ms")}
+    assert len(digests) == 2
+    assert end_of([path], None, with_mapping(parse(form.format("s"), "m"))) is None

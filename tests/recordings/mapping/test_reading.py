@@ -129,6 +129,30 @@ def test_local_times_are_what_datetime_says(zone: str) -> None:
     assert np.flatnonzero(refused).tolist() == [4, 5]
 
 
+@given(
+    st.lists(st.datetimes(datetime(1971, 1, 1), datetime(2199, 1, 1)), min_size=1, max_size=5),
+    st.sampled_from(
+        [
+            ("%Y%m%d %H%M%S%f", "YYYYMMDD hhmmssf"),
+            ("%d/%m/%Y %H:%M", "DD/MM/YYYY hh:mm"),
+            ("%m-%d-%YT%H:%M:%S.%f", "MM-DD-YYYYThh:mm:ss.f"),
+        ]
+    ),
+)
+def test_texts_of_one_width_are_read_as_those_among_others(moments: list[datetime], forms: tuple[str, str]) -> None:
+    words = [moment.strftime(forms[0]) for moment in moments]
+    utc = [datetime.strptime(word, forms[0]).replace(tzinfo=ZoneInfo("UTC")) for word in words]
+    expected = [int(moment.replace(microsecond=0).timestamp()) * 10**9 + moment.microsecond * 1_000 for moment in utc]
+    alone, among = (
+        times.written(pa.array(texts), forms[1], "UTC").cells for texts in (words, [*words, "", None, "x" * len(words[0])])
+    )
+    assert alone.values.tolist() == among.values[: len(words)].tolist() == expected
+    assert not alone.refused
+    for wrong in (words[0][:-1] + "x", "99" + words[0][2:]):
+        # No form reads a year from 9900 on, nor a month or day 99.
+        assert not times.written(pa.array([wrong]), forms[1], "UTC").cells.there.any()
+
+
 def test_hours_that_are_there_twice_or_not_at_all_are_told() -> None:
     found = times.written(pa.array(["2024-11-03 01:30:00", "2024-03-10 02:30:00"]), "iso", "America/New_York")
     assert found.ambiguous == 1
