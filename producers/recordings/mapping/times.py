@@ -114,7 +114,8 @@ def _fixed_width(text: pa.StringArray, form: str) -> Numbers | None:
     if not (is_time & (values["YYYY"] >= 1700) & (values["YYYY"] < 2260)).all():
         return None
     seconds = (_days(months) + day - 1) * 86_400 + hour * 3_600 + minute * 60 + second
-    return seconds * NS_PER_SECOND + values.get("f", none)
+    found: Numbers = seconds * NS_PER_SECOND + values.get("f", none)
+    return found
 
 
 def _days(months: Numbers) -> Numbers:
