@@ -29,7 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("commands.demo.demo", "run broker, job and a faulty market, measure what is found"),
     "simulate": ("commands.simulate.simulate", "simulate a market with labelled faults"),
     "inject": ("commands.inject.inject", "put labelled faults into a recording"),
-    "recordings": ("commands.recordings", "list what recorded feeds hold"),
+    "recordings": ("commands.recordings.recordings", "list what recorded feeds hold"),
     "survey": ("commands.survey.survey", "scan all recordings of a folder, write a page about them"),
     "replay": ("commands.replay.replay", "publish recorded feeds to Kafka, at any pace"),
     "scan": ("commands.scan", "check every tick of recordings, offline"),

@@ -6,12 +6,15 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from tickproof.errors import SettingsError
 from tickproof.settings import Effective, resolve
+
+if TYPE_CHECKING:
+    from producers.recordings.mapping.specification import ColumnMapping
 
 FILE = Path("tickproof.toml")
 """Read from the current folder where it is there; TICKPROOF_SETTINGS names another."""
@@ -45,3 +48,23 @@ def broker_options(function: Decorated) -> Decorated:
     """Add the options --brokers and --prefix, which default to the settings."""
     function = click.option("--prefix", help="Put before every topic's name; by default the setting `prefix`.")(function)
     return click.option("--brokers", metavar="HOST:PORT", help="Kafka broker; by default the setting `brokers`.")(function)
+
+
+def _loaded(context: click.Context, parameter: click.Parameter, path: Path | None) -> ColumnMapping | None:
+    if path is None:
+        return None
+    # Verbs that read no recording are spared the import.
+    from producers.recordings.mapping.specification import load
+
+    return load(path)
+
+
+def mapping_option(function: Decorated) -> Decorated:
+    """Add `--mapping FILE`, which is read and checked at once."""
+    return click.option(
+        "--mapping",
+        type=click.Path(dir_okay=False, path_type=Path),
+        callback=_loaded,
+        metavar="FILE",
+        help="What the columns of your own files mean, as `recordings --describe` writes it; tried before the known formats.",
+    )(function)

@@ -22,8 +22,9 @@ from jobs.pipeline.decoding import ORDINARY, RawRecord
 from jobs.pipeline.outputs import encodable
 from jobs.pipeline.settings import pipeline_settings
 from jobs.pipeline.workers import Undecoded
+from producers.recordings.mapping.specification import ColumnMapping
 from producers.recordings.reading.tally import Rejected, nothing_read
-from producers.recordings.registry import Tally, find, known, merged, open_recordings, places
+from producers.recordings.registry import Tally, find, known, merged, open_recordings, places, with_mapping
 from producers.streams.heartbeats import Heartbeats
 from tickproof.errors import InputError, SettingsError, StepError
 from tickproof.findings.finding import Quality
@@ -43,6 +44,7 @@ LINE_EVERY_TICKS = 1_000_000
 )
 @click.option("--model", metavar="ALIAS|PATH|none", help="Model, or `none` for rules only; by default the setting `model`.")
 @click.option("--reference", type=click.Path(dir_okay=False, path_type=Path), metavar="F", help="Reference data, JSON or TOML.")
+@configuration.mapping_option
 @click.option("--symbol", "symbols", multiple=True, help="Only this symbol. May be repeated.")
 @click.option("--no-report", is_flag=True, help="Leave report.html out.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
@@ -54,6 +56,7 @@ def command(
     out: Path,
     model: str | None,
     reference: Path | None,
+    mapping: ColumnMapping | None,
     symbols: tuple[str, ...],
     no_report: bool,
     as_json: bool,
@@ -83,18 +86,20 @@ def command(
       tickproof scan recording.parquet --out out
       tickproof scan lean/equity/usa/tick/ibm --out ibm --model none
       tickproof scan sim/ticks.parquet --out out --json
+      tickproof scan mine.csv --mapping mapping.toml --out out
     """
     effective = configuration.read({"model": model, "reference": reference})
     settings = pipeline_settings(effective.settings).opened()
+    formats = with_mapping(mapping)
     # What a person says of a channel wins over what its format implies.
-    settings = settings.with_reference(merged(settings.reference, known(recordings)))
-    broken: dict[Path, str] | None = {} if len(find(recordings)) > 1 else None
+    settings = settings.with_reference(merged(settings.reference, known(recordings, formats)))
+    broken: dict[Path, str] | None = {} if len(find(recordings, formats=formats)) > 1 else None
     tally = Tally(rejected=[], broken=broken)
-    ticks = open_recordings(recordings, symbols=symbols or None, tally=tally)
+    ticks = open_recordings(recordings, symbols=symbols or None, tally=tally, formats=formats)
     begun = time.perf_counter()
     with _progress() as advance:
         slices = engine.run(ticks, settings, Heartbeats(1), lambda: _undecoded(tally))
-        counts = scan_folder.write(slices, out, advance, places(recordings))
+        counts = scan_folder.write(slices, out, advance, places(recordings, formats))
     seconds = time.perf_counter() - begun
     for line in (tally.broken or {}).values():
         click.echo(f"tickproof: {line}", err=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from commands.configuration import broker_options, read
+from commands.configuration import broker_options, mapping_option, read
 from commands.replay.view import resumed_line, resumed_of, summary_of, text_of, watched
 from producers.publish import committed_progress
 from producers.publish.input_identity import digest_of, name_of
@@ -22,8 +22,9 @@ from producers.publish.pacing import WallClock
 from producers.publish.replay import Plan, frames, replay, shifted, span_ns
 from producers.publish.replay_extent import Reach, end_of
 from producers.publish.transactions import ResumablePublisher
+from producers.recordings.mapping.specification import ColumnMapping
 from producers.recordings.reading.tally import nothing_read
-from producers.recordings.registry import Tally, find, open_recordings
+from producers.recordings.registry import Format, Tally, find, open_recordings, with_mapping
 from tickproof.errors import InputError
 from tickproof.settings import Settings
 from tickproof.ticks.schema import NS_PER_MS, NS_PER_SECOND, Ticks
@@ -72,6 +73,7 @@ class Options:
     """The options of one call, as click gives them."""
 
     paths: tuple[Path, ...]
+    mapping: ColumnMapping | None
     brokers: str | None
     prefix: str | None
     topic: str | None
@@ -96,6 +98,11 @@ class Options:
         return None if math.isinf(self.speed) else self.speed
 
     @property
+    def formats(self) -> tuple[Format, ...]:
+        """Return the formats in the order in which they are tried."""
+        return with_mapping(self.mapping)
+
+    @property
     def wanted(self) -> list[str] | None:
         """Return the wanted symbols."""
         return [name.strip() for name in self.symbols.split(",")] if self.symbols else None
@@ -115,6 +122,7 @@ class Options:
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @broker_options
+@mapping_option
 @click.option("--topic", "--to-topic", "topic", help=f"Full name of the topic; by default the prefix and {TOPIC}.")
 @click.option("--speed", type=Speed(), default="recorded", show_default=True, help="`recorded`, `max`, or a factor such as 10.")
 @click.option(
@@ -201,22 +209,24 @@ def _compare(chosen: Options, settings: Settings, run: str) -> tuple[dict[str, A
 
 def _send(chosen: Options, settings: Settings) -> dict[str, Any]:
     """Publish what is asked for; return what was done."""
-    broken: dict[Path, str] | None = {} if len(find(chosen.paths)) > 1 else None
+    broken: dict[Path, str] | None = {} if len(find(chosen.paths, formats=chosen.formats)) > 1 else None
     plan, tally, begun = chosen.plan(settings), Tally(broken=broken), time.monotonic()
     window = {"start_ns": chosen.start_ns, "end_ns": chosen.end_ns}
-    ticks: Iterable[Ticks] = open_recordings(chosen.paths, symbols=chosen.wanted, tally=tally, **window)
+    ticks: Iterable[Ticks] = open_recordings(chosen.paths, symbols=chosen.wanted, tally=tally, formats=chosen.formats, **window)
     now_ns = time.time_ns() if chosen.shift_to_now else None
     resumed = {}
     with _publisher(chosen, settings) as publisher:
         if isinstance(publisher, ResumablePublisher):
-            start = publisher.begin(digest_of(chosen.paths, chosen.end_ns), _decisive(chosen, plan), plan.span_ns, now_ns)
+            digest = digest_of(chosen.paths, chosen.end_ns, chosen.formats)
+            start = publisher.begin(digest, _decisive(chosen, plan), plan.span_ns, now_ns)
             plan, now_ns = replace(plan, span_ns=start.span_ns), start.now_ns
             resumed = {"resumed": resumed_of(publisher.name, start)}
             click.echo(f"replay {publisher.name}: {resumed_line(resumed['resumed'])}", err=True)
         if now_ns is not None:
             ticks = shifted(ticks, now_ns)
         # Times that are moved do not end where the recordings say.
-        reach = Reach(chosen.paths, tally, None if now_ns is not None else end_of(chosen.paths, chosen.end_ns))
+        end_ns = None if now_ns is not None else end_of(chosen.paths, chosen.end_ns, chosen.formats)
+        reach = Reach(chosen.paths, tally, end_ns, chosen.formats)
         source = frames(reach.follow(ticks), publisher.partitions, plan)
         if isinstance(publisher, ResumablePublisher):
             source = publisher.rest(source)

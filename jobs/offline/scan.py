@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -20,6 +21,11 @@ from jobs.pipeline.engine import Engine, Output
 from jobs.pipeline.settings import PipelineSettings, pipeline_settings
 from jobs.pipeline.workers import Undecoded
 from models.store import registry
+from producers.recordings.mapping.files import reference_of
+from producers.recordings.mapping.rows import ticks_of_table
+from producers.recordings.mapping.specification import ColumnMapping, load
+from producers.recordings.reading.implied_reference import merged
+from producers.recordings.reading.tally import Tally
 from tickproof.errors import TickError
 from tickproof.findings.finding import VERDICT, VERDICTS, Finding, verdict_columns
 from tickproof.findings.second_statistics import Row
@@ -89,6 +95,10 @@ class Scan(Generic[Table]):
         Ticks that came behind the watermark: judged by the message alone.
     dead_letters : list of DeadLetter
         The rows that a step failed on.
+    undecoded : dict of str to int
+        With a mapping: rows that are no ticks, by reason with the first of them. `scored` is without them.
+    notes : dict of str to int
+        With a mapping: what else was done to values, such as rounding, and to how many.
     """
 
     scored: Table
@@ -96,6 +106,8 @@ class Scan(Generic[Table]):
     statistics: Table
     overtaken: int = 0
     dead_letters: list[DeadLetter] = field(default_factory=list)
+    undecoded: dict[str, int] = field(default_factory=dict)
+    notes: dict[str, int] = field(default_factory=dict)
 
 
 def _none() -> Sequence[Undecoded]:
@@ -166,7 +178,12 @@ def _slice(output: Output, order: InputOrder, read: int, dead_letters: list[Dead
 
 
 def scan(
-    ticks: Table, *, model: str = registry.NONE, settings: PipelineSettings | None = None, event_time: EventTime | None = None
+    ticks: Table,
+    *,
+    model: str = registry.NONE,
+    settings: PipelineSettings | None = None,
+    event_time: EventTime | None = None,
+    mapping: ColumnMapping | Path | str | None = None,
 ) -> Scan[Table]:
     """Score ticks in memory: Arrow in, Arrow out; DataFrame in, DataFrame out.
 
@@ -181,6 +198,10 @@ def scan(
         With the model loaded; by default those of `Settings(model=model)`.
     event_time : EventTime, optional
         `producers.streams.heartbeats.Heartbeats(1)`: as the command `scan` does. See `run`.
+    mapping : ColumnMapping, Path or str, optional
+        What the table's columns mean, or the file that says so; see docs/your-own-files.md. Then columns may be time stamps with
+        a zone, floats (rounded to nine decimals), decimals or text, and rows that are no ticks are counted. What the mapping
+        implies of channels is assumed as the command does, unless `settings` say otherwise.
 
     Returns
     -------
@@ -190,6 +211,10 @@ def scan(
     ------
     TickError
         The columns are not ticks.
+    SettingsError
+        The mapping says something wrong.
+    InputError
+        The table has not the columns of the mapping.
     ModelError
         No such model, or it does not fit.
     StepError
@@ -200,7 +225,17 @@ def scan(
     >>> result = scan(frame)  # doctest: +SKIP
     >>> frame[result.scored["final_quality"] != 2]  # doctest: +SKIP
     """
-    whole = from_arrow(canonical(ticks) if isinstance(ticks, pa.Table) else canonical(_from_frame(ticks)))
+    table = ticks if isinstance(ticks, pa.Table) else _from_frame(ticks)
+    chosen = settings or pipeline_settings(Settings(model=model)).opened()
+    tally = Tally()
+    if mapping is None:
+        whole = from_arrow(canonical(table))
+        origin: Array = np.arange(len(whole))
+    else:
+        mapped = mapping if isinstance(mapping, ColumnMapping) else load(Path(mapping))
+        whole = ticks_of_table(table, mapped, tally)
+        chosen = chosen.with_reference(merged(chosen.reference, reference_of(whole, mapped)))
+        origin = whole.rows["row"]
     batches = (whole.take(slice(start, start + BATCH_ROWS)) for start in range(0, len(whole), BATCH_ROWS))
     places: list[Array] = [np.zeros(0, np.int64)]
     verdicts: list[Array] = [np.zeros(0, VERDICT)]
@@ -208,7 +243,7 @@ def scan(
     rows: list[Row] = []
     dead_letters: list[DeadLetter] = []
     overtaken = 0
-    for part in run(batches, settings or pipeline_settings(Settings(model=model)).opened(), event_time):
+    for part in run(batches, chosen, event_time):
         places += [block.rows["offset"] for block, _ in part.blocks]
         verdicts += [block for _, block in part.blocks]
         last |= {finding.id: finding for finding in part.findings}
@@ -220,10 +255,10 @@ def scan(
     ordered = sorted(last.values(), key=lambda finding: (finding.first_ts, finding.id))
     found, seconds = finding_table(ordered), statistics_table(sorted(rows, key=lambda row: (row.ts, row.scope)))
     if isinstance(ticks, pa.Table):
-        return Scan(scored, found, seconds, overtaken, dead_letters)
+        return Scan(scored, found, seconds, overtaken, dead_letters, dict(tally.undecoded), dict(tally.notes))
     frame, findings, statistics = (table.to_pandas(types_mapper=_WHOLE.get) for table in (scored, found, seconds))
-    frame.index = ticks.index[kept]
-    return Scan(frame, findings, statistics, overtaken, dead_letters)
+    frame.index = ticks.index[origin[kept]]
+    return Scan(frame, findings, statistics, overtaken, dead_letters, dict(tally.undecoded), dict(tally.notes))
 
 
 _WHOLE = {pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype()}
@@ -241,7 +276,7 @@ def canonical(table: pa.Table) -> pa.Table:
     try:
         return conform(table, VERDICTS)
     except TickError as error:
-        raise TickError(f"ticks: {error}") from error
+        raise TickError(f"ticks: {error}, or a mapping") from error
 
 
 def _from_frame(frame: pd.DataFrame) -> pa.Table:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from producers.recordings.registry import find
+from producers.recordings.registry import RECORDINGS, Format, find
 from tickproof.errors import InputError
 
 
@@ -28,7 +28,7 @@ def name_of(paths: Iterable[Path], start_ns: int | None, end_ns: int | None, sym
     return hashlib.blake2b(json.dumps(asked).encode(), digest_size=8).hexdigest()
 
 
-def digest_of(paths: Iterable[Path], end_ns: int | None = None) -> str:
+def digest_of(paths: Iterable[Path], end_ns: int | None = None, formats: Sequence[Format] = RECORDINGS) -> str:
     """Return a digest of the recordings: places, order and bytes. It costs a few per cent of the time of decoding.
 
     Parameters
@@ -37,6 +37,8 @@ def digest_of(paths: Iterable[Path], end_ns: int | None = None) -> str:
         Files and folders.
     end_ns : int, optional
         Recordings that begin at or after it are left out.
+    formats : sequence of Format
+        As of `registry.find`; what a mapping says counts.
 
     Raises
     ------
@@ -44,7 +46,7 @@ def digest_of(paths: Iterable[Path], end_ns: int | None = None) -> str:
         As `registry.find`, or a file cannot be read.
     """
     digest = hashlib.blake2b(digest_size=16)
-    for path, format_ in find(paths):
+    for path, format_ in find(paths, formats=formats):
         starts = format_.starts(path)
         if end_ns is not None and starts is not None and starts >= end_ns:
             continue
@@ -54,5 +56,6 @@ def digest_of(paths: Iterable[Path], end_ns: int | None = None) -> str:
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror}); check that it is a readable file") from error
         # The place counts: a LEAN file says by it what it holds.
-        digest.update(json.dumps([str(path.resolve()), format_.name]).encode() + content)
+        said = [format_.identity] if format_.identity else []
+        digest.update(json.dumps([str(path.resolve()), format_.name, *said]).encode() + content)
     return digest.hexdigest()

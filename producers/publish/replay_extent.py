@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from producers.recordings.registry import Tally, find
+from producers.recordings.registry import RECORDINGS, Format, Tally, find
 from tickproof.ticks.schema import Ticks
 
 
-def end_of(paths: Iterable[Path], end_ns: int | None = None) -> int | None:
+def end_of(paths: Iterable[Path], end_ns: int | None = None, formats: Sequence[Format] = RECORDINGS) -> int | None:
     """Return the largest `ts_recv` of recordings in ns, by the statistics of their files; None where one has none.
 
     Parameters
@@ -21,13 +21,15 @@ def end_of(paths: Iterable[Path], end_ns: int | None = None) -> int | None:
         Files and folders.
     end_ns : int, optional
         End of the wanted window.
+    formats : sequence of Format
+        As of `registry.find`.
 
     Raises
     ------
     InputError
         As `registry.find`.
     """
-    ends = [_largest(path) if format_.name == "parquet" else None for path, format_ in find(paths)]
+    ends = [_largest(path) if format_.name == "parquet" else None for path, format_ in find(paths, formats=formats)]
     known = [end for end in ends if end is not None]
     if len(known) < len(ends):
         return end_ns
@@ -59,6 +61,8 @@ class Reach:
         Tally of the reading, which says how far each file has been read.
     end_ns : int or None
         Event time at which the ticks end, if that is known.
+    formats : sequence of Format
+        As of `registry.find`.
 
     Raises
     ------
@@ -68,8 +72,8 @@ class Reach:
 
     __slots__ = ("_before", "_bytes", "_end_ns", "_latest", "_start_ns", "_tally", "_to")
 
-    def __init__(self, paths: Iterable[Path], tally: Tally, end_ns: int | None) -> None:
-        self._bytes = {path: path.stat().st_size for path, _ in find(paths)}
+    def __init__(self, paths: Iterable[Path], tally: Tally, end_ns: int | None, formats: Sequence[Format] = RECORDINGS) -> None:
+        self._bytes = {path: path.stat().st_size for path, _ in find(paths, formats=formats)}
         self._tally = tally
         self._end_ns = end_ns
         self._start_ns: int | None = None

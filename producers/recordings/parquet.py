@@ -111,7 +111,8 @@ def _check(path: Path, schema: pa.Schema) -> None:
         )
     wrong = problems(schema, VERDICTS)
     if wrong:
-        raise TickError(f"{path}: {'; '.join(wrong)}; expected {', '.join(SCHEMA.names)}")
+        expected = f"expected {', '.join(SCHEMA.names)}"
+        raise TickError(f"{path}: {'; '.join(wrong)}; {expected}; columns of your own: `tickproof recordings --describe {path}`")
 
 
 def _line(error: Exception) -> str:

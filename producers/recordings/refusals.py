@@ -11,7 +11,7 @@ from producers.recordings.us_equities.packets import packets, payload
 
 _DBZ = b"\x50\x2a\x4d\x18"
 _MAGICS: tuple[tuple[bytes, str], ...] = (
-    (b"PK\x03\x04", "a zip; only LEAN's are read as they are, known by their folders: unpack others"),
+    (b"PK\x03\x04", "a zip; zip archives are known by their names, LEAN's by their folders: unpack others"),
     (b"\x28\xb5\x2f\xfd", "zstd with nothing inside that is known"),
     (b"BZh", "bzip2; unpack it"),
     (b"\xfd7zXZ\x00", "xz; unpack it"),
@@ -67,5 +67,5 @@ def _columns(path: Path, stored: bytes, head: bytes) -> str | None:
     for mark, name in ((b",", "commas"), (b";", "semicolons"), (b"\t", "tabs"), (b"|", "bars")):
         if first.count(mark) >= 2 and b"\0" not in head:
             count = first.count(mark) + 1
-            return f"{count} columns between {name}, of no known format; `tickproof recordings --describe {path.name}` reads them"
+            return f"{count} columns between {name}, of no known format; `tickproof recordings --describe {path}` reads them"
     return None

@@ -1,9 +1,4 @@
-"""The table of recording formats: one reader a format, one row a reader in RECORDINGS.
-
-A reader yields ticks in the file's order, a batch at a time, and writes down in a `Tally` what it read and what it could not
-decode, by reason: nothing is skipped in silence. Values are not judged here; a negative price is a tick. What a format implies of
-its channels (does `sequence` count without holes, do sides merge) is given as reference data, which nobody then has to write.
-"""
+"""Recordings by path: which format each file is of, and the ticks of several, merged by capture time."""
 
 from __future__ import annotations
 
@@ -13,15 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from producers.recordings import nautilus, parquet, ticks_csv, truefx
-from producers.recordings.crypto import binance_files, cryptofeed, tardis
-from producers.recordings.databento import dbn
+from producers.recordings.formats import BY_NAME, HEAD_BYTES, RECORDINGS, Format, with_mapping
 from producers.recordings.reading import compressed
-from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.implied_reference import merged
 from producers.recordings.reading.tally import Tally
 from producers.recordings.refusals import refusal
-from producers.recordings.us_equities import iex, lean, lobster, taq
 from producers.streams.event_time import EARLIEST, running
 from producers.streams.merge import merge
 from producers.streams.word_copy import gathered
@@ -42,140 +33,10 @@ __all__ = [
     "open_recordings",
     "places",
     "read",
+    "with_mapping",
 ]
 
-HEAD_BYTES = 1024
-"""Decompressed bytes at the beginning of a file by which its format is recognised."""
 _LATEST = int(np.iinfo(np.int64).max)
-
-
-def _unknown(path: Path) -> int | None:
-    return None
-
-
-def _nothing(path: Path) -> Reference:
-    return NOTHING
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """One kind of recording.
-
-    Parameters
-    ----------
-    name : str
-        What `tickproof recordings` calls it.
-    meaning : str
-        One line for people.
-    facts : Facts
-        What it implies and what it cannot tell, for `docs/formats.md`.
-    recognises : callable
-        `(path, first HEAD_BYTES bytes, unpacked) -> bool`; the path is absolute.
-    read : callable
-        `(path, tally) -> batches` of at most `producers.streams.merge.BATCH_ROWS` ticks in the file's order. Raises InputError
-        where nothing of the file can be read.
-    starts : callable
-        `path -> ns`, a lower bound of the file's `ts_recv` that is found without reading its rows; None: not known.
-    first_line : int, optional
-        The line of a file's first row, from 1, of a format that is text with a row a line.
-    reference : callable, optional
-        `path -> Reference`, what the format implies of the channels in the file; by default nothing.
-    """
-
-    name: str
-    meaning: str
-    facts: Facts
-    recognises: Callable[[Path, bytes], bool]
-    read: Callable[[Path, Tally], Iterator[Ticks]]
-    starts: Callable[[Path], int | None] = _unknown
-    reference: Callable[[Path], Reference] = _nothing
-    first_line: int | None = None
-
-
-RECORDINGS: tuple[Format, ...] = (
-    Format(
-        "lean",
-        "QuantConnect LEAN tick zips: trades and quotes",
-        lean.FACTS,
-        lean.recognises,
-        lean.read,
-        lean.starts,
-        lean.reference,
-    ),
-    Format(
-        "nautilus",
-        "Parquet samples of nautilus_trader",
-        nautilus.FACTS,
-        nautilus.recognises,
-        nautilus.read,
-        reference=nautilus.reference,
-    ),
-    Format("parquet", "Parquet in the canonical schema", parquet.FACTS, parquet.recognises, parquet.read, parquet.starts),
-    Format("csv", "CSV in the canonical schema", ticks_csv.CSV_FACTS, ticks_csv.recognises_csv, ticks_csv.read_csv, first_line=2),
-    Format(
-        "jsonl", "JSON ticks, one a line", ticks_csv.LINES_FACTS, ticks_csv.recognises_lines, ticks_csv.read_lines, first_line=1
-    ),
-    Format(
-        "taq",
-        "NYSE TAQ trades or quotes, CSV of R's highfrequency",
-        taq.FACTS,
-        taq.recognises,
-        taq.read,
-        reference=taq.reference,
-        first_line=2,
-    ),
-    Format("iex", "IEX TOPS 1.6 in packet captures", iex.FACTS, iex.recognises, iex.read, reference=iex.reference),
-    Format(
-        "cryptofeed",
-        "sessions as cryptofeed records them",
-        cryptofeed.FACTS,
-        cryptofeed.recognises,
-        cryptofeed.read,
-        reference=cryptofeed.reference,
-        first_line=1,
-    ),
-    Format(
-        "dbn",
-        "Databento's DBN: trades, tops of book, books by order",
-        dbn.FACTS,
-        dbn.recognises,
-        dbn.read,
-        reference=dbn.reference,
-    ),
-    Format(
-        "lobster",
-        "LOBSTER messages and order books",
-        lobster.FACTS,
-        lobster.recognises,
-        lobster.read,
-        lobster.starts,
-        lobster.reference,
-    ),
-    Format(
-        "truefx", "TrueFX quotes, CSV", truefx.FACTS, truefx.recognises, truefx.read, reference=truefx.reference, first_line=1
-    ),
-    Format(
-        "tardis",
-        "CSV of tardis.dev: trades, quotes, books",
-        tardis.FACTS,
-        tardis.recognises,
-        tardis.read,
-        reference=tardis.reference,
-        first_line=2,
-    ),
-    Format(
-        "binance-depth",
-        "Binance's depth CSV",
-        binance_files.FACTS,
-        binance_files.recognises,
-        binance_files.read,
-        reference=binance_files.reference,
-        first_line=2,
-    ),
-)
-"""The formats, in the order in which they are tried."""
-
-BY_NAME: dict[str, Format] = {format_.name: format_ for format_ in RECORDINGS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +58,9 @@ class Contents:
     broken: bool = False
 
 
-def find(paths: Iterable[str | Path], unknown: list[Path] | None = None) -> list[tuple[Path, Format]]:
+def find(
+    paths: Iterable[str | Path], unknown: list[Path] | None = None, formats: Sequence[Format] = RECORDINGS
+) -> list[tuple[Path, Format]]:
     """Yield the recordings among some files and folders, in the order given, each folder's by path.
 
     Parameters
@@ -206,6 +69,8 @@ def find(paths: Iterable[str | Path], unknown: list[Path] | None = None) -> list
         A folder means all recordings below it.
     unknown : list of Path, optional
         Gets the files in folders that are of no known format (a README, labels beside the ticks).
+    formats : sequence of Format
+        In the order in which they are tried.
 
     Raises
     ------
@@ -217,12 +82,12 @@ def find(paths: Iterable[str | Path], unknown: list[Path] | None = None) -> list
         if not path.exists():
             raise InputError(f"{path}: found nothing there, expected a recording or a folder of recordings")
         if not path.is_dir():
-            format_ = _format_of(path)
+            format_ = _format_of(path, formats)
             if format_ is None:
-                raise InputError(f"{path}: {_refused(path)}")
+                raise InputError(f"{path}: {_refused(path, formats)}")
             found.append((path, format_))
             continue
-        below = [(file, _format_of(file)) for file in sorted(path.rglob("*")) if file.is_file()]
+        below = [(file, _format_of(file, formats)) for file in sorted(path.rglob("*")) if file.is_file()]
         recordings = [(file, format_) for file, format_ in below if format_ is not None]
         if not recordings:
             raise InputError(f"{path}: found no recording among {len(below)} files, expected one of: {_known()}")
@@ -232,20 +97,24 @@ def find(paths: Iterable[str | Path], unknown: list[Path] | None = None) -> list
     return found
 
 
-def _refused(path: Path) -> str:
-    """Return why no reader takes a file."""
+def _refused(path: Path, formats: Sequence[Format]) -> str:
+    """Return why no reader takes a file, and what to do."""
+    misfits = [f"{format_.meaning}: {why}" for format_ in formats if (why := format_.misfit(path))]
     said = refusal(path, compressed.head(path, HEAD_BYTES))
-    return said or f"not a known format, expected one of: {', '.join(BY_NAME)}; `tickproof recordings --help` says what they are"
+    if said is None:
+        names = ", ".join(BY_NAME)
+        said = f"not a known format, expected one of: {names}; for columns of your own: `tickproof recordings --describe {path}`"
+    return "; ".join([*misfits, said])
 
 
 def _known() -> str:
     return "; ".join(f"{format_.name} ({format_.meaning})" for format_ in RECORDINGS)
 
 
-def _format_of(path: Path) -> Format | None:
+def _format_of(path: Path, formats: Sequence[Format]) -> Format | None:
     head = compressed.head(path, HEAD_BYTES)
     absolute = path.absolute()
-    return next((format_ for format_ in RECORDINGS if format_.recognises(absolute, head)), None)
+    return next((format_ for format_ in formats if format_.recognises(absolute, head)), None)
 
 
 def read(path: Path, format_: Format, tally: Tally | None = None) -> Iterator[Ticks]:
@@ -298,6 +167,7 @@ def open_recordings(
     start_ns: int | None = None,
     end_ns: int | None = None,
     tally: Tally | None = None,
+    formats: Sequence[Format] = RECORDINGS,
 ) -> Iterator[Ticks]:
     """Yield the ticks of several files and folders, merged by capture time; memory does not grow with their size.
 
@@ -311,6 +181,8 @@ def open_recordings(
         Only ticks with `start_ns <= ts_recv < end_ns`.
     tally : Tally, optional
         Gets the counts of all files.
+    formats : sequence of Format
+        As of `find`.
 
     Raises
     ------
@@ -321,7 +193,7 @@ def open_recordings(
     first = EARLIEST if start_ns is None else start_ns
     last = _LATEST if end_ns is None else end_ns
     wanted = None if symbols is None else frozenset(symbols)
-    recordings = [(path, format_, _starts(path, format_)) for path, format_ in find(paths, tally.unknown)]
+    recordings = [(path, format_, _starts(path, format_)) for path, format_ in find(paths, tally.unknown, formats)]
     tally.files |= {path: number for number, (path, _, _) in enumerate(recordings)}
     recordings = [recording for recording in recordings if recording[2] is None or recording[2] < last]
     streams = [
@@ -330,12 +202,12 @@ def open_recordings(
     return merge(streams, [start for _, _, start in recordings])
 
 
-def places(paths: Iterable[str | Path]) -> Callable[[int, int], dict[str, object]]:
+def places(paths: Iterable[str | Path], formats: Sequence[Format] = RECORDINGS) -> Callable[[int, int], dict[str, object]]:
     """Return what says where a tick stands: by the number of its file among `paths` (its partition) and its row there.
 
     Of a file of text with a row a line, the line is told, from 1; of others the row, from 0.
     """
-    files = [(str(path), format_.first_line) for path, format_ in find(paths)]
+    files = [(str(path), format_.first_line) for path, format_ in find(paths, formats=formats)]
 
     def place(file: int, row: int) -> dict[str, object]:
         name, first_line = files[file]
@@ -365,7 +237,7 @@ def _selected(batches: Iterator[Ticks], symbols: frozenset[str] | None, first: i
             yield Ticks(gathered(batch.rows, np.flatnonzero(keep)), batch.names)
 
 
-def known(paths: Iterable[str | Path]) -> Reference:
+def known(paths: Iterable[str | Path], formats: Sequence[Format] = RECORDINGS) -> Reference:
     """Return what formats imply of the recordings' channels; where two files describe one channel, the first wins.
 
     Raises
@@ -374,7 +246,7 @@ def known(paths: Iterable[str | Path]) -> Reference:
         As `find`, or when a file cannot be read at all.
     """
     whole = NOTHING
-    for path, format_ in find(paths):
+    for path, format_ in find(paths, formats=formats):
         try:
             whole = merged(whole, format_.reference(path))
         except Exception:

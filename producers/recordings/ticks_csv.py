@@ -89,7 +89,7 @@ def read_csv(path: Path, tally: Tally) -> Iterator[Ticks]:
     header = csv_blocks.header_of(head(path, _HEAD_BYTES)) or []
     unknown = [name for name in header if name not in SCHEMA.names and name not in VERDICTS]
     if unknown:
-        raise TickError(f"{path}: column {', '.join(unknown)} is unknown; expected {','.join(SCHEMA.names)}")
+        raise TickError(f"{path}: column {', '.join(unknown)} is unknown; expected {','.join(SCHEMA.names)}, or a mapping")
     return _in_units(path, csv_blocks.read(path, SHEET, tally), tally)
 
 

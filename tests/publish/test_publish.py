@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, Message, TopicPartition
 from confluent_kafka.admin import NewTopic
 
 import commands
-from commands.recordings import command as recordings_command
+from commands.recordings.recordings import command as recordings_command
 from commands.replay import view as replay_view
 from commands.replay.replay import command as replay_command
 from jobs.kafka import topics

@@ -9,7 +9,7 @@ import databento_dbn as dbn
 import pytest
 from click.testing import CliRunner
 
-from commands.recordings import command as recordings
+from commands.recordings.recordings import command as recordings
 from commands.scan import command as scan
 from jobs.pipeline.reference_file import load
 from producers.recordings.registry import RECORDINGS, known

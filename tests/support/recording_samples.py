@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import struct
 import zipfile
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from producers.recordings.hftbacktest import EVENT
 from tickproof.ticks.arrow import to_arrow
 from tickproof.ticks.schema import ROW, SCHEMA, Kind, Present, Ticks
 from tickproof.wire import encode_json
@@ -175,6 +177,63 @@ def nautilus(folder: Path) -> Path:
     return path
 
 
+def nautilus_catalog(folder: Path, width: int = 16) -> Path:
+    """Three quotes as a catalog holds them, in one of its precisions."""
+
+    def cells(*values: int) -> pa.Array:
+        scale = 10**7 if width == 16 else 1
+        return pa.array([(value * scale).to_bytes(width, "little", signed=True) for value in values], pa.binary(width))
+
+    times = pa.array([TIME_NS + index for index in range(3)], pa.uint64())
+    prices = {"bid_price": cells(*[1_121_200_000] * 3), "ask_price": cells(*[1_121_700_000] * 3)}
+    sizes = {"bid_size": cells(*[10**15] * 3), "ask_size": cells(*[2 * 10**15] * 3)}
+    table = pa.table({**prices, **sizes, "ts_event": times, "ts_init": times})
+    path = folder / "quotes.parquet"
+    pq.write_table(table.replace_schema_metadata({"instrument_id": "EUR/USD.SIM", "price_precision": "5"}), path)
+    return path
+
+
+def dukascopy_hour(folder: Path, *rows: tuple[int, int, int, float, float]) -> Path:
+    """An hour of EURUSD: ms, ask, bid, and volumes."""
+    path = folder / "EURUSD/2020/00/01/05h_ticks.bi5"
+    path.parent.mkdir(parents=True)
+    some = rows or tuple((index, 112_172, 112_120, 0.75, 1.12) for index in range(3))
+    path.write_bytes(lzma.compress(b"".join(struct.pack(">IIIff", *row) for row in some), lzma.FORMAT_ALONE))
+    return path
+
+
+def hftbacktest_events(folder: Path, *events: tuple[int, int, float, float], name: str = "btcusdt_20240808.npz") -> Path:
+    """Events with their kind and flags, local time, price and size; the exchange was 5 ns earlier. By default three trades."""
+    some = events or tuple(((1 << 30) | (1 << 29) | 2, TIME_NS + index, 61837.63, 0.02) for index in range(3))
+    rows = np.zeros(len(some), EVENT)
+    for row, (kind, local, price, size) in zip(rows, some, strict=True):
+        row["ev"], row["local_ts"], row["exch_ts"], row["px"], row["qty"] = kind, local, local - 5, price, size
+    np.savez_compressed(folder / name, data=rows)
+    return folder / name
+
+
+def itch_message(kind: str, rest: bytes, time: int, locate: int = 1) -> bytes:
+    """A message of ITCH 5.0, `time` in ns since midnight."""
+    return kind.encode() + struct.pack(">HHHI", locate, 0, time >> 32, time & 0xFFFFFFFF) + rest
+
+
+def itch_file(folder: Path, *messages: bytes, length: bool = True, name: str = "01302019.NASDAQ_ITCH50") -> Path:
+    """Messages behind their lengths, or behind 0, after the event that begins a day and a directory of stocks."""
+    begin = [itch_message("S", b"O", 1, 0), itch_message("R", b"ABC     " + bytes(20), 2)]
+    data = [struct.pack(">H", len(one) if length else 0) + one for one in (*begin, *messages)]
+    (folder / name).write_bytes(b"".join(data))
+    return folder / name
+
+
+def itch_order(number: int, side: bytes, shares: int, price: int, time: int) -> bytes:
+    return itch_message("A", struct.pack(">QcI8sI", number, side, shares, b"ABC     ", price), time)
+
+
+def itch(folder: Path) -> Path:
+    """Three bids, each better than the last."""
+    return itch_file(folder, *(itch_order(1 + index, b"B", 100, 100_0000 + index, 3 + index) for index in range(3)))
+
+
 def lobster(folder: Path) -> Path:
     name = "ABC_2020-09-14_34200000_57600000_{}_1.csv"
     text(folder, name.format("orderbook"), "1000100,10,1000000,20", "1000100,10,1000000,10", "1000100,5,1000000,10", end="")
@@ -244,6 +303,58 @@ SAMPLES: dict[str, tuple[Callable[[Path], Path], int]] = {
             _DEPTH.format(1, "b", "snap", "100.5", -1),
             _DEPTH.format(2, "a", "set", "101", 11),
             _DEPTH.format(3, "b", "set", "100.6", 12),
+        ),
+        3,
+    ),
+    "nautilus-catalog": (nautilus_catalog, 3),
+    "dukascopy": (dukascopy_hour, 3),
+    "hftbacktest": (hftbacktest_events, 3),
+    "itch": (itch, 5),
+    "binance": (
+        lambda folder: text(
+            folder,
+            "BTCUSDT-aggTrades-2024-08-08.csv",
+            *(f"{7 + index},61837.63,0.02,{index},{index},{1723161255342 + index},True,True" for index in range(3)),
+        ),
+        3,
+    ),
+    "polygon": (
+        lambda folder: text(
+            folder,
+            "2023-03-28.csv",
+            "ticker,conditions,correction,exchange,id,participant_timestamp,price,sequence_number,sip_timestamp,size,tape,trf_id,"
+            "trf_timestamp",
+            *(
+                f'XYZ,"12,37",0,11,{index},{TIME_NS + index},276.16,{10 + 3 * index},{TIME_NS + 9 + index},55,3,,0'
+                for index in range(3)
+            ),
+        ),
+        3,
+    ),
+    "bybit": (
+        lambda folder: text(
+            folder,
+            "BTCUSDT2024-08-08.csv",
+            "timestamp,symbol,side,size,price,tickDirection,trdMatchID,grossValue,homeNotional,foreignNotional",
+            *(f"1723161255.342{index},BTCUSDT,Buy,0.02,61837.63,ZeroPlusTick,0-0-{index},0,0.02,1236.75" for index in range(3)),
+        ),
+        3,
+    ),
+    "okx": (
+        lambda folder: text(
+            folder,
+            "BTC-USDT-trades-2025-04-19.csv",
+            "instrument_name,trade_id,side,price,size,created_time",
+            *(f"BTC-USDT,{index},buy,61837.6,0.02,{1745000000000 + index}" for index in range(3)),
+        ),
+        3,
+    ),
+    "histdata": (
+        lambda folder: text(
+            folder,
+            "DAT_ASCII_EURUSD_T_202001.csv",
+            *(f"20200101 17000{index}065,1.1212,1.12172,0" for index in range(3)),
+            end="\r\n",
         ),
         3,
     ),

@@ -1,11 +1,14 @@
 """CSV of tardis.dev, and Binance's depth CSV: trades, quotes, snapshots of books, changes of books by level.
 
-Source: https://docs.tardis.dev/downloadable-csv-files (`trades`, `quotes`, `book_snapshot_N`, `incremental_book_L2`).
+Source: https://docs.tardis.dev/downloadable-csv-files (`trades`, `quotes`, `book_snapshot_N`, `incremental_book_L2`,
+`options_chain`, `liquidations`).
 
 - **Clock.** `local_timestamp` is when tardis received the message: `ts_recv`; `timestamp` is the exchange's. µs both.
 - **Channel.** `TARDIS.<EXCHANGE>.<TRADE|QUOTE|BOOK|L2>`; nothing has a number. Trade ids are the exchange's, or a hash of them.
 - **Changes of books** of one message have one `local_timestamp`: the top after them is a quote if it changed. Before a snapshot
   the book is not known, and there is no tick.
+- **Liquidations** have the columns of trades; the file's name tells them. They are counted, and are no ticks: what they led to is
+  among the trades. `options_chain` gives quotes.
 """
 
 from __future__ import annotations
@@ -17,8 +20,8 @@ import numpy as np
 import pyarrow as pa
 
 from producers.recordings.reading import csv_blocks
-from producers.recordings.reading.compressed import head
-from producers.recordings.reading.delimited import PRICE, SIZE, TEXT, one_array
+from producers.recordings.reading.compressed import head, pieces
+from producers.recordings.reading.delimited import PRICE, SIZE, TEXT, blocks, lines_of, one_array
 from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.level_changes import Changes, read_changes
 from producers.recordings.reading.row_builder import hashed
@@ -29,6 +32,8 @@ from tickproof.ticks.schema import Kind, Present, Ticks
 
 _HEAD_BYTES = 1024
 _US = 1_000
+_LIQUIDATIONS = "_liquidations_"
+"""In a file's name: its header is that of trades, and its rows are none."""
 _SOURCE = {"exchange": TEXT, "symbol": TEXT, "timestamp": pa.int64(), "local_timestamp": pa.int64()}
 _BOOK = {"bid_px": "bids[0].price", "bid_sz": "bids[0].amount", "ask_px": "asks[0].price", "ask_sz": "asks[0].amount"}
 _QUOTE = {"bid_px": "bid_price", "bid_sz": "bid_amount", "ask_px": "ask_price", "ask_sz": "ask_amount"}
@@ -66,8 +71,9 @@ def _quotes(block: csv_blocks.Block, columns: dict[str, str], what: str) -> None
     for name, column in columns.items():
         block.units(column, name)
     for side in ("BID", "ASK"):
-        # A side that is not there has neither price nor amount: it is empty.
-        empty = (block.rows["present"] & (Present[f"{side}_PX"] | Present[f"{side}_SZ"])) == 0
+        # A side without a price is empty, whatever its amount: chains of options have a 0 there.
+        empty = (block.rows["present"] & Present[f"{side}_PX"]) == 0
+        block.rows[f"{side.lower()}_sz"][empty] = 0
         block.rows["present"][empty] |= np.uint16(Present[f"{side}_SZ"])
 
 
@@ -131,7 +137,17 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
     what = _what(_header(path))
     if what is None:
         raise InputError(f"{path}, line 1: found no header of tardis, expected {','.join(_SOURCE)} and prices")
+    if _LIQUIDATIONS in path.name:
+        return _counted(path, tally)
     return read_changes(path, L2, tally) if what == "L2" else csv_blocks.read(path, SHEETS[what], tally)
+
+
+def _counted(path: Path, tally: Tally) -> Iterator[Ticks]:
+    """Count liquidations: the trades that they led to are in the file of trades."""
+    lines = sum(lines_of(block) for block in blocks(pieces(path, tally)))
+    tally.messages += max(lines - 1, 0)
+    tally.without_ticks["liquidation"] += max(lines - 1, 0)
+    yield from ()
 
 
 def reference(path: Path) -> Reference:

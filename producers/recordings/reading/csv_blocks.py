@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,7 @@ from producers.streams.word_copy import gathered
 from tickproof.errors import InputError
 from tickproof.ticks.schema import NULLABLE, ROW, Array, Ticks
 
+MOST = pa.scalar(Decimal(10) ** 15, pa.decimal128(38, 18))
 UNITS = {1: "ns", 1_000: "µs", 1_000_000: "ms", 1_000_000_000: "s"}
 """Units of time by their length in ns."""
 
@@ -85,7 +87,10 @@ class Block:
         """Set a price or size from decimals, in units of 1e-9, where there is one."""
         array = one_array(self.table, column)
         if array.type.scale > PRICE.scale:
-            array = pc.round(array, PRICE.scale).cast(PRICE)
+            # Beyond this nothing is a price, and rounding would be an error.
+            small = pc.fill_null(pc.less(pc.abs(array), MOST), True)
+            self.require(small.to_numpy(zero_copy_only=False), f"{column}: beyond 64 bits")
+            array = pc.round(pc.if_else(small, array, pa.scalar(None, array.type)), PRICE.scale).cast(PRICE)
         values, fits = integers(array)
         self.require(fits, f"{column}: beyond 64 bits")
         self.put(field_, values, array.is_valid().to_numpy(zero_copy_only=False))

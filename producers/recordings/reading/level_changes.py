@@ -150,7 +150,11 @@ class _Reading:
             return
         for row, _ in rows:
             levels = book.bids if self._kind.is_bid(row) else book.asks
-            price, amount = units(row["price"]), units(row["amount"] if "amount" in row else row["qty"])
+            try:
+                price, amount = units(row["price"]), units(row["amount"] if "amount" in row else row["qty"])
+            except ValueError:
+                self._tally.undecoded["value: beyond 64 bits"] += 1
+                continue
             if amount:
                 levels.put(price, amount)
             else:

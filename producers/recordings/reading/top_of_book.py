@@ -34,6 +34,11 @@ class Levels(Generic[Level]):
             self._keys.insert(bisect_left(self._keys, key), key)
         self._at[key] = level
 
+    def size_at(self, price: int) -> int:
+        """Return the size at a price; 0 where there is no level."""
+        level = self._at.get(self._sign * price)
+        return 0 if level is None else _size(level)
+
     def drop(self, price: int) -> None:
         """Remove the level at a price."""
         key = self._sign * price

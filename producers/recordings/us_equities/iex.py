@@ -43,6 +43,7 @@ SEGMENT = struct.Struct("<BxHIIHHqqq")
 TOPS = 0x8003
 BATCH_MESSAGES = 20_000
 PACKETS_LOOKED_AT = 1_000
+MOST_NUMBER = 1 << 62
 VENUE = "IEXG"
 _TICKLESS = {b"D": "security directory", b"P": "short sale price test", b"A": "auction information", b"X": "official price"}
 _TICKLESS |= {b"I": "retail liquidity indicator", b"O": "operational halt", b"S": "system event", b"H": "trading status"}
@@ -155,6 +156,9 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
 def _take(segment: bytes, time: int, batch: _Batch, sessions: dict[int, int], tally: Tally) -> None:
     """Collect the messages of one segment."""
     _, _, channel, session, size, count, _, number, sent = SEGMENT.unpack_from(segment)
+    if not 0 <= number <= MOST_NUMBER:
+        tally.undecoded["segment: its number is out of range"] += 1
+        return
     if sessions.setdefault(channel, session) != session:
         sessions[channel] = session
         batch.events.append(_Event(len(batch.messages), Kind.SESSION, time, sent, channel, max(number - 1, 0)))

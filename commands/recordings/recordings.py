@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from producers.recordings.registry import RECORDINGS, Contents, contents, find, known
+from commands.configuration import mapping_option
+from commands.recordings.mapping_description import described
+from producers.recordings.mapping.specification import ColumnMapping
+from producers.recordings.registry import RECORDINGS, Contents, Format, contents, find, known, with_mapping
 from tickproof.errors import InputError, SettingsError
 
 _FORMATS = "\n".join(f"  {format_.name:13} {format_.meaning}" for format_ in RECORDINGS)
@@ -17,6 +20,11 @@ _FORMATS = "\n".join(f"  {format_.name:13} {format_.meaning}" for format_ in REC
 
 @click.command(epilog=f"\b\nFormats:\n{_FORMATS}")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@mapping_option
+@click.option("--describe", is_flag=True, help="Guess the mapping of one CSV, JSON lines or Parquet file, and show ticks.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="With --describe: write the mapping here."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array with one object per file.")
 @click.option(
     "--reference-out",
@@ -25,7 +33,15 @@ _FORMATS = "\n".join(f"  {format_.name:13} {format_.meaning}" for format_ in REC
     help="Write what the formats imply of their channels, as reference data for `submit`; nothing else is read.",
 )
 @click.pass_context
-def command(ctx: click.Context, paths: tuple[Path, ...], as_json: bool, reference_out: Path | None) -> None:
+def command(
+    ctx: click.Context,
+    paths: tuple[Path, ...],
+    mapping: ColumnMapping | None,
+    describe: bool,
+    out: Path | None,
+    as_json: bool,
+    reference_out: Path | None,
+) -> None:
     """List the recordings in files and folders: format, ticks by kind, and what could not be decoded.
 
     Every file is read to its end. Files of unknown format in a folder are listed without one. Exit status 3: a file is broken, or
@@ -36,12 +52,20 @@ def command(ctx: click.Context, paths: tuple[Path, ...], as_json: bool, referenc
       tickproof recordings recordings/
       tickproof recordings ticks.parquet --json
       tickproof recordings recordings/ --reference-out reference.json
+      tickproof recordings --describe mine.csv --out mapping.toml
+      tickproof recordings mine.csv --mapping mapping.toml
     """
+    if describe:
+        click.echo(described(paths, mapping, out, as_json))
+        return
+    if out is not None:
+        raise click.UsageError("--out is where --describe writes a mapping; give both, or leave --out out")
+    formats = with_mapping(mapping)
     if reference_out is not None:
-        click.echo(_write_reference(paths, reference_out))
+        click.echo(_write_reference(paths, reference_out, formats))
         return
     listed: list[Contents] = []
-    for one in _listed(paths):
+    for one in _listed(paths, formats):
         listed.append(one)
         if not as_json:
             click.echo(_line(one))
@@ -55,9 +79,9 @@ def command(ctx: click.Context, paths: tuple[Path, ...], as_json: bool, referenc
         ctx.exit(InputError.exit_status)
 
 
-def _write_reference(paths: tuple[Path, ...], out: Path) -> str:
+def _write_reference(paths: tuple[Path, ...], out: Path, formats: Sequence[Format]) -> str:
     """Write reference data; return a line that says what was written."""
-    reference = known(paths)
+    reference = known(paths, formats)
     try:
         out.write_text(reference.model_dump_json(indent=1, exclude_defaults=True) + "\n", encoding="utf-8")
     except OSError as error:
@@ -66,11 +90,11 @@ def _write_reference(paths: tuple[Path, ...], out: Path) -> str:
     return f"{out}: {modes or 'nothing that formats imply of these channels'}"
 
 
-def _listed(paths: tuple[Path, ...]) -> Iterator[Contents]:
+def _listed(paths: tuple[Path, ...], formats: Sequence[Format]) -> Iterator[Contents]:
     """Yield the recordings one by one; in a folder, a file that cannot be read is listed with the reason."""
     unknown: list[Path] = []
     for path in paths:
-        for file, format_ in find([path], unknown):
+        for file, format_ in find([path], unknown, formats):
             try:
                 yield contents(file, format_)
             except InputError as error:
