@@ -19,8 +19,6 @@ EDGE_NS = 300 * NS_PER_MS
 """No episode begins or ends this close to a block's bounds: latency carries ticks across them."""
 ATTEMPTS = 200
 """How many windows are tried for one episode in one block."""
-LIVELY_ROWS_PER_S = 1.0
-"""Symbol faults affect only series with at least this many ticks a second in the block."""
 LONGEST_SHARE = 0.10
 """A lasting episode takes at most this share of the stream."""
 LEAST_SPOKEN = 5
@@ -67,7 +65,7 @@ class Places:
         start, end = self.market.blocks[number]
         self._shut = self._shut_after(number)
         counts = block.counts()
-        self._lively = np.flatnonzero(counts >= LIVELY_ROWS_PER_S * (end - start) / NS_PER_SECOND).tolist()
+        self._lively = np.flatnonzero(counts >= self.faults.least_rate * (end - start) / NS_PER_SECOND).tolist()
         # Ticks repeated at night are those before the close, when few symbols have many.
         self._spoken = np.flatnonzero(counts >= LEAST_SPOKEN).tolist()
         quiet = min(int(self.faults.warm_up_s * NS_PER_SECOND), (self.market.end_ns - self.market.start_ns) // 6)
