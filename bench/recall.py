@@ -57,7 +57,7 @@ def sparse(seed: int) -> tuple[Market, Faults]:
         channel_symbols=int(rng.integers(1, 11)),
         least_rate=between(0.2, 0.6),
         peak_rate=between(1.5, 4.0) / PROFILES[name].rate,
-        branching=float(rng.uniform(0.3, 0.75)),
+        branching=float(rng.uniform(0.0, 0.75)),
         illiquid_share=float(rng.uniform(0.0, 0.15)),
         volatility=between(0.1, 0.5),
         spread_bp=between(0.8, 6.0),

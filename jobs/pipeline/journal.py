@@ -20,6 +20,7 @@ from tickproof.features import state as features_state
 from tickproof.features.table import NAMES
 from tickproof.feeds import rate_and_mix
 from tickproof.findings.second_statistics import ACCUMULATOR
+from tickproof.instrument.evidence import EVIDENCE
 from tickproof.instrument.flood_share import MINUTE
 from tickproof.instrument.record import INSTRUMENT
 from tickproof.instrument.silence import CLOCK
@@ -64,6 +65,10 @@ _ARRAYS: dict[str, np.dtype[Any]] = {
 }
 
 
+_LATER: dict[str, np.dtype[Any]] = {"evidence": EVIDENCE}
+"""Arrays by instrument that states of this layout may lack, as they were written before there were any: they begin with zeros."""
+
+
 class _Snapshot(msgspec.Struct):
     version: int
     layout: str
@@ -91,7 +96,7 @@ class Pages(Protocol):
 def pack_shard(state: ShardState, waiting: Ticks) -> bytes:
     """The state and the ticks that wait, as bytes."""
     registry, used = state.registry, _rows_used(state)
-    arrays = {name: np.ascontiguousarray(getattr(state, name)[: used.get(name)]).tobytes() for name in _ARRAYS}
+    arrays = {name: np.ascontiguousarray(getattr(state, name)[: used.get(name)]).tobytes() for name in (*_ARRAYS, *_LATER)}
     tables = (registry.instruments, registry.symbols, registry.venues, registry.channels, registry.groups)
     snapshot = _Snapshot(
         VERSION,
@@ -121,6 +126,10 @@ def unpack_shard(data: bytes, model_version: str, reference: Reference = NOTHING
     state = ShardState.new(model_version, reference)
     for name, dtype in _ARRAYS.items():
         setattr(state, name, np.frombuffer(snapshot.arrays[name], dtype).copy())
+    for name, dtype in _LATER.items():
+        data = snapshot.arrays.get(name)
+        rows = np.zeros(len(state.instruments), dtype) if data is None else np.frombuffer(data, dtype).copy()
+        setattr(state, name, rows)
     state.features = state.features.reshape(-1, len(NAMES))
     state.counted = np.flatnonzero(state.accumulators["ticks"] > 0)
     state.first_second = int(state.accumulators["second"][state.counted].min(initial=NO_SECOND))
@@ -147,7 +156,7 @@ def _rows_used(state: ShardState) -> dict[str, int]:
     """Rows in use of the tables that grow: they have room for up to twice as many. A table has one row at least."""
     registry = state.registry
     known = {
-        **dict.fromkeys(("instruments", "seasons", "measures", "accumulators", "channel_of", "minutes"), registry.instruments),
+        **dict.fromkeys(("instruments", "evidence", "seasons", "measures", "accumulators", "channel_of", "minutes"), registry.instruments),
         **dict.fromkeys(("heads", "symbols"), registry.symbols),
         "groups": registry.groups,
         "venues": registry.venues,

@@ -121,14 +121,13 @@ def pinned(block: Block, target: Target, size: float, _rng: Random) -> Span | No
     rows, changed = block.rows, []
     for series in target.series:
         stop = target.start + int(size * NS_PER_SECOND)
-        where = block.of_series((series,), target.start, stop)
-        quotes = block.quotes(where)
-        if len(quotes) < 2:
-            continue
-        whole = where[where > quotes[0]]
+        whole = block.of_series((series,), target.start, stop)
         if not block.is_free(whole).all() or np.any(rows["kind"][whole] > Kind.TRADE):
             return None
-        changed.append((int(quotes[0]), whole))
+        quotes = block.quotes(block.of_series((series,), target.start - 60 * NS_PER_SECOND, target.start))
+        if not len(quotes):
+            return None
+        changed.append((int(quotes[-1]), whole))
     if not changed:
         return None
     for first, whole in changed:

@@ -1,0 +1,96 @@
+"""Evidence that adds up over messages, compiled, and how much of it is enough: a budget of false alarms that is set.
+
+A test adds up −ln of how likely what is seen is if all is well, and begins anew with what only a sound source does (a message, a
+new price): a sequential test with a renewal (Page, Biometrika 41 (1954) 100; Wald, Annals of Mathematical Statistics 16 (1945)
+117). Were messages independent, a run would end with more than x once in eˣ runs. They are not: they come in clusters, and rates
+change. So each test learns the tail of its own runs, which falls off as exp(−x / mean): what it takes is the bound that a run
+passes once in `1 / budget` runs, by the mean excess of the runs so far.
+
+=========  =====================================================  ==========================================  =================
+kind       what adds up                                           begins anew with                            budget
+=========  =====================================================  ==========================================  =================
+silent     messages missing, by the instrument's own rate and     the instrument's next message               `Budget.SILENT`
+           what the symbol's other venues did meanwhile
+frozen     quotes whose price stays though the other venues'      another price                               `Budget.FROZEN`
+           moved or stands far from them, by the venue's habit
+=========  =====================================================  ==========================================  =================
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from tickproof.kernel import kernel
+from tickproof.ticks.records import Record
+
+CLASSES = 8
+"""Classes of moments in which a price may follow; see `standstill`."""
+TAIL = np.dtype([("mean", "<f8"), ("most", "<f8"), ("runs", "<i8")])
+"""What a test has seen of its own runs: the mean excess over START_OF_TAIL of those above it, the largest (it fades), and how many
+were above."""
+EVIDENCE = np.dtype(
+    [
+        # Activity: the last second with a message, how many had one, the others' when this one's last message came, and the mean
+        # time between seconds with a message.
+        ("second", "<i8"),
+        ("seconds", "<i8"),
+        ("others_seconds", "<i8"),
+        ("gap_s", "<f8"),
+        ("silent", TAIL),
+        # Prices: the evidence of this run, where it began, what the others showed then, and what at the last
+        # quote.
+        ("frozen", TAIL),
+        ("standing", "<f8"),
+        ("others", "<f8"),
+        ("run_others", "<f8"),
+        ("quotes", "<i8"),
+        ("seen", "<f4", (CLASSES,)),
+        ("followed", "<f4", (CLASSES,)),
+    ]
+)
+"""What the tests remember of an instrument, beside INSTRUMENT. Zeros: never seen."""
+
+
+class Budget(NamedTuple):
+    """Share of a test's runs above START_OF_TAIL that may pass its bound by chance; of sparse feeds about one message in ten ends
+    such a run, so that 3e-5 are three false alarms a million messages."""
+
+    SILENT: float = 3.0e-5
+    FROZEN: float = 3.0e-5
+
+
+BUDGET = Budget()
+START_OF_TAIL = 1.0
+MEAN_BEFORE, RUNS_BEFORE = 1.2, 30.0
+"""The mean excess before any was seen, and how many runs that is worth."""
+RUNS_KEPT = 500.0
+LEAST_MEAN = 0.8
+GROWTH = 1.5
+"""Nor is it enough what is below so many times the most that turned out to be nothing."""
+REPORTED = 1.3
+"""What was reported counts as the most that was nothing, but divided by this."""
+FADE = 0.999
+"""Of the most, with each run."""
+
+
+@kernel()
+def bound_of(tail: Record, budget: float) -> float:
+    """Return how much evidence is enough, by a test's own runs and its budget."""
+    count = min(float(tail.runs), RUNS_KEPT)
+    mean = (RUNS_BEFORE * MEAN_BEFORE + count * tail.mean) / (RUNS_BEFORE + count)
+    return max(START_OF_TAIL - math.log(budget) * max(mean, LEAST_MEAN), GROWTH * tail.most)
+
+
+@kernel()
+def end_run(tail: Record, evidence: float, budget: float) -> None:
+    """Learn the evidence of a run that ended, which was nothing, or a fault: of that no more than would have been enough."""
+    if evidence <= START_OF_TAIL:
+        return
+    bound = bound_of(tail, budget)
+    tail.runs += 1
+    tail.mean += (min(evidence, bound) - START_OF_TAIL - tail.mean) / min(float(tail.runs), RUNS_KEPT)
+    # What was reported is most likely a fault: the next one may be as large, and a little more.
+    tail.most = max(min(evidence, bound / REPORTED), FADE * tail.most)
