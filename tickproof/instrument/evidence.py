@@ -60,6 +60,7 @@ class Budget(NamedTuple):
 
     SILENT: float = 3.0e-5
     FROZEN: float = 3.0e-5
+    CLOCK: float = 3.0e-5
 
 
 BUDGET = Budget()
