@@ -28,9 +28,9 @@ from tickproof.ticks.records import Record
 
 CLASSES = 8
 """Classes of moments in which a price may follow; see `standstill`."""
-TAIL = np.dtype([("mean", "<f8"), ("most", "<f8"), ("runs", "<i8")])
-"""What a test has seen of its own runs: the mean excess over START_OF_TAIL of those above it, the largest (it fades), and how many
-were above."""
+TAIL = np.dtype([("mean", "<f8"), ("most", "<f8"), ("runs", "<i8"), ("reported", "<i8")])
+"""What a test has seen of its own runs: the mean excess over START_OF_TAIL of those above it, the largest (it fades), how many
+were above, and which of them was reported last."""
 EVIDENCE = np.dtype(
     [
         # Activity: the last second with a message, how many had one, the others' when this one's last message came, and the mean
@@ -69,20 +69,35 @@ MEAN_BEFORE, RUNS_BEFORE = 1.2, 30.0
 """The mean excess before any was seen, and how many runs that is worth."""
 RUNS_KEPT = 500.0
 LEAST_MEAN = 0.8
-GROWTH = 1.5
-"""Nor is it enough what is below so many times the most that turned out to be nothing."""
-REPORTED = 1.3
-"""What was reported counts as the most that was nothing, but divided by this."""
+GROWTH, MOST_GROWTH = 1.5, 4.0
+"""Nor is it enough what is below so many times the most that turned out to be nothing: more, the farther that was beyond what the
+largest of so many runs is where the tail falls off exponentially, as then it does not."""
 FADE = 0.999
 """Of the most, with each run."""
+RARE = 100
+"""A run that was reported is a fault, and no part of the tail, unless another one was among so many before it: then it is how the
+source behaves now."""
+
+
+@kernel()
+def _mean_of(tail: Record) -> float:
+    """Return the mean excess, by the runs so far and what was known before."""
+    count = min(float(tail.runs), RUNS_KEPT)
+    return max((RUNS_BEFORE * MEAN_BEFORE + count * tail.mean) / (RUNS_BEFORE + count), LEAST_MEAN)
+
+
+@kernel()
+def _usual_most(tail: Record) -> float:
+    """Return about the largest of so many runs whose tail is exponential."""
+    return START_OF_TAIL + _mean_of(tail) * math.log(max(float(tail.runs), 3.0))
 
 
 @kernel()
 def bound_of(tail: Record, budget: float) -> float:
     """Return how much evidence is enough, by a test's own runs and its budget."""
-    count = min(float(tail.runs), RUNS_KEPT)
-    mean = (RUNS_BEFORE * MEAN_BEFORE + count * tail.mean) / (RUNS_BEFORE + count)
-    return max(START_OF_TAIL - math.log(budget) * max(mean, LEAST_MEAN), GROWTH * tail.most)
+    heavier = max(tail.most / _usual_most(tail), 1.0)
+    growth = min(GROWTH * heavier * heavier, MOST_GROWTH)
+    return max(START_OF_TAIL - math.log(budget) * _mean_of(tail), growth * tail.most)
 
 
 @kernel()
@@ -91,7 +106,11 @@ def end_run(tail: Record, evidence: float, budget: float) -> None:
     if evidence <= START_OF_TAIL:
         return
     bound = bound_of(tail, budget)
+    most = evidence
+    if evidence >= bound:
+        is_rare = tail.reported == 0 or tail.runs - tail.reported > RARE
+        most = min(bound, _usual_most(tail)) if is_rare else bound
+        tail.reported = tail.runs + 1
     tail.runs += 1
     tail.mean += (min(evidence, bound) - START_OF_TAIL - tail.mean) / min(float(tail.runs), RUNS_KEPT)
-    # What was reported is most likely a fault: the next one may be as large, and a little more.
-    tail.most = max(min(evidence, bound / REPORTED), FADE * tail.most)
+    tail.most = max(most, FADE * tail.most)
