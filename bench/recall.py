@@ -1,7 +1,7 @@
 """`python -m bench.recall`: recall by kind on sparse streams, whose axes each seed draws, with the slow faults in them.
 
-An instrument says something 0.2 to 3 times a second, two to six venues show it, each with its own latency and clock, and a channel
-carries one to ten symbols. Prints a table: faults found and genuine events called wrong by kind, false alarms, the delay.
+An instrument says something 0.2 to 3 times a second, two to six venues show it, each with its own latency and clock, and a
+channel carries one to ten symbols. Prints a table: faults found and genuine events called wrong by kind, false alarms, the delay.
 """
 
 from __future__ import annotations
@@ -95,13 +95,16 @@ def text(result: Evaluation) -> str:
     for row in result.kinds:
         share = row.found / max(row.episodes, 1)
         delay = "" if row.delay_s is None else f"{row.delay_s:.1f}"
-        lines.append(f"{row.kind:<22}{f'{row.found}/{row.episodes}':>12}{share:>8.2f}   {row.low:.2f} to {row.high:.2f}  {delay:>8}")
+        lines.append(
+            f"{row.kind:<22}{f'{row.found}/{row.episodes}':>12}{share:>8.2f}   {row.low:.2f} to {row.high:.2f}  {delay:>8}"
+        )
     for twin in result.genuine:
         lines.append(f"{twin.kind:<22}{f'{twin.called}/{twin.episodes}':>12}   called wrong")
+    whole = max(false.denominator, 1)
     count = false.ticks_by_rules + false.ticks_by_model + false.findings
     lines.append(
         f"false alarms: {false.ticks_by_rules} by rules, {false.ticks_by_model} by the model, {false.findings} findings of "
-        f"{false.denominator:,} ticks: {1e6 * count / max(false.denominator, 1):.1f} a million ({false.low:.1f} to {false.high:.1f})"
+        f"{false.denominator:,} ticks: {1e6 * count / whole:.1f} a million ({false.low:.1f} to {false.high:.1f})"
     )
     return "\n".join(lines)
 

@@ -22,8 +22,8 @@ import numpy.typing as npt
 from tickproof.channel import bursts, latency, second_counts, silence
 from tickproof.channel import event_time as timing
 from tickproof.channel.clock_drift import LowestLags
-from tickproof.channel.clock_shift import follow_shift
 from tickproof.channel.clock_offset import check_clock, check_plain_clock
+from tickproof.channel.clock_shift import follow_shift
 from tickproof.channel.event_time import SECOND_NS, Move, ns_between, second_of
 from tickproof.channel.message import LAST_TICK_KIND, Hashes, Message, content_hash, price_key, trade_key
 from tickproof.channel.second_rows import close_second

@@ -112,8 +112,10 @@ def follow_shift(message: Message, clock: Record, shift: Record, log: EventLog) 
     """Take the lag of one message of the main sequence that has a venue time; `clock` is what `clock_offset` knows."""
     lag = ns_between(message.row.ts_event, message.row.ts_recv)
     if clock.has_offset == 1 or clock.is_drifting == 1 or abs(lag) > FARTHEST_NS:
-        # What is found there is not found here, too.
+        # What is found there is not found here, too, and says nothing about the tail of the sums.
         shift.count = 0
+        if shift.state == State.USUAL:
+            _forget(shift)
         return
     if shift.count == 0:
         shift.began, shift.lowest, shift.sum = message.now, lag, 0.0
@@ -176,6 +178,10 @@ def _add_up(now: int, shift: Record, steps: float, lowest: float, above: float) 
         shift.n = 0.0
     if shift.sums[side] == 0.0:
         return
+    deviation = abs(lowest - shift.level)
+    if 0.0 < shift.n <= 2.0 and deviation > 3.0 * abs(shift.x) / shift.n + max(shift.noise, LEAST_NOISE_NS):
+        # The block in which it began, or chance before it: the lowest lag there is one from before.
+        shift.n = 0.0
     if shift.n == 0.0:
         shift.since, shift.side = now, side
         shift.t = shift.tt = shift.x = shift.tx = shift.xx = shift.above = 0.0
@@ -204,13 +210,23 @@ def _decide(message: Message, shift: Record, log: EventLog) -> None:
     least = max(LEAST_NS, LEAST_STEPS * shift.noise)
     is_together = shift.above / n <= APART * max(shift.spread, LEAST_NOISE_NS)
     scatter = USUAL_SCATTER * max(shift.noise, LEAST_NOISE_NS)
-    if abs(mean) >= least and math.sqrt(about_mean) <= max(BAND * abs(mean), scatter) and abs(slope) * seconds <= FLAT * abs(mean):
+    if (
+        abs(mean) >= least
+        and math.sqrt(about_mean) <= max(BAND * abs(mean), scatter)
+        and abs(slope) * seconds <= FLAT * abs(mean)
+    ):
         if is_together:
             _open(message, shift, State.OFFSET, mean, 0.0, log)
         return
     moved = abs(slope) * seconds
     is_long = n >= DRIFT_BLOCKS and now - shift.since >= DRIFT_NS
-    if is_long and is_together and moved >= least and abs(slope) <= STEEPEST and math.sqrt(about_line) <= max(BAND * moved, scatter):
+    if (
+        is_long
+        and is_together
+        and moved >= least
+        and abs(slope) <= STEEPEST
+        and math.sqrt(about_line) <= max(BAND * moved, scatter)
+    ):
         _open(message, shift, State.DRIFT, mean - slope * shift.t / n, slope, log)
 
 
@@ -241,17 +257,22 @@ def _follow_found(message: Message, shift: Record, lowest: float, above: float, 
     is_back = abs(lowest - shift.level) <= LEAST_STEPS * max(shift.noise, LEAST_NOISE_NS)
     if is_back:
         shift.home = 0.0
-        shift.sums[0] = shift.sums[1] = 0.0
-        shift.n = 0.0
+        _forget(shift)
     else:
         _accept(shift, lowest)
 
 
 @kernel()
-def _accept(shift: Record, lowest: float) -> None:
-    """Take a new level as the usual one."""
+def _forget(shift: Record) -> None:
+    """Begin the sums anew."""
     shift.sums[0] = shift.sums[1] = 0.0
     shift.n = 0.0
+
+
+@kernel()
+def _accept(shift: Record, lowest: float) -> None:
+    """Take a new level as the usual one."""
+    _forget(shift)
     shift.level = shift.last = lowest
     if abs(lowest - shift.home) <= NEAR * max(shift.noise, LEAST_NOISE_NS):
         shift.home = 0.0

@@ -11,8 +11,9 @@ kind       what adds up                                           begins anew wi
 =========  =====================================================  ==========================================  =================
 silent     messages missing, by the instrument's own rate and     the instrument's next message               `Budget.SILENT`
            what the symbol's other venues did meanwhile
-frozen     quotes whose price stays though the other venues'      another price                               `Budget.FROZEN`
-           moved or stands far from them, by the venue's habit
+frozen     quotes whose price stays though the other venues left  another price                               `Budget.FROZEN`
+           it behind, by the venue's habit of following
+clock      lowest lags of blocks of messages off the usual one    a sum of zero                               `Budget.CLOCK`
 =========  =====================================================  ==========================================  =================
 """
 

@@ -1,9 +1,9 @@
 """Evidence that a venue's price is frozen, compiled: quotes that do not follow, by the venue's own habit of following.
 
 Each two-sided quote falls into a class: did the other venues move since this venue's last quote, and how far did they leave its
-price behind, which is the smaller one of their move since it was set and of its distance from them? How often a quote of each class has another price than the one before is the venue's habit. A price that stays
-adds −ln of how likely that is. A market that rests, whose venues all stand still, adds nothing, however far from each other they
-came to stand.
+price behind, which is the smaller one of their move since it was set and of its distance from them? How often a quote of each
+class has another price than the one before is the venue's habit. A price that stays adds −ln of how likely that is. A market that
+rests, whose venues all stand still, adds nothing, however far from each other they came to stand.
 """
 
 from __future__ import annotations

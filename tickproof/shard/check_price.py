@@ -26,8 +26,8 @@ from tickproof.rules.context import CORRUPT, SUSPECT, SessionEdge, add_fact, pri
 from tickproof.rules.error_cause import error_cause, fields_swapped
 from tickproof.rules.price_deviation import Comparison, is_extended
 from tickproof.rules.reasons import EXPLAINING, QUOTE, bit_of, has
-from tickproof.rules.venue_divergence import FINE_SCALES, FINE_STEPS, follow_divergence, follow_ratio
 from tickproof.rules.tick_grid import STEPS
+from tickproof.rules.venue_divergence import FINE_SCALES, FINE_STEPS, follow_divergence, follow_ratio
 from tickproof.shard.arrays import PricedTick
 from tickproof.shard.learn_price import NO_SPREAD, Outcome, Sides, learn_price, learn_stub
 from tickproof.ticks.records import Record

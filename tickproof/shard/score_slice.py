@@ -212,7 +212,8 @@ def _score_prices(i: int, is_late: bool, ticks: Slice, arrays: ShardArrays, log:
         instrument.quotes = min(instrument.quotes + 1, level.MOST)
         check_one_sided(row, is_late, context, instrument, venue)
     else:
-        check_price(PricedTick(row, context, ticks.features[i], instrument, venue, arrays.evidence[number]), moment, is_late, instruments)
+        priced = PricedTick(row, context, ticks.features[i], instrument, venue, arrays.evidence[number])
+        check_price(priced, moment, is_late, instruments)
     learn_tick(row, moment, instrument, measure, factors, before)
     first = arrays.relations.first_member[number]
     if first != ABSENT:
