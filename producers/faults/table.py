@@ -264,7 +264,8 @@ class Faults:
     def __post_init__(self) -> None:
         unknown = [name for name in self.names if name not in FAULTS and name not in SLOW]
         if unknown:
-            raise SettingsError(f"faults: {', '.join(unknown)} is unknown, expected some of {', '.join(FAULTS)}")
+            known = ", ".join((*FAULTS, *SLOW))
+            raise SettingsError(f"faults: {', '.join(unknown)} is unknown, expected some of {known}")
         for name, low, high in (("seed", 0, 2**62), ("per_kind", 0, 10_000), ("per_million", 0, 10_000), ("strength", 0.05, 20)):
             if not low <= getattr(self, name) <= high:
                 raise SettingsError(f"faults: {name} is {getattr(self, name)}, expected {low:g} to {high:g}")

@@ -20,7 +20,7 @@ STEP_S = 0.5
 def sparse(
     silent: tuple[str, ...] = (), frozen: tuple[str, ...] = (), lasts_s: float = 60.0, rate: float = 1.0, moves: bool = True
 ) -> Scored:
-    """Quotes of a price that walks a cent each half second; from WARM_S on ABC is silent, or frozen, on some venues for a while."""
+    """Quotes of a price that walks a cent each half second; from WARM_S on ABC is silent, or frozen, on some venues."""
     rng = np.random.default_rng(5)
     walk = 100.0 + 0.01 * np.cumsum(rng.choice([-1, 1], round(END_S / STEP_S) + 1))
     stop = WARM_S + lasts_s
@@ -37,7 +37,9 @@ def sparse(
                 continue
             seen = WARM_S if (is_faulty and venue in frozen) or (not moves and moment > WARM_S) else moment
             middle = round(float(walk[int(seen / STEP_S)]), 2)
-            tape.quote(round(float(moment), 6), middle - 0.01, middle + 0.01, symbol=symbol, bid_sz=int(rng.integers(1, 99)) * 10**9)
+            tape.quote(
+                round(float(moment), 6), middle - 0.01, middle + 0.01, symbol=symbol, bid_sz=int(rng.integers(1, 99)) * 10**9
+            )
         for second in range(round(END_S)):
             tape.capture_heartbeat(second + 0.999999)
         tape.messages.sort(key=lambda message: int(message["ts_recv"]))
