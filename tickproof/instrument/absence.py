@@ -59,7 +59,8 @@ def _others(liveness: Liveness, evidence: Records, number: int) -> Others:
         other = evidence[j]
         if j != number and other.seconds >= KNOWN:
             venues += 1
-            seconds += other.seconds
+            # From there on: a venue that becomes known is no activity.
+            seconds += other.seconds - KNOWN
             rate += 1.0 / max(other.gap_s, 1.0)
         j = instruments.rows[j].next
     return Others(venues, seconds, rate)

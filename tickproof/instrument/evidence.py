@@ -41,10 +41,11 @@ EVIDENCE = np.dtype(
         ("others_seconds", "<i8"),
         ("gap_s", "<f8"),
         ("silent", TAIL),
-        # Prices: the evidence of this run, where it began, what the others showed then, and what at the last
-        # quote.
+        # Prices: the evidence of this run, and since the others' last move, what the others showed at the last quote, and where
+        # the run began.
         ("frozen", TAIL),
         ("standing", "<f8"),
+        ("still", "<f8"),
         ("others", "<f8"),
         ("run_others", "<f8"),
         ("quotes", "<i8"),

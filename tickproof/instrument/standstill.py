@@ -26,6 +26,8 @@ KEPT = 400.0
 LEARNT = 50
 """Quotes of one run that teach: a frozen price must not become the habit."""
 MOST_CHANCE = 0.9
+MOST_STILL = 3.0
+"""Evidence from one move of the others to the next is at most so much: what all venues do is rest."""
 LEAST_QUOTES = 5
 FROZEN_NS = 5_000_000_000
 """How long a price stays at least that is frozen: quotes come in clusters."""
@@ -91,9 +93,16 @@ def _class_of(has_moved: bool, away: float) -> int:
 @kernel()
 def _count(mine: Record, place: int, run: int) -> None:
     """Learn whether a price followed; add to the evidence where it did not, and the others gave reason to."""
+    has_moved = place >= CLASSES // 2
+    if has_moved:
+        mine.still = 0.0
     if run > 1 and place > 0:
         chance = min((mine.followed[place] + 0.5) / (mine.seen[place] + 4.0), MOST_CHANCE)
-        mine.standing -= math.log(1.0 - chance)
+        more = -math.log(1.0 - chance)
+        if not has_moved:
+            more = min(more, MOST_STILL - mine.still)
+            mine.still += more
+        mine.standing += more
     if run > LEARNT:
         return
     mine.seen[place] += np.float32(1.0)

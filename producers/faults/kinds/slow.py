@@ -138,7 +138,10 @@ def pinned(block: Block, target: Target, size: float, _rng: Random) -> Span | No
 def lull(block: Block, target: Target, size: float, rng: Random) -> Span | None:
     """Let a symbol rest on all venues: only one message in twenty is sent."""
     where = _part(block, target, size)
-    lost = where[block.is_free(where) & (block.rows["kind"][where] <= Kind.TRADE) & (rng.random(len(where)) < 0.95)]
+    if not block.is_free(where).all():
+        # Where another episode keeps a venue's messages, it is no lull of all.
+        return None
+    lost = where[(block.rows["kind"][where] <= Kind.TRADE) & (rng.random(len(where)) < 0.95)]
     if len(lost) < LEAST_LOST:
         return None
     block.drop(lost)
