@@ -45,7 +45,7 @@ ROW_GROUP = 100_000
 """Least rows of a row group, except the last."""
 
 
-class Axis(click.ParamType):
+class Axis(click.ParamType[tuple[str, float]]):
     """NAME=VALUE: a parameter of `Market` that has no option of its own, and its number."""
 
     name = "name=value"

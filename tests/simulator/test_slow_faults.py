@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from commands.simulate.simulate import command
 from producers.faults.table import SLOW, Faults
 from producers.market.parameters import Market
 from producers.simulation.day import simulate_all
@@ -116,3 +121,21 @@ def test_every_slow_fault_has_a_place() -> None:
     labels = sparse(tuple(SLOW), minutes=40.0)[1]
     placed = {one.fault_id.rsplit("-", 1)[0] for one in labels}
     assert set(SLOW) <= placed
+
+
+def test_any_parameter_of_the_market_is_an_axis_of_the_command(tmp_path: Path) -> None:
+    axes = [f"--axis={name}={value:g}" for name, value in (AXES | {"venues": 2}).items()]
+    given = [*axes, "--minutes=14", "--symbols=4", "--fault=slow_silent", "--seed=3", "--json", f"--out={tmp_path}"]
+    done = CliRunner().invoke(command, given)
+    assert done.exit_code == 0, done.output
+    labels = (tmp_path / "labels.csv").read_text()
+    assert "slow_silent-0001" in labels
+    assert len(json.loads((tmp_path / "reference.json").read_text())["channels"]) == 4
+
+
+@pytest.mark.parametrize("axis", ["spreads=1", "venues=two", "venues", "minutes=3"])
+def test_an_axis_that_there_is_not_is_a_usage_error(axis: str, tmp_path: Path) -> None:
+    done = CliRunner().invoke(command, ["--axis", axis, "--out", str(tmp_path / "out")])
+    assert done.exit_code == 2
+    assert "expected" in done.output
+    assert not (tmp_path / "out").exists()
