@@ -43,7 +43,7 @@ CODES = (
         labels=Labels("silence", "limit", "longest usual pause"),
         meaning="a symbol, a channel or a feed stops",
         how="nothing for 2.5 to 4.5 times the longest usual pause, more where pauses are long, and at least 2 s (a channel: 1.5 "
-        "s); of a symbol also 30 mean gaps in which its channel lived, and 20 ticks by the pace of its other venues, or 20 s, "
+        "s); of a symbol also 30 mean gaps in which its channel lived, and 20 ticks by the pace of its other venues, or 20 s and "
         "twice its longest pause, with a chance of e^-11 and less by its rate and what its other venues did meanwhile; not while "
         "halted or shut, nor in a break that comes each day",
         checks=(

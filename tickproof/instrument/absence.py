@@ -32,8 +32,8 @@ SPARSEST_S = 8.0
 """Of an instrument with less than a message in so many seconds too few gaps are seen to know their tail; and venues that hardly
 trade a name rest on their own."""
 CROWDED = 6
-"""Messages of a second with any, on average, from which an instrument is not sparse: it comes and goes with the best price, as BAC's
-quotes on EDGX, with 9 to 18, which rested for minutes on a recorded day."""
+"""Messages of a second with any, on average, from which an instrument is not sparse: it comes and goes with the best price, as
+BAC's quotes on EDGX, with 9 to 18, which rested for minutes on a recorded day."""
 LEAST_NS = 2_000_000_000
 """Gaps from which a run teaches."""
 SILENT_NS, TIMES_LONGEST = 20.0e9, 2.0
