@@ -65,9 +65,14 @@ class KernelLocator(_CacheLocator):
 def folder() -> Path:
     """The folder of the cache."""
     named = os.environ.get("NUMBA_CACHE_DIR")
-    return (
-        Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "tickproof" / "numba"
-    )
+    if named:
+        return Path(named)
+    cache = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return (Path(cache) if cache else Path("~/.cache").expanduser()) / "tickproof" / "numba"
+    except RuntimeError:
+        # A user without a home, as in a container with a number for a user.
+        return Path(_private_folder().name) / "numba"
 
 
 @cache

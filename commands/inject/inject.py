@@ -13,12 +13,16 @@ import click
 from commands import configuration
 from commands.simulate.stream_folder import write
 from jobs.pipeline import reference_file
-from producers.faults.table import FAULTS, Faults
-from producers.injection.feed import RecordedFeed, learn
+from producers.faults.table import FAULTS, SLOW, Faults
+from producers.injection.feed import BLOCK_NS, RecordedFeed, learn
 from producers.injection.injected_recording import InjectedRecording
 from producers.recordings.registry import Tally, known, merged, open_recordings
 from tickproof.errors import InputError, SettingsError
 from tickproof.reference.data import Channel, Reference
+from tickproof.ticks.schema import NS_PER_SECOND
+
+SLOW_BLOCK_NS = 360 * NS_PER_SECOND
+"""Length of a block where slow faults are asked for, the longest of which take five minutes."""
 
 
 @click.command()
@@ -26,7 +30,7 @@ from tickproof.reference.data import Channel, Reference
 @click.option(
     "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write to; created if needed."
 )
-@click.option("--faults", "names", multiple=True, metavar="NAME", help="Only this entry of the table of faults. May be repeated.")
+@click.option("--faults", "names", multiple=True, metavar="NAME", help="Only this fault, slow ones too. May be repeated.")
 @click.option("--per-kind", type=click.IntRange(0, 10_000), default=5, show_default=True, help="Episodes of each entry.")
 @click.option("--prevalence", type=click.FloatRange(1e-6, 1e-2), help="Share of ticks that faults affect, instead of --per-kind.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="The same seed gives the same bytes.")
@@ -66,9 +70,9 @@ def command(
       tickproof scan injected/ticks.parquet --reference injected/reference.json --out out
       tickproof evaluate --scored out/scored.parquet --findings out/findings.jsonl --labels injected/labels.csv
     """
-    unknown = [name for name in names if name not in FAULTS]
+    unknown = [name for name in names if name not in FAULTS and name not in SLOW]
     if unknown:
-        raise SettingsError(f"--faults: {', '.join(unknown)} is unknown, expected some of {', '.join(FAULTS)}")
+        raise SettingsError(f"--faults: {', '.join(unknown)} is unknown, expected some of {', '.join((*FAULTS, *SLOW))}")
     amount: dict[str, Any] = {"per_kind": per_kind} if prevalence is None else {"per_kind": 0, "prevalence": prevalence}
     faults = Faults(seed=seed, names=names, strength=strength, warm_up_s=warm_up_s, **amount)
     given = merged(reference_file.load(configuration.read({"reference": reference}).settings.reference), known(recordings))
@@ -76,7 +80,13 @@ def command(
     tally = Tally()
     chosen = symbols or None
     try:
-        feed = learn(open_recordings(recordings, symbols=chosen, tally=tally), given, seed)
+        block_ns = SLOW_BLOCK_NS if set(names) & set(SLOW) else BLOCK_NS
+        feed = learn(open_recordings(recordings, symbols=chosen, tally=tally), given, seed, block_ns)
+            open_recordings(recordings, symbols=chosen, tally=tally),
+            given,
+            seed,
+            SLOW_BLOCK_NS if set(names) & set(SLOW) else BLOCK_NS,
+        )
     except InputError as error:
         raise InputError(f"{', '.join(map(str, recordings))}: {error}") from error
     stream = InjectedRecording(feed, lambda: open_recordings(recordings, symbols=chosen), faults)

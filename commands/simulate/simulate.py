@@ -7,7 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,8 @@ from commands.configuration import broker_options, read
 from commands.replay.replay import Moment
 from commands.simulate.publish import publish
 from commands.simulate.stream_folder import write
-from producers.faults.table import Faults
-from producers.market.parameters import START_NS, Family, Market, usual
+from producers.faults.table import FAULTS, SLOW, Faults
+from producers.market.parameters import LIMITS, START_NS, Family, Market, usual
 from producers.market.profiles import DEFAULT, PROFILES
 from producers.market.reference import reference
 from producers.realism.observed_ticks import Observer
@@ -30,6 +30,29 @@ from tickproof.ticks.schema import Kind, Ticks
 
 THICK_MINUTES = 60.0
 """Streams up to this long are full of genuine events unless --events says otherwise; longer ones are like usual days."""
+OPTIONS = {"seed", "minutes", "start_ns", "symbols", "aggregated_venues"}
+AXES: dict[str, type[int] | type[float]] = {
+    one.name: int if one.type == "int" else float for one in fields(Market) if one.name in LIMITS and one.name not in OPTIONS
+}
+"""Parameters of a market that `--axis` takes."""
+
+
+class Axis(click.ParamType[tuple[str, float]]):
+    """NAME=VALUE: a parameter of `Market` that has no option of its own, and its number."""
+
+    name = "name=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, float]:
+        """Return the parameter's name and value, whole where the parameter is."""
+        if isinstance(value, tuple):
+            return value
+        name, _, number = str(value).partition("=")
+        if name not in AXES:
+            self.fail(f"{value!r}: expected NAME=VALUE with one of {', '.join(AXES)}", param, ctx)
+        try:
+            return name, AXES[name](number)
+        except ValueError:
+            self.fail(f"{value!r}: expected a {'whole number' if AXES[name] is int else 'number'} after =", param, ctx)
 
 
 @click.command()
@@ -74,6 +97,14 @@ THICK_MINUTES = 60.0
     type=click.Path(exists=True, path_type=Path),
     help="Also write comparison.html: the first regular session next to this recording's. May be repeated.",
 )
+@click.option(
+    "--axis",
+    "axes",
+    multiple=True,
+    type=Axis(),
+    help="A parameter of the market, such as venues=2; may be repeated.",
+)
+@click.option("--fault", "names", multiple=True, type=click.Choice([*FAULTS, *SLOW]), help="Only this fault; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def command(
     *,
@@ -93,6 +124,8 @@ def command(
     no_faults: bool,
     family: Family | None,
     recordings: tuple[Path, ...],
+    axes: tuple[tuple[str, float], ...],
+    names: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Simulate a market and write ticks.parquet, labels.csv and reference.json to a folder.
@@ -111,6 +144,7 @@ def command(
       tickproof simulate --profile crypto --minutes 5 --out crypto
       tickproof simulate --start 2024-07-03T08:00 --minutes 1000 --symbols 8 --no-faults --out half-day
       tickproof simulate --start 2024-03-05T14:30 --minutes 390 --no-faults --compare recordings/ibm --out day
+      tickproof simulate --axis least_rate=0.3 --axis peak_rate=3 --axis block_s=400 --fault slow_silent --minutes 40 --out sparse
       tickproof simulate --audit --json
     """
     if out is None and not is_audit:
@@ -123,14 +157,16 @@ def command(
         "profile": profile,
         "aggregated_venues": aggregated_venues,
         "eventfulness": usual(symbols) if is_usual else 1.0,
+        **dict(axes),
     }
     if start_ns is not None or family is None:
         given["start_ns"] = START_NS if start_ns is None else start_ns
     if family is None:
-        market, faults = Market(seed=seed, **given), Faults(seed=seed, **amount)
+        market, faults = Market(seed=seed, **given), Faults(seed=seed, names=names, **amount)
     else:
         market = Market.varied(seed, family, **given)
-        faults = replace(Faults.varied(seed, family), **amount)
+        faults = replace(Faults.varied(seed, family, names=names), **amount)
+    faults = replace(faults, least_rate=min(faults.least_rate, market.least_rate))
     if is_audit:
         _audit(market, faults, as_json=as_json)
         return

@@ -21,6 +21,7 @@ from tickproof.features import state as features_state
 from tickproof.features.table import NAMES
 from tickproof.feeds import rate_and_mix
 from tickproof.findings.second_statistics import ACCUMULATOR
+from tickproof.instrument.evidence import EVIDENCE
 from tickproof.instrument.flood_share import MINUTE
 from tickproof.instrument.record import INSTRUMENT
 from tickproof.instrument.silence import CLOCK
@@ -67,6 +68,10 @@ _ARRAYS: dict[str, np.dtype[Any]] = {
 }
 
 
+_LATER: dict[str, np.dtype[Any]] = {"evidence": EVIDENCE}
+"""Arrays by instrument that a state may lack, as it was written before there were any: they begin with zeros."""
+
+
 class _Snapshot(msgspec.Struct):
     version: int
     layout: str
@@ -94,11 +99,11 @@ class Pages(Protocol):
 def pack_shard(state: ShardState, waiting: Ticks) -> bytes:
     """The state and the ticks that wait, as bytes."""
     registry, used = state.registry, _rows_used(state)
-    arrays = {name: np.ascontiguousarray(getattr(state, name)[: used.get(name)]).tobytes() for name in _ARRAYS}
+    arrays = {name: np.ascontiguousarray(getattr(state, name)[: used.get(name)]).tobytes() for name in (*_ARRAYS, *_LATER)}
     tables = (registry.instruments, registry.symbols, registry.venues, registry.channels, registry.groups)
     snapshot = _Snapshot(
         VERSION,
-        _layout(),
+        _layout(_LATER),
         tables,
         arrays,
         state.tracker.pack(),
@@ -119,11 +124,15 @@ def unpack_shard(data: bytes, model_version: str, reference: Reference = NOTHING
         It was written by another version of tickproof.
     """
     snapshot = msgspec.msgpack.decode(data, type=_Snapshot)
-    if snapshot.version != VERSION or _digest(snapshot.layout) not in (_digest(_layout()), *_SAME_BYTES):
+    known = [_digest(_layout(later)) for later in (_LATER, {})]
+    if snapshot.version != VERSION or _digest(snapshot.layout) not in (*known, *_SAME_BYTES):
         raise ValueError("the savepoint holds a shard of another version of tickproof: start the job without it, from the topic")
     state = ShardState.new(model_version, reference)
     for name, dtype in _ARRAYS.items():
         setattr(state, name, np.frombuffer(snapshot.arrays[name], dtype).copy())
+    for name, dtype in _LATER.items():
+        kept = snapshot.arrays.get(name)
+        setattr(state, name, np.zeros(len(state.instruments), dtype) if kept is None else np.frombuffer(kept, dtype).copy())
     state.features = state.features.reshape(-1, len(NAMES))
     state.counted = np.flatnonzero(state.accumulators["ticks"] > 0)
     state.first_second = int(state.accumulators["second"][state.counted].min(initial=NO_SECOND))
@@ -150,7 +159,9 @@ def _rows_used(state: ShardState) -> dict[str, int]:
     """Rows in use of the tables that grow: they have room for up to twice as many. A table has one row at least."""
     registry = state.registry
     known = {
-        **dict.fromkeys(("instruments", "seasons", "measures", "accumulators", "channel_of", "minutes"), registry.instruments),
+        **dict.fromkeys(
+            ("instruments", "evidence", "seasons", "measures", "accumulators", "channel_of", "minutes"), registry.instruments
+        ),
         **dict.fromkeys(("heads", "symbols"), registry.symbols),
         "groups": registry.groups,
         "venues": registry.venues,
@@ -163,9 +174,9 @@ _SAME_BYTES = ("b1efe9809fefe199",)
 """Digests of earlier layouts whose records have the same bytes: those of the first form named fields, which have been renamed."""
 
 
-def _layout() -> str:
+def _layout(later: dict[str, np.dtype[Any]]) -> str:
     """Return the layout of all records, where a state of another one must not be read. Names of fields are no part of it."""
-    records = {**_ARRAYS, "line": rate_and_mix.LINE}
+    records = {**_ARRAYS, "line": rate_and_mix.LINE, **later}
     return repr([(name, dtype.itemsize, _fields(dtype)) for name, dtype in records.items()]) + repr(NAMES)
 
 

@@ -63,7 +63,7 @@ class Places:
         start, end = self.market.blocks[number]
         self._shut = self._shut_after(number)
         counts = block.counts()
-        self._lively = np.flatnonzero(counts >= self.market.lively_rows(end - start)).tolist()
+        self._lively = np.flatnonzero(counts >= self.faults.least_rate * self.market.lively_rows(end - start)).tolist()
         # Ticks repeated at night are those before the close, when few symbols have many.
         self._spoken = np.flatnonzero(counts >= LEAST_SPOKEN).tolist()
         quiet = min(int(self.faults.warm_up_s * NS_PER_SECOND), (self.market.end_ns - self.market.start_ns) // 6)

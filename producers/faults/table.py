@@ -9,11 +9,13 @@ import numpy as np
 
 from producers.faults import genuine_twins, renaming
 from producers.faults.editing.fault import Fault, Inject, Need
-from producers.faults.kinds import burst, channel, field, level, relation, sequence, symbol
+from producers.faults.kinds import burst, channel, field, level, relation, sequence, slow, symbol
 from producers.market.parameters import Family
 from tickproof.errors import SettingsError
 
 _ANY = (1.0, 1.0)
+SECONDS = (30.0, 95.0)
+"""How long slow faults of a symbol last."""
 _FRACTION = "fraction of the price"
 _NUMBERS: tuple[Need, ...] = ("sequence",)
 _TRADES: tuple[Need, ...] = ("trades",)
@@ -197,6 +199,24 @@ _TWINS = (
     _channel("genuine_reorder", sequence.genuine_reorder, 0.5, (1.0, 4.0), "messages in between", stage="sequence",
              needs=_NUMBERS),
 )  # fmt: skip
+_SLOW = (
+    _symbol("slow_frozen", slow.frozen, 100.0, SECONDS, "seconds", kind="frozen", twin="genuine_pinned", ticks=60),
+    _symbol("slow_stale_book", slow.stale_book, 100.0, SECONDS, "seconds", kind="stale_book", ticks=60, needs=_TRADES),
+    _symbol("slow_silent", slow.silent, 100.0, SECONDS, "seconds", kind="silent", twin="genuine_halt", ticks=60),
+    _channel("slow_channel_silent", slow.channel_silent, 100.0, SECONDS, "seconds", kind="silent", effect_s=3.0,
+             twin="genuine_halt", ticks=300),
+    _channel("small_clock_offset", slow.clock_offset, 170.0, (0.001, 0.0015), "seconds ahead", kind="clock_offset",
+             about=("latency",), twin="genuine_latency_burst", ticks=300, needs=_VENUE_TIME),
+    _channel("slow_clock_drift", slow.clock_drift, 300.0, (20e-6, 40e-6), "seconds gained a second", kind="clock_drift",
+             about=("latency",), twin="genuine_latency_burst", ticks=600, needs=_VENUE_TIME),
+    _symbol("slow_burst", burst.burst, 3.0, (500.0, 2000.0), "messages", kind="burst", effect_s=5.0, twin="genuine_news",
+            ticks=1000),
+    _symbol("slow_pinned", slow.pinned, 100.0, SECONDS, "seconds", kind="genuine_pinned", reach="all"),
+    _symbol("slow_lull", slow.lull, 100.0, SECONDS, "seconds", kind="genuine_lull", reach="all"),
+)  # fmt: skip
+SLOW: dict[str, Fault] = {fault.name: fault for fault in _SLOW}
+"""Faults that take their time on sparse feeds, and their twins, by name; only where they are named, and with blocks of minutes
+(`Market.block_s`)."""
 FAULTS: dict[str, Fault] = {fault.name: fault for fault in (*_PRICES, *_FIELDS, *_LEVELS, *_CHANNELS, *_SEQUENCES, *_TWINS)}
 """Name -> fault, or genuine twin."""
 FORMAT_KINDS = frozenset(fault.kind for fault in FAULTS.values() if fault.is_format)
@@ -222,7 +242,7 @@ class Faults:
         Share of ticks that further episodes change, remove or add: 0, or 1e-6 to 1e-2. Entries have equally many
         episodes as far as there is room; twins are not counted, and have as many.
     names : tuple of str
-        Entries of FAULTS; empty means all.
+        Entries of FAULTS or SLOW; empty means all of FAULTS.
     strength : float
         Factor on the sizes that are fractions of the price.
     composed : bool
@@ -234,6 +254,8 @@ class Faults:
         Write the number of the episode that changed a tick into its `row`, from 1 on in the order of placement.
     warm_up_s : float
         Seconds without faults at the beginning, at most a sixth of the stream.
+    least_rate : float
+        Faults of symbols affect only those with so many ticks a second on the venue.
     """
 
     seed: int = 0
@@ -246,11 +268,13 @@ class Faults:
     inside_genuine: bool = False
     marked: bool = False
     warm_up_s: float = 10.0
+    least_rate: float = 1.0
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.names if name not in FAULTS]
+        unknown = [name for name in self.names if name not in FAULTS and name not in SLOW]
         if unknown:
-            raise SettingsError(f"faults: {', '.join(unknown)} is unknown, expected some of {', '.join(FAULTS)}")
+            known = ", ".join((*FAULTS, *SLOW))
+            raise SettingsError(f"faults: {', '.join(unknown)} is unknown, expected some of {known}")
         for name, low, high in (("seed", 0, 2**62), ("per_kind", 0, 10_000), ("per_million", 0, 10_000), ("strength", 0.05, 20)):
             if not low <= getattr(self, name) <= high:
                 raise SettingsError(f"faults: {name} is {getattr(self, name)}, expected {low:g} to {high:g}")
@@ -262,7 +286,8 @@ class Faults:
     @property
     def entries(self) -> tuple[Fault, ...]:
         """Return the wanted entries, in the order of the table."""
-        return tuple(fault for fault in FAULTS.values() if not self.names or fault.name in self.names)
+        known = (FAULTS | SLOW).values() if self.names else FAULTS.values()
+        return tuple(fault for fault in known if not self.names or fault.name in self.names)
 
     def size(self, fault: Fault, rng: np.random.Generator) -> float:
         """Draw a size for an episode."""

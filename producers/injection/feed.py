@@ -205,7 +205,7 @@ class _Seen:
             self.last_id[name] = int(ids[-1])
 
 
-def learn(batches: Iterable[Ticks], reference: Reference, seed: int = 0) -> RecordedFeed:
+def learn(batches: Iterable[Ticks], reference: Reference, seed: int = 0, block_ns: int = BLOCK_NS) -> RecordedFeed:
     """Return what a recording's feed is like.
 
     Parameters
@@ -216,6 +216,8 @@ def learn(batches: Iterable[Ticks], reference: Reference, seed: int = 0) -> Reco
         What is known of its channels and instruments; price steps and lots that it names are not learnt.
     seed : int
         Seed of the names of new symbols.
+    block_ns : int
+        Least length of a block: no episode that does not last over blocks is longer.
 
     Raises
     ------
@@ -237,7 +239,7 @@ def learn(batches: Iterable[Ticks], reference: Reference, seed: int = 0) -> Reco
         seen.ids[name] > 0 and seen.rising_ids[name] >= ASCENDING_SHARE * seen.ids[name]
         for name in universe.names[first : first + universe.venues]
     ]
-    return RecordedFeed(seed, universe, _blocks(seen), lacks, modes, np.array(ascending, bool))
+    return RecordedFeed(seed, universe, _blocks(seen, block_ns), lacks, modes, np.array(ascending, bool))
 
 
 def _universe(seen: _Seen, reference: Reference) -> Universe:
@@ -283,10 +285,10 @@ def _universe(seen: _Seen, reference: Reference) -> Universe:
     return Universe(names, table, series, lines, np.ones(len(ordered)), len(crosses & set(ordered)))
 
 
-def _blocks(seen: _Seen) -> tuple[tuple[int, int], ...]:
+def _blocks(seen: _Seen, block_ns: int) -> tuple[tuple[int, int], ...]:
     covered_s = sum(last - first for first, last in seen.spans) / NS_PER_SECOND
     lively = float(np.quantile(list(seen.series.values()), 0.75)) / max(covered_s, 1.0)
-    length = int(np.clip(BLOCK_ROWS / lively * NS_PER_SECOND, BLOCK_NS, LONGEST_BLOCK_NS))
+    length = int(np.clip(BLOCK_ROWS / lively * NS_PER_SECOND, block_ns, max(block_ns, LONGEST_BLOCK_NS)))
     blocks: list[tuple[int, int]] = []
     for first, last in seen.spans:
         blocks += pairwise([*range(first, last, length), last + 1])

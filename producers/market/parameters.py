@@ -20,7 +20,7 @@ Family = Literal["train", "evaluate"]
 START_NS = 1_709_650_800 * NS_PER_SECOND
 """2024-03-05T15:00:00Z: half an hour into a New York session."""
 BLOCK_S = 20
-"""Seconds of market made at a time; memory depends on this and not on the length of the stream."""
+"""Seconds of market made at a time, as a rule; memory depends on this and not on the length of the stream."""
 USUAL = 2 / 390
 """`eventfulness` of a usual day of at least MANY names: two minutes' events are spread over a regular session."""
 MANY = 48
@@ -76,6 +76,19 @@ class Market:
     aggregated_venues : int
         Number of venues, the last ones, that are feeds of several sources whose quotes cross and lock:
         `producers.simulation.aggregation`. The others are the same without them.
+    least_rate : float
+        Ticks a second of the quietest symbol that is not illiquid, on one venue; rates are even in logarithm from here to
+        `peak_rate`.
+    channel_symbols : int
+        Symbols that share a channel. 0: one channel a venue, two at the first.
+    latency_spread : float
+        How far the channels' base latencies differ, as the deviation of their logarithm.
+    clock_us : float
+        Farthest that a venue's clock is wrong by itself, microseconds; never more than a share of the latency.
+    tick_factor : int
+        Factor on the price step: many make a grid as coarse as the spread.
+    block_s : float
+        Seconds of market made at a time. A fault lies within one block, unless it lasts.
     """
 
     seed: int = 1
@@ -102,6 +115,12 @@ class Market:
     resets_per_minute: float = 0.25
     news_move: float = 0.025
     aggregated_venues: int = 0
+    least_rate: float = 1.0
+    channel_symbols: int = 0
+    latency_spread: float = 0.6
+    clock_us: float = 100.0
+    tick_factor: int = 1
+    block_s: float = BLOCK_S
 
     def __post_init__(self) -> None:
         for name, (low, high) in LIMITS.items():
@@ -161,7 +180,7 @@ class Market:
     @property
     def blocks(self) -> tuple[tuple[int, int], ...]:
         """Return [start, end) in ns of each block, in order; a block lies in one session, and closed hours have none."""
-        return _blocks(self.profile, self.start_ns, self.end_ns)
+        return _blocks(self.profile, self.start_ns, self.end_ns, round(self.block_s * NS_PER_SECOND))
 
     @property
     def attempts(self) -> int:
@@ -198,11 +217,11 @@ def _sessions(profile: str, start_ns: int, end_ns: int) -> tuple[Session, ...]:
 
 
 @lru_cache(maxsize=16)
-def _blocks(profile: str, start_ns: int, end_ns: int) -> tuple[tuple[int, int], ...]:
+def _blocks(profile: str, start_ns: int, end_ns: int, block_ns: int) -> tuple[tuple[int, int], ...]:
     blocks: list[tuple[int, int]] = []
     for session in _sessions(profile, start_ns, end_ns):
         first, last = max(start_ns, session.start), min(end_ns, session.end)
-        blocks += pairwise([*range(first, last, BLOCK_S * NS_PER_SECOND), last])
+        blocks += pairwise([*range(first, last, block_ns), last])
     return tuple(blocks)
 
 
@@ -214,7 +233,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "venues": (1, 8),
     "volatility": (0.01, 3.0),
     "spread_bp": (0.2, 100.0),
-    "peak_rate": (0.5, 2000.0),
+    "peak_rate": (0.05, 2000.0),
     "branching": (0.0, 0.95),
     "trade_share": (0.0, 0.9),
     "illiquid_share": (0.0, 1.0),
@@ -230,6 +249,12 @@ LIMITS: dict[str, tuple[float, float]] = {
     "resets_per_minute": (0.0, 10.0),
     "news_move": (0.001, 0.2),
     "aggregated_venues": (0, 8),
+    "least_rate": (0.01, 2000.0),
+    "channel_symbols": (0, 5000),
+    "latency_spread": (0.0, 2.0),
+    "clock_us": (0.0, 10_000.0),
+    "tick_factor": (1, 1000),
+    "block_s": (5.0, 3600.0),
 }
 """Allowed range of each parameter."""
 

@@ -146,16 +146,16 @@ def build(market: Market) -> Universe:
     listing = market.character.listing(market.symbols, rng)
     instruments = _instruments(market, listing, rng)
     venues = market.character.venues[: market.venues]
-    lines = [(0, "A"), (0, "B"), *((venue, "A") for venue in range(1, market.venues))]
+    lines = _lines(market)
     channels = np.zeros(len(lines), CHANNEL)
     channels["venue"] = [venue for venue, _ in lines]
     channels["venue_code"] = len(lines) + channels["venue"]
-    channels["base"] = market.latency_us * 1000 * np.exp(0.6 * rng.standard_normal(len(lines)))
+    channels["base"] = market.latency_us * 1000 * np.exp(market.latency_spread * rng.standard_normal(len(lines)))
     channels["jitter"] = channels["base"] * rng.uniform(0.1, 0.3, len(lines))
     channels["skew"] = rng.uniform(0.7, 1.1, len(lines))
     channels["phase"] = rng.integers(0, 1_000_000_000, len(lines))
     # Clocks are kept within 100 microseconds (CAT NMS Plan, section 6.8: exchanges), and always well within the latency.
-    bound = min(0.3 * channels["base"].min(), 100_000.0)
+    bound = min(0.3 * channels["base"].min(), 1000 * market.clock_us)
     channels["clock"] = bound * rng.uniform(-1.0, 1.0, market.venues)[channels["venue"]]
     channels["wander"] = 0.2 * bound
     shares = np.array([1.0, 0.8, 0.6, 0.45, 0.35, 0.3, 0.25, 0.2])[: market.venues]
@@ -164,18 +164,28 @@ def build(market: Market) -> Universe:
     return Universe(names, instruments, series, channels, shares, market.aggregated_venues, listing.ties)
 
 
+def _lines(market: Market) -> list[tuple[int, str]]:
+    """Return the venue of each channel, and its name there."""
+    if market.channel_symbols:
+        count = -(-market.symbols // market.channel_symbols)
+        return [(venue, str(line + 1)) for venue in range(market.venues) for line in range(count)]
+    return [(0, "A"), (0, "B"), *((venue, "A") for venue in range(1, market.venues))]
+
+
 def _instruments(market: Market, listing: Listing, rng: np.random.Generator) -> Array:
     count, profile = market.symbols, market.character
     table = np.zeros(count, INSTRUMENT)
-    table["tick"], table["lot"], table["odd"] = listing.tick, listing.lot, listing.odd
+    table["tick"], table["lot"], table["odd"] = listing.tick * market.tick_factor, listing.lot, listing.odd
     table["fine"] = listing.tick.min()
-    table["price"] = np.maximum(np.round(listing.price * UNITS_PER_ONE / listing.tick), 1)
+    table["price"] = np.maximum(np.round(listing.price * UNITS_PER_ONE / table["tick"]), 1)
     # Activity is even in logarithm, apart from a share of names that hardly trade.
     rank = (rng.permutation(count) + rng.random(count)) / count
     quiet = rank < market.illiquid_share
     above = (rank - market.illiquid_share) / max(1.0 - market.illiquid_share, 1e-9)
     silent_rate = (1 / 60) * 18.0 ** np.minimum(rank / max(market.illiquid_share, 1e-9), 1.0)
-    table["rate"] = np.where(quiet, silent_rate, max(market.peak_rate * profile.rate, 1.0) ** np.clip(above, 0, 1))
+    least = market.least_rate
+    lively_rate = least * (max(market.peak_rate * profile.rate, least) / least) ** np.clip(above, 0, 1)
+    table["rate"] = np.where(quiet, np.minimum(silent_rate, least), lively_rate)
     table["trades"] = np.minimum(market.trade_share * profile.trades, 0.9) * rng.uniform(0.5, 1.5, count)
     scarcity = np.clip(10.0 / (table["rate"] + 1.0), 1.0, 5.0) ** 0.7
     usual = market.spread_bp * profile.spread * 1e-4
@@ -193,10 +203,13 @@ def _series(market: Market, instruments: Array, shares: Array, rng: np.random.Ge
     count = market.symbols
     table = np.zeros(count * market.venues, SERIES)
     venue, symbol = np.divmod(np.arange(len(table)), count)
-    lines = market.venues + 1
+    lines = len(_lines(market))
     table["instrument"] = symbol
-    # The first venue has the two first channels, by turns; every other venue has one.
-    table["channel"] = np.where(venue == 0, symbol % 2, venue + 1)
+    if market.channel_symbols:
+        table["channel"] = venue * (lines // market.venues) + symbol // market.channel_symbols
+    else:
+        # The first venue has the two first channels, by turns; every other venue has one.
+        table["channel"] = np.where(venue == 0, symbol % 2, venue + 1)
     table["venue_code"] = lines + venue
     table["symbol_code"] = lines + market.venues + symbol
     table["lag"] = np.round(1e6 * np.exp(rng.uniform(np.log(0.5), np.log(12.0), len(table))))

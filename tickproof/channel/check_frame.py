@@ -21,8 +21,9 @@ import numpy.typing as npt
 
 from tickproof.channel import bursts, latency, second_counts, silence
 from tickproof.channel import event_time as timing
-from tickproof.channel.clock_drift import LowestLags
-from tickproof.channel.clock_offset import check_clock, check_plain_clock
+from tickproof.channel.clocks.drift import LowestLags
+from tickproof.channel.clocks.offset import check_clock, check_plain_clock
+from tickproof.channel.clocks.shift import follow_shift
 from tickproof.channel.event_time import SECOND_NS, Move, ns_between, second_of
 from tickproof.channel.message import LAST_TICK_KIND, Hashes, Message, content_hash, price_key, trade_key
 from tickproof.channel.second_rows import close_second
@@ -199,6 +200,7 @@ def _check_messages(
                 clock = check_clock(message, channel.clock, lowest, usual_ns, log)
                 reasons |= clock.reasons
                 latency_ns = clock.latency_ns
+            follow_shift(message, channel.clock, state.shift[0], log)
             if not np.isnan(latency_ns):
                 spike = latency.check_latency(latency_ns, now, channel.latency, state.histogram)
                 if spike.is_spike:

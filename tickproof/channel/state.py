@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tickproof.channel import bursts, latency, second_counts, silence
-from tickproof.channel.clock_drift import LOWEST, LOWEST_KEPT
-from tickproof.channel.clock_offset import CLOCK
+from tickproof.channel.clocks.drift import LOWEST, LOWEST_KEPT
+from tickproof.channel.clocks.offset import CLOCK
+from tickproof.channel.clocks.shift import SHIFT
 from tickproof.channel.event_time import EVENT_TIME
 from tickproof.channel.sequence.gaps import GAP, GAPS
 from tickproof.channel.sequence.history import COUNTER, RING, RING_SIZE
@@ -62,6 +63,8 @@ class ChannelArrays(NamedTuple):
         Prices that stand.
     slots : uint64 array, shape (SLOTS,)
         Ticks by symbol of the second that is not over.
+    shift : array of SHIFT, shape (1,)
+        Lowest lags of blocks of messages. The last one: states of before it was there are read without.
     """
 
     header: Records
@@ -71,6 +74,7 @@ class ChannelArrays(NamedTuple):
     histogram: npt.NDArray[np.int64]
     standing: npt.NDArray[np.uint64]
     slots: npt.NDArray[np.uint64]
+    shift: Records
 
 
 def new_arrays() -> ChannelArrays:
@@ -83,4 +87,5 @@ def new_arrays() -> ChannelArrays:
         np.zeros(latency.BINS, np.int64),
         np.zeros(bursts.STANDING, np.uint64),
         np.zeros(second_counts.SLOTS, np.uint64),
+        np.zeros(1, SHIFT),
     )

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from tickproof.channel.check_frame import EVENTS_A_TICK, EVENTS_BEFORE, FrameSettings, Listing, Outputs, check_frame
-from tickproof.channel.clock_drift import SCRATCH
+from tickproof.channel.clocks.drift import SCRATCH
 from tickproof.channel.control_rows import seconds_as_signs, silence_as_sign
 from tickproof.channel.second_rows import SECOND_ROW
 from tickproof.channel.sequence.history import SequenceMode
@@ -28,7 +28,9 @@ from tickproof.reference.sessions import Sessions, tables
 from tickproof.ticks.schema import Array, Ticks, concat
 from tickproof.ticks.word_copy import copied
 
-STATE_VERSION = 3
+STATE_VERSION = 4
+_WITHOUT_SHIFT = 3
+"""The version before this one, whose states lack the last array."""
 PAGE_ROWS = 64
 """The ring goes to the state store in pages of 1 KiB, so that a frame of one tick writes one."""
 _KEPT_PLACE = 0
@@ -213,10 +215,11 @@ def unpack(pages: dict[int, bytes], rules_version: str = "", feeds: Mapping[str,
     """
     state = ChannelState.new(rules_version, feeds)
     head = pages[0]
-    if head[0] != STATE_VERSION:
+    if head[0] not in (STATE_VERSION, _WITHOUT_SHIFT):
         raise ValueError(f"channel state version {head[0]}, expected {STATE_VERSION}: start the job without this savepoint")
     start = 1
-    for array in _in_page_0(state):
+    written = _in_page_0(state)
+    for array in written if head[0] == STATE_VERSION else written[:-1]:
         array[:] = np.frombuffer(head, array.dtype, len(array), start)
         start += array.nbytes
     tracker, kept = msgspec.msgpack.decode(head[start:], type=tuple[bytes, list[tuple[int, ShownTick]]])

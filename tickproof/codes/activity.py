@@ -19,9 +19,11 @@ CODES = (
         labels=Labels("price", "limit", "expected"),
         meaning="messages flow, and the price does not move",
         how="at least 8 quotes and a second at one price that the other venues have left, with a chance of e^-16 by the venue's "
-        "habit; or 16 quotes and a second of the very same message, three times its longest run so far, with a chance of e^-24",
+        "habit, or 5 quotes and 5 s with a chance of e^-11 and less; or 16 quotes and a second of the very same message, three "
+        "times its longest run so far, with a chance of e^-24",
         checks=(
             Check(Stage.SHARD, "tickproof.rules.venue_divergence:follow_divergence"),
+            Check(Stage.SHARD, "tickproof.instrument.standstill:is_frozen"),
             Check(Stage.SHARD, "tickproof.rules.repeats:check_repeat"),
         ),
         advice=Advice(
@@ -41,11 +43,13 @@ CODES = (
         labels=Labels("silence", "limit", "longest usual pause"),
         meaning="a symbol, a channel or a feed stops",
         how="nothing for 2.5 to 4.5 times the longest usual pause, more where pauses are long, and at least 2 s (a channel: 1.5 "
-        "s); of a symbol also 30 mean gaps in which its channel lived, and 20 ticks by the pace of its other venues; not while "
+        "s); of a symbol also 30 mean gaps in which its channel lived, and 20 ticks by the pace of its other venues, or 20 s and "
+        "twice its longest pause, with a chance of e^-11 and less by its rate and what its other venues did meanwhile; not while "
         "halted or shut, nor in a break that comes each day",
         checks=(
             Check(Stage.CHANNEL, "tickproof.channel.silence:open_silence"),
             Check(Stage.SHARD, "tickproof.instrument.silence:sweep"),
+            Check(Stage.SHARD, "tickproof.instrument.absence:sweep_absences"),
             Check(Stage.FEED, "tickproof.feeds.silence:observe"),
         ),
         advice=Advice(

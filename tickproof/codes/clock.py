@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tickproof.codes.code import Advice, Check, Class, Code, Labels, Plot, Quality, Scope, Severity, Stage
 
-_STAMPS = (Check(Stage.CHANNEL, "tickproof.channel.clock_offset:check_clock"),)
+_STAMPS = (Check(Stage.CHANNEL, "tickproof.channel.clocks.offset:check_clock"),)
+_SHIFTS = Check(Stage.CHANNEL, "tickproof.channel.clocks.shift:follow_shift")
 
 CODES = (
     Code(
@@ -38,8 +39,9 @@ CODES = (
         labels=Labels("behind capture", "limit", "usual lag"),
         meaning="the venue's clock is off by a constant",
         how="8 messages in a row of several symbols (4 if that takes half a second, 24 of one symbol) agree on a new lag that "
-        "is below the lowest so far, grew faster than time passed, or is beyond 1 s ahead or an hour behind",
-        checks=_STAMPS,
+        "is below the lowest so far, grew faster than time passed, or is beyond 1 s ahead or an hour behind; or for 12 s and 5 "
+        "blocks of messages the lowest lag is off by one amount, 300 µs at least, with a chance of e^-11 and less",
+        checks=(*_STAMPS, _SHIFTS),
         advice=Advice(
             why="Venue time and capture time differ by a constant: a time zone, daylight saving, milliseconds read as "
             "microseconds.",
@@ -59,8 +61,8 @@ CODES = (
         labels=Labels("drift", "", ""),
         meaning="the lag of the venue's clock grows or shrinks steadily",
         how="over 8 or 16 seconds the lowest lag of each second moves the same way by at least 100 µs and far beyond its "
-        "scatter, at no more than 20 ms a second",
-        checks=(Check(Stage.CHANNEL, "tickproof.channel.clock_drift:close_second"),),
+        "scatter, at no more than 20 ms a second; or for 30 s and 10 blocks of messages it moves on a line, 300 µs at least",
+        checks=(Check(Stage.CHANNEL, "tickproof.channel.clocks.drift:close_second"), _SHIFTS),
         advice=Advice(
             why="The difference between venue time and capture time changes steadily.",
             action="Check time synchronisation on both sides.",

@@ -194,7 +194,7 @@ def _is_left_behind(liveness: Liveness, number: int, quiet_ns: float, now: int) 
 
 
 @kernel()
-def _open_silence(liveness: Liveness, number: int, due: int, threshold: float, log: EventLog) -> None:
+def open_silence(liveness: Liveness, number: int, due: int, threshold: float, log: EventLog) -> None:
     """Mark an instrument as silent since its last message, known at `due`."""
     instrument = liveness.instruments.rows[number]
     instrument.silent = True
@@ -207,7 +207,7 @@ def _open_silence(liveness: Liveness, number: int, due: int, threshold: float, l
 def _open_overdue(liveness: Liveness, number: int, quiet_ns: float, now: int, log: EventLog) -> None:
     """Open the silence of an overdue instrument at the time when its threshold was reached."""
     threshold = _threshold_now(liveness.instruments.rows[number], liveness.seasons[number], now)
-    _open_silence(liveness, number, now - int(quiet_ns - threshold), threshold, log)
+    open_silence(liveness, number, now - int(quiet_ns - threshold), threshold, log)
 
 
 @kernel()
@@ -219,7 +219,7 @@ def sweep(liveness: Liveness, now: int, log: EventLog) -> None:
         if _is_overdue(liveness, number, quiet_ns, now):
             _open_overdue(liveness, number, quiet_ns, now, log)
         elif _is_left_behind(liveness, number, quiet_ns, now):
-            _open_silence(liveness, number, now, _threshold_now(rows[number], liveness.seasons[number], now), log)
+            open_silence(liveness, number, now, _threshold_now(rows[number], liveness.seasons[number], now), log)
 
 
 @kernel(forceinline=True)

@@ -8,5 +8,5 @@ Bits and wording are those of `tickproof.codes`, the record of one tick's moment
 `instrument`; the order in which rules run is the shard's.
 """
 
-VERSION = "3"
+VERSION = "4"
 """The version of the rules, which every verdict and finding carries: a change of a result raises it."""

@@ -48,6 +48,8 @@ class ShardArrays(NamedTuple):
     factors : FactorTables
     reference : Tables
     relations : Relations
+    evidence : array of EVIDENCE
+        By instrument.
     """
 
     liveness: Liveness
@@ -56,6 +58,7 @@ class ShardArrays(NamedTuple):
     factors: FactorTables
     reference: Tables
     relations: Relations
+    evidence: Records
 
 
 class Tags(NamedTuple):
@@ -123,6 +126,7 @@ class PricedTick(NamedTuple):
     features : float64 array, shape (n_features,)
     instrument : record of INSTRUMENT
     venue : record of VENUE
+    evidence : record of EVIDENCE
     """
 
     row: Record
@@ -130,6 +134,7 @@ class PricedTick(NamedTuple):
     features: npt.NDArray[np.float64]
     instrument: Record
     venue: Record
+    evidence: Record
 
 
 @kernel(forceinline=True)
@@ -142,4 +147,5 @@ def named_slice(fields: Fields) -> Slice:
 def named_arrays(fields: Fields) -> ShardArrays:
     """Return the fields of a shard's arrays with their names."""
     liveness = Liveness(Instruments(*fields[0][0]), fields[0][1], fields[0][2], fields[0][3])
-    return ShardArrays(liveness, fields[1], fields[2], FactorTables(*fields[3]), Tables(*fields[4]), Relations(*fields[5]))
+    factors, tables, relations = FactorTables(*fields[3]), Tables(*fields[4]), Relations(*fields[5])
+    return ShardArrays(liveness, fields[1], fields[2], factors, tables, relations, fields[6])

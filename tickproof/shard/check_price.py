@@ -17,14 +17,17 @@ from tickproof.features.state import TickMoment
 from tickproof.features.table import INDEX
 from tickproof.instrument import level
 from tickproof.instrument.consensus import Instruments, consensus_since, most_shifted_to, nearest_distance
+from tickproof.instrument.level import usual_spread
+from tickproof.instrument.standstill import FINE_SPREAD, FROZEN_NS, LEFT_BEHIND, is_frozen, others_price
 from tickproof.kernel import kernel
 from tickproof.rules import price_deviation as deviation_rules
 from tickproof.rules import quote_sides, reasons, repeats, sizes
-from tickproof.rules.context import CORRUPT, SessionEdge, add_fact, prices_of
+from tickproof.rules.context import CORRUPT, SUSPECT, SessionEdge, add_fact, prices_of
 from tickproof.rules.error_cause import error_cause, fields_swapped
 from tickproof.rules.price_deviation import Comparison, is_extended
 from tickproof.rules.reasons import EXPLAINING, QUOTE, bit_of, has
-from tickproof.rules.venue_divergence import follow_divergence, follow_ratio
+from tickproof.rules.tick_grid import STEPS
+from tickproof.rules.venue_divergence import FINE_SCALES, FINE_STEPS, follow_divergence, follow_ratio
 from tickproof.shard.arrays import PricedTick
 from tickproof.shard.learn_price import NO_SPREAD, Outcome, Sides, learn_price, learn_stub
 from tickproof.ticks.records import Record
@@ -33,7 +36,7 @@ _F_DEVIATION, _F_RESIDUAL, _F_SOURCES, _F_TEN = INDEX["deviation"], INDEX["resid
 _F_OUTSIDE, _F_QUOTE_AGE, _F_LAST, _F_STEP = INDEX["outside"], INDEX["quote_age"], INDEX["last_deviation"], INDEX["step"]
 _F_MOVE, _F_WIDTH = INDEX["others_move"], INDEX["others_width"]
 _F_FLAGGED, _F_CONDITIONS, _F_SIZE = INDEX["flagged_run"], INDEX["conditions"], INDEX["size"]
-_FIELDS = bit_of("field_swap")
+_FIELDS, _FROZEN = bit_of("field_swap"), bit_of("frozen")
 _REGULAR, _NEAR = int(SessionEdge.REGULAR), int(SessionEdge.NEAR)
 
 
@@ -195,7 +198,25 @@ def _decide(tick: PricedTick, comparison: Comparison, sides: Sides, outcome: Out
     elif row.kind == instrument.ratio_kind:
         instrument.ratio_count = 0
     if not outcome.is_off or outcome.is_corroborated:
+        _follow_standstill(tick, comparison, instruments)
         follow_divergence(row, context, instrument, comparison, instruments)
+
+
+@kernel()
+def _follow_standstill(tick: PricedTick, comparison: Comparison, instruments: Instruments) -> None:
+    """Gather evidence that a quote's price is frozen, and decide whether it is enough."""
+    row, context, instrument = tick.row, tick.context, tick.instrument
+    price = comparison.consensus.price
+    if row.kind != QUOTE or comparison.consensus.venues == 0 or instrument.halted or comparison.is_late:
+        return
+    step = float(STEPS[instrument.grid]) / float(row.bid_px)
+    unit = max(instrument.basis_scale, FINE_SCALES * comparison.scale, FINE_STEPS * step, FINE_SPREAD * usual_spread(instrument))
+    away = instrument.level - price - instrument.basis
+    others = others_price(instruments, context.instrument)
+    if is_frozen(tick.evidence, others, abs(away), unit, instrument.run) and comparison.now - instrument.run_since >= FROZEN_NS:
+        expected = price + instrument.basis
+        bound = expected + math.copysign(LEFT_BEHIND * unit, away)
+        add_fact(context, _FROZEN, SUSPECT, prices_of(context.x, bound, expected))
 
 
 @kernel()

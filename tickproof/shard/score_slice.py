@@ -16,6 +16,7 @@ from tickproof.features.state import Factors, TickMoment
 from tickproof.features.table import INDEX
 from tickproof.findings.emit import EventLog
 from tickproof.instrument import level, silence
+from tickproof.instrument.absence import observe_activity, sweep_absences
 from tickproof.instrument.consensus import Instruments, others_ticks
 from tickproof.instrument.one_based import ABSENT, to_index
 from tickproof.kernel import Fields, kernel, plain
@@ -123,6 +124,7 @@ def _advance_time(row: Record, channel: int, arrays: ShardArrays, log: EventLog)
     if second > shard.second:
         if shard.second > 0:
             silence.sweep(arrays.liveness, shard.second * SECOND_NS, log)
+            sweep_absences(arrays.liveness, arrays.evidence, shard.second * SECOND_NS, log)
         shard.second = second
     shard.time = now
     if not has(row.reasons, _CHANNEL_ONLY):
@@ -153,6 +155,7 @@ def _score_message(i: int, ticks: Slice, arrays: ShardArrays, log: EventLog) -> 
         _follow_status(row, instrument)
     gap = level.gap_ns(instrument, now)
     if row.kind <= LAST_INSTRUMENT_KIND:
+        observe_activity(liveness, arrays.evidence, number, now)
         silence.observe_message(liveness, number, i, gap, log)
         instrument.others_ticks = others_ticks(instruments.rows, instruments.heads[instrument.symbol], number)
     # Quotes and trades may come by two channels: an instrument goes by the clock of its primary one.
@@ -209,7 +212,8 @@ def _score_prices(i: int, is_late: bool, ticks: Slice, arrays: ShardArrays, log:
         instrument.quotes = min(instrument.quotes + 1, level.MOST)
         check_one_sided(row, is_late, context, instrument, venue)
     else:
-        check_price(PricedTick(row, context, ticks.features[i], instrument, venue), moment, is_late, instruments)
+        priced = PricedTick(row, context, ticks.features[i], instrument, venue, arrays.evidence[number])
+        check_price(priced, moment, is_late, instruments)
     learn_tick(row, moment, instrument, measure, factors, before)
     first = arrays.relations.first_member[number]
     if first != ABSENT:

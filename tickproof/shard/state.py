@@ -14,6 +14,7 @@ from tickproof.feeds.monitor import Watch
 from tickproof.findings.second_statistics import ACCUMULATOR
 from tickproof.findings.tracker import Tracker
 from tickproof.instrument.consensus import MOST_VENUES, Instruments
+from tickproof.instrument.evidence import EVIDENCE
 from tickproof.instrument.flood_share import MINUTE
 from tickproof.instrument.record import END_OF_LIST, INSTRUMENT
 from tickproof.instrument.silence import CLOCK, Liveness
@@ -50,7 +51,7 @@ def _table(name: str) -> property:
 
 
 EMPTY = dict.fromkeys(
-    ("instruments", "seasons", "measures", "accumulators", "channel_of", "member_of", "symbols", "groups"), 0
+    ("instruments", "evidence", "seasons", "measures", "accumulators", "channel_of", "member_of", "symbols", "groups"), 0
 ) | {"heads": END_OF_LIST}
 """Tables that grow, and what integers of theirs hold that were never written."""
 
@@ -88,6 +89,7 @@ class ShardState:
     watch: Watch = field(default_factory=Watch)
 
     instruments = _table("instruments")
+    evidence = _table("evidence")
     seasons = _table("seasons")
     measures = _table("measures")
     accumulators = _table("accumulators")
@@ -103,6 +105,7 @@ class ShardState:
         switches, index = build(reference)
         tables = {
             "instruments": np.zeros(1, INSTRUMENT),
+            "evidence": np.zeros(1, EVIDENCE),
             "seasons": np.zeros(1, SEASON),
             "measures": np.zeros(1, features_state.MEASURE),
             "accumulators": np.zeros(1, ACCUMULATOR),
@@ -191,4 +194,5 @@ class ShardState:
             FactorTables(self.measures, self.symbols, self.groups, self.market),
             switches,
             Relations(self.members, self.marks, switches.legs, switches.relations, switches.actions, self.member_of),
+            self.evidence,
         )

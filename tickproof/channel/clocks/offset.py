@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tickproof.channel.clock_drift import LowestLags, close_second, end_drift
+from tickproof.channel.clocks.drift import LowestLags, close_second, end_drift
 from tickproof.channel.event_time import ns_between, second_of
 from tickproof.channel.message import Message
 from tickproof.findings.emit import EventLog, Occurrence, code_bit, emit, reason
