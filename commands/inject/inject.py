@@ -82,11 +82,6 @@ def command(
     try:
         block_ns = SLOW_BLOCK_NS if set(names) & set(SLOW) else BLOCK_NS
         feed = learn(open_recordings(recordings, symbols=chosen, tally=tally), given, seed, block_ns)
-            open_recordings(recordings, symbols=chosen, tally=tally),
-            given,
-            seed,
-            SLOW_BLOCK_NS if set(names) & set(SLOW) else BLOCK_NS,
-        )
     except InputError as error:
         raise InputError(f"{', '.join(map(str, recordings))}: {error}") from error
     stream = InjectedRecording(feed, lambda: open_recordings(recordings, symbols=chosen), faults)
