@@ -13,7 +13,7 @@ from commands.train import command
 from models.store.artifact import read_manifest
 from models.store.registry import find, open_model
 from tickproof.features.table import NAMES
-from tickproof.rules import VERSION
+from tickproof.rules import FITTING_MODELS
 
 TINY = ["--seeds", "3", "--clean-seeds", "1", "--minutes", "0.5", "--symbols", "8", "--faults-per-kind", "2", "--trees", "5"]
 
@@ -37,5 +37,5 @@ def test_the_shipped_model_fits_the_features_and_rules_of_this_version() -> None
     detector = open_model("default", NAMES)
     assert detector is not None
     manifest = read_manifest(find("default"))
-    assert manifest.rules_version == VERSION
+    assert manifest.rules_version in FITTING_MODELS
     assert manifest.command.startswith("tickproof train --out")

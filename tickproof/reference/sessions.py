@@ -19,8 +19,9 @@ Sessions = Mapping[str, str | tuple[tuple[int, int], ...]]
 """Venue -> a calendar's code, or pairs (open, close) in ns."""
 
 EARLY_NS = 19_800 * NS_PER_SECOND
-LATE_NS = 14_400 * NS_PER_SECOND
-"""Five and a half hours before the open and four after the close: US equities trade from 04:00 to 20:00."""
+LATE_NS = 14_460 * NS_PER_SECOND
+"""Five and a half hours before the open and four after the close: US equities trade from 04:00 to 20:00, and the last messages of
+a day take some seconds."""
 EDGE_NS = 300 * NS_PER_SECOND
 """For so long after the open and before the close of a calendar's session, spreads are as wide as out of hours; sessions given in
 ns have no such edges."""

@@ -10,3 +10,6 @@ Bits and wording are those of `tickproof.codes`, the record of one tick's moment
 
 VERSION = "4"
 """The version of the rules, which every verdict and finding carries: a change of a result raises it."""
+FITTING_MODELS = ("3", VERSION)
+"""Versions under which a model may have been trained: 4 adds findings of silence, standstill and clocks, and changes neither a
+feature nor what a rule says of a tick's prices and sizes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from tickproof.reference.data import Channel, Reference
@@ -10,9 +10,16 @@ from tickproof.reference.data import Channel, Reference
 Sequence = Literal["contiguous", "increasing", "shared", "none"]
 
 
-def channels(names: Iterable[str], sequence: Sequence, *, sides: Literal["message", "merge"] = "message") -> Reference:
-    """Return reference data with the same entry for some channels."""
-    return Reference(channels={name: Channel(sequence=sequence, sides=sides) for name in names})
+def channels(
+    names: Iterable[str],
+    sequence: Sequence,
+    *,
+    sides: Literal["message", "merge"] = "message",
+    sessions: Mapping[str, str] | None = None,
+) -> Reference:
+    """Return reference data with the same entry for some channels, and the calendars of some venues."""
+    known = {name: Channel(sequence=sequence, sides=sides) for name in names}
+    return Reference(channels=known, sessions=dict(sessions or {}))
 
 
 def merged(first: Reference, second: Reference) -> Reference:

@@ -30,6 +30,7 @@ from producers.recordings.reading.implied_reference import channels
 from producers.recordings.reading.names import Names
 from producers.recordings.reading.tally import Tally
 from producers.recordings.us_equities.iex_messages import LAYOUTS, rows_of
+from producers.recordings.us_equities.lean_codes import CALENDAR
 from producers.recordings.us_equities.packets import PCAP, PCAPNG, packets, payload
 from producers.streams.word_copy import gathered, joined
 from tickproof.errors import InputError
@@ -85,6 +86,7 @@ FACTS = Facts(
     clock="two: the capture's, `ts_recv`, and the message's own, `ts_event`",
     sequence="`contiguous`: every message takes a number",
     cannot_tell="books below the best price; whether the network or the capture lost a missing message",
+    calendar="`XNYS`",
     sample="`tops.pcap.gz`",
 )
 
@@ -112,8 +114,8 @@ def _protocol(segment: bytes) -> int | None:
 
 
 def reference(path: Path) -> Reference:
-    """Return channels whose numbers are contiguous."""
-    return channels(("IEX.TOPS.1",), "contiguous")
+    """Return channels whose numbers are contiguous, and the hours of US stock exchanges."""
+    return channels(("IEX.TOPS.1",), "contiguous", sessions={VENUE: CALENDAR})
 
 
 def read(path: Path, tally: Tally) -> Iterator[Ticks]:

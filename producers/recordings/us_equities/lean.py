@@ -35,6 +35,7 @@ from producers.recordings.reading.delimited import BLOCK_BYTES, blocks
 from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.implied_reference import channels
 from producers.recordings.reading.tally import Tally
+from producers.recordings.us_equities.lean_codes import SESSIONS
 from producers.recordings.us_equities.lean_rows import (
     EQUITY_QUOTE,
     EQUITY_TRADE,
@@ -70,6 +71,7 @@ MARKETS: dict[tuple[str, str], Market] = {
 }
 """(security, market) -> its clock and venue."""
 
+US_STOCKS = ("equity", "usa")
 LAYOUTS: dict[tuple[str, str], Layout] = {
     ("equity", "trade"): EQUITY_TRADE,
     ("equity", "quote"): EQUITY_QUOTE,
@@ -122,6 +124,7 @@ FACTS = Facts(
     sequence="`none`: rows have no number",
     sides="`message`: an equity quote row carries one side, which is never merged with the last other side",
     cannot_tell="the venue's time; gaps and duplicates; the order of trades and quotes within a millisecond; currencies' sizes",
+    calendar="`XNYS` for US stocks",
     sample="`equity/usa/tick/ibm/20131007_trade.zip`, rows such as `34200123,1840300,100,P,1,0`",
 )
 
@@ -132,9 +135,11 @@ def recognises(path: Path, head: bytes) -> bool:
 
 
 def reference(path: Path) -> Reference:
-    """Return the channel, which has no sequence numbers."""
+    """Return the channel, which has no sequence numbers; of US stocks the hours of their exchanges, too."""
     found = address(path.absolute())
-    return channels(() if found is None else (found.channel,), "none")
+    if found is None:
+        return channels((), "none")
+    return channels((found.channel,), "none", sessions=SESSIONS if (found.security, found.market) == US_STOCKS else {})
 
 
 def starts(path: Path) -> int | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from string import ascii_uppercase
+
 from tickproof.ticks.schema import Condition
 
 EXCHANGES: dict[str, str] = {
@@ -53,6 +55,14 @@ the market's, and the tapes do not let them update the last price either. No can
 15 split, 16 acquisition, 17 bunched, 19 distribution, 21 cross, 23 rule 155, 27 cap election, 28 automatic execution, 29 trade-
 through exempt: they say how a trade came about, not that its price is another one. The condition of equity *quotes* has a
 numbering of its own and is not mapped."""
+
+
+CALENDAR = "XNYS"
+"""All US stock exchanges have the hours and holidays of the New York Stock Exchange."""
+SESSIONS: dict[str, str] = dict.fromkeys(
+    ("US", *EXCHANGES.values(), *(f"US.{letter}" for letter in ascii_uppercase if letter not in EXCHANGES)), CALENDAR
+)
+"""Venue of a US stock -> its calendar."""
 
 
 def exchange(letter: str) -> str:

@@ -26,7 +26,7 @@ from producers.recordings.reading.delimited import FLOATED, SIZE, TEXT, filled, 
 from producers.recordings.reading.facts import Facts
 from producers.recordings.reading.implied_reference import channels
 from producers.recordings.reading.tally import Tally
-from producers.recordings.us_equities.lean_codes import exchange
+from producers.recordings.us_equities.lean_codes import SESSIONS, exchange
 from producers.recordings.us_equities.taq_codes import CORRECTIONS, conditions
 from tickproof.errors import InputError
 from tickproof.reference.data import Reference
@@ -86,6 +86,7 @@ FACTS = Facts(
     clock="one, the tape's, in UTC; `ts_recv`",
     sequence="`none`: rows have no number",
     cannot_tell="the venue's own time and latency; gaps and duplicates; trade ids",
+    calendar="`XNYS`",
     sample="`sampleTDataRaw.csv.gz`, rows such as `2018-01-02 14:30:00.125,N,XXX,F,100,158.5,0`",
 )
 
@@ -110,5 +111,5 @@ def read(path: Path, tally: Tally) -> Iterator[Ticks]:
 
 
 def reference(path: Path) -> Reference:
-    """Return channels without sequence numbers."""
-    return channels((TRADES, QUOTES), "none")
+    """Return channels without sequence numbers, and the hours of US stock exchanges."""
+    return channels((TRADES, QUOTES), "none", sessions=SESSIONS)
