@@ -76,6 +76,12 @@ def test_information_is_no_incident_of_its_own_and_is_kept() -> None:
     assert (result.causes, [finding.id for finding in result.information]) == ((), ["a"])
 
 
+def test_a_channel_s_finding_of_low_severity_is_information_too() -> None:
+    low = msgspec.structs.replace(found("a", "latency_spike", 0, symbol=None), severity=Severity.INFO)
+    result = by_cause([low])
+    assert (result.causes, [finding.id for finding in result.information]) == ((), ["a"])
+
+
 def test_an_open_finding_makes_it_ongoing_until_its_last_revision_closes_it() -> None:
     opened = msgspec.structs.replace(found("a", "silent", 0), state="open")
     closed = msgspec.structs.replace(opened, state="closed", revision=1)

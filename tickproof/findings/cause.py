@@ -104,6 +104,7 @@ def by_cause(findings: Iterable[Finding]) -> Causes:
     out = [_cause(root, members) for root, members in joined]
     out += [_cause(group[0].findings[0], [finding for one in group for finding in one.findings]) for group in stopped]
     out += [_cause(incident.worst, incident.findings) for incident in single]
+    out = [cause for cause in out if cause.severity is not Severity.INFO]
     known = {finding.id for cause in out for finding in cause.findings}
     return Causes(
         tuple(sorted(out, key=lambda cause: (cause.first_ts, cause.id))),
