@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import rates_plot, ticks_plot
+from reports.causes import CauseRow, cause_rows
 from reports.codes import entry
 from reports.folder import ScanFolder
 from reports.selection import FEW_TICKS, REACHES_NS, excerpt, scopes, shown
@@ -18,12 +19,15 @@ from reports.ticks_plot import Drawing
 from reports.wording import TickTable, facts, origin, tick_table
 from tickproof.codes.code import Advice, Plot
 from tickproof.features.table import FEATURES
+from tickproof.findings.cause import by_cause
 from tickproof.findings.finding import Finding
 from tickproof.findings.incident import Incident, incidents, rank
 
 FINDINGS_SHOWN = 4
 """Findings of one incident with all they have; further ones are named."""
 CONTRIBUTIONS_SHOWN = 5
+CAUSES_SHOWN = 30
+"""Causes in the first table; further ones are counted."""
 _MEANINGS = {feature.name: feature.meaning for feature in FEATURES}
 
 
@@ -82,6 +86,8 @@ class Page:
 
     title: str
     summary: Mapping[str, Any]
+    causes: list[CauseRow]
+    causes_total: int
     by_code: list[CodeRow]
     by_place: list[PlaceRow]
     places: int
@@ -98,6 +104,7 @@ class Page:
 def page(folder: ScanFolder, limit: int, recall: Mapping[str, Any] | None = None) -> Page:
     """Return the page of a scan with at most `limit` incidents in full."""
     found = incidents(folder.findings)
+    causes = by_cause(folder.findings).causes
     chosen = shown(found, limit)
     names = {incident.id for incident in chosen}
     hidden = Counter(incident.worst.code for incident in found if incident.id not in names)
@@ -107,6 +114,8 @@ def page(folder: ScanFolder, limit: int, recall: Mapping[str, Any] | None = None
     return Page(
         title=folder.path.resolve().name,
         summary=folder.summary,
+        causes=cause_rows(causes, CAUSES_SHOWN),
+        causes_total=len(causes),
         by_code=_by_code(folder.findings),
         by_place=places[:12],
         places=len(places),

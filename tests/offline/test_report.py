@@ -26,14 +26,16 @@ from producers.market.parameters import Market
 from producers.simulation.day import simulate_all
 from producers.streams.heartbeats import Heartbeats
 from reports import canvas, html
+from reports.causes import cause_rows
 from reports.codes import UNKNOWN, entry
 from reports.folder import Excerpt, ScanFolder
-from reports.page import page
+from reports.page import CAUSES_SHOWN, page
 from reports.selection import AT_FIRST, shown
 from reports.wording import exact, facts, quantity, tick_table
 from tests.support.streams import Tape, opened
 from tickproof.errors import InputError
 from tickproof.findings import label
+from tickproof.findings.cause import by_cause
 from tickproof.findings.finding import BY_NAME, CODES, Code, Contribution, Finding, encode
 from tickproof.findings.incident import incidents, rank
 from tickproof.ticks.rfc3339 import iso, span
@@ -255,6 +257,20 @@ def test_values_are_shown_under_the_labels_of_their_code(code: Code) -> None:
     shown_values = {label: quantity(value, code.unit) for label, value in zip(code.labels, (1.5, 2.5, 3.5), strict=True) if label}
     assert shown_values.items() <= said.items()
     assert not (set(said) - set(shown_values)) & {"", "measured", "limit", "usual"}
+
+
+def test_what_is_wrong_is_said_once_a_cause(tmp_path: Path) -> None:
+    gap = found("gap", "sequence_gap", symbol=None, channel="F.<i>A</i>")
+    stale = [found(str(k), "stale_book", symbol=f"S{k}", first=11 * S, channel="F.<i>A</i>") for k in range(40)]
+    (row,) = cause_rows(by_cause([*stale, gap]).causes, 10)
+    assert (row.code, row.place, row.follows) == ("sequence_gap", "channel F.<i>A</i>, 40 of its symbols", "stale_book 40")
+
+
+def test_causes_are_in_the_page_before_incidents(faulty: Path) -> None:
+    text = html.render(faulty)
+    assert text.index("What is wrong") < text.index("Incidents, the worst first")
+    shown_causes = page(ScanFolder.open(faulty), 5)
+    assert len(shown_causes.causes) == min(shown_causes.causes_total, CAUSES_SHOWN)
 
 
 def test_a_common_code_leaves_room_for_others() -> None:
