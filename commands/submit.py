@@ -16,7 +16,8 @@ from jobs.checks import preflight
 from jobs.checks.check import Subject
 from jobs.flink.running_job import POLL_S, RunningJob
 from jobs.flink.submit import start_embedded, start_session
-from tickproof.errors import ServiceError, SettingsError, StepError
+from jobs.kafka.outcome import ends
+from tickproof.errors import InputError, ServiceError, SettingsError, StepError
 from tickproof.settings import REMOVED, Settings
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -67,6 +68,7 @@ def command(*, cluster: str | None, embedded: bool, bounded: bool, savepoint: st
     effective = read(options)
     preflight.require(Subject(effective, cluster))
     settings = effective.settings
+    before = ends(settings.brokers, settings.prefix) if cluster is None else None
     if cluster is not None:
         job = start_session(settings, cluster, bounded=bounded, savepoint=savepoint)
     else:
@@ -79,12 +81,21 @@ def command(*, cluster: str | None, embedded: bool, bounded: bool, savepoint: st
             job.cancel()
         raise
     _say(as_json, {"job": job.id, "rest": job.rest.address}, f"job {job.id} runs, Flink at {job.rest.address}")
-    if cluster is None:
-        _stay(job, settings.checkpoint_folder / "savepoints", as_json)
+    if before is None or not _stay(job, settings.checkpoint_folder / "savepoints", as_json):
+        return
+    if not bounded:
+        _say(as_json, {"job": job.id, "state": "STOPPED"}, "the job was stopped from outside")
+        return
+    if ends(settings.brokers, settings.prefix).only_dead_letters_since(before):
+        raise InputError(
+            f"the end of {settings.prefix}ticks.raw is reached, and nothing was scored: every message became a dead letter; "
+            "`tickproof dead-letters` says why"
+        )
+    _say(as_json, {"job": job.id, "state": "FINISHED"}, "done: the end of ticks.raw is reached")
 
 
-def _stay(job: RunningJob, savepoints: Path, as_json: bool) -> None:
-    """Keep an embedded job in the foreground until it ends or is stopped."""
+def _stay(job: RunningJob, savepoints: Path, as_json: bool) -> bool:
+    """Keep an embedded job in the foreground until it ends or is stopped; return whether it ended by itself."""
     try:
         # Polled, because a wait inside Java could not be interrupted cleanly.
         while not job.ended():
@@ -96,9 +107,9 @@ def _stay(job: RunningJob, savepoints: Path, as_json: bool) -> None:
         where = job.stop(str(savepoints.resolve()))
         job.wait_ended()
         _say(as_json, {"job": job.id, "savepoint": where}, f"stopped; `--from-savepoint {where}` goes on from here")
-        return
+        return False
     job.wait()
-    _say(as_json, {"job": job.id, "state": "FINISHED"}, "done: the end of ticks.raw is reached")
+    return True
 
 
 def _say(as_json: bool, answer: dict[str, str], text: str) -> None:

@@ -7,15 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from confluent_kafka import Producer
 
 from commands import main
+from jobs.kafka import topics
 from jobs.kafka.reader import headers_of
 from jobs.services.broker import Broker
 from tests.support import job_run as flow
 from tests.support import kill_guarantees as holds
 from tests.support.job_run import Flow
 from tests.support.kill_guarantees import Variant
-from tickproof.errors import StepError
+from tickproof.errors import InputError, StepError
 from tickproof.ticks.schema import Ticks, concat
 from tickproof.wire import decode_frame
 
@@ -116,6 +118,28 @@ def test_a_job_whose_step_fails_on_everything_is_stopped_and_says_why(
     )
     found = flow.collect(broker.brokers, prefix)
     assert (found.ticks, found.dead) == (0, [])
+
+
+@pytest.mark.usefixtures("flink")
+def test_a_job_whose_every_message_is_a_dead_letter_says_so(
+    broker: Broker, prefix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not "done": whoever reads the exit status would take the feed for checked."""
+    flow.keep_gateways()
+    topics.create(broker.brokers, prefix)
+    producer = Producer({"bootstrap.servers": broker.brokers})
+    for number in range(20):
+        producer.produce(prefix + "ticks.raw", b"no tick at all", f"X.{number % 3}", timestamp=1_700_000_000_000 + number)
+    assert producer.flush(30) == 0
+    del producer
+    options = ["--brokers", broker.brokers, "--prefix", prefix, "--model", "none", "--checkpoint-folder", str(tmp_path)]
+    with pytest.raises(SystemExit) as ended:
+        main(["submit", "--embedded", "--bounded", *options])
+    captured = capsys.readouterr()
+    assert ended.value.code == InputError.exit_status
+    assert "every message became a dead letter" in captured.err
+    assert "done" not in captured.out
+    assert len(flow.collect(broker.brokers, prefix).dead) == 20
 
 
 @pytest.mark.usefixtures("flink")
