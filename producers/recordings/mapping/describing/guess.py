@@ -6,113 +6,13 @@ import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from producers.recordings.mapping.describing.column_names import NAMES
 from producers.recordings.mapping.describing.profile import Profile, is_day, joined_forms, profile_of
 from producers.recordings.mapping.describing.sample import Sample
 from producers.recordings.mapping.specification import Source
 from producers.recordings.mapping.time_forms import ISO
 from tickproof.ticks.schema import Kind
 
-NAMES: dict[str, tuple[str, ...]] = {
-    "symbol": (
-        "symbol",
-        "sym",
-        "ticker",
-        "instrument",
-        "pair",
-        "instid",
-        "instrumentname",
-        "productid",
-        "product",
-        "security",
-        "ric",
-        "market",
-        "code",
-        "s",
-    ),
-    "channel": ("channel",),
-    "venue": ("venue", "exchange", "exch", "mic", "ex"),
-    "bid_px": (
-        "bidprice",
-        "bidpx",
-        "bestbidprice",
-        "bestbid",
-        "bid",
-        "bp",
-        "bids0price",
-        "bidpx00",
-        "bids00",
-        "bidprice1",
-        "bid1",
-        "b",
-    ),
-    "ask_px": (
-        "askprice",
-        "askpx",
-        "bestaskprice",
-        "bestask",
-        "ask",
-        "ap",
-        "asks0price",
-        "askpx00",
-        "asks00",
-        "askprice1",
-        "ask1",
-        "offer",
-        "ofr",
-        "offerprice",
-        "a",
-    ),
-    "bid_sz": (
-        "bidsize",
-        "bidsz",
-        "bidqty",
-        "bidquantity",
-        "bidvolume",
-        "bidamount",
-        "bestbidqty",
-        "bestbidsize",
-        "bids0amount",
-        "bidsz00",
-        "bs",
-    ),
-    "ask_sz": (
-        "asksize",
-        "asksz",
-        "askqty",
-        "askquantity",
-        "askvolume",
-        "askamount",
-        "bestaskqty",
-        "bestasksize",
-        "asks0amount",
-        "asksz00",
-        "offersize",
-        "ofrsiz",
-        "as",
-    ),
-    "price": ("price", "px", "tradeprice", "lastprice", "dealprice", "execprice", "last", "rate", "p"),
-    "size": (
-        "size",
-        "qty",
-        "quantity",
-        "amount",
-        "volume",
-        "vol",
-        "sz",
-        "shares",
-        "tradesize",
-        "lastsize",
-        "execqty",
-        "baseqty",
-        "lots",
-        "q",
-        "v",
-    ),
-    "sequence": ("sequence", "sequencenumber", "seq", "seqnum", "seqno", "seqnr", "updateid", "lastupdateid", "u"),
-    "trade_id": ("tradeid", "aggtradeid", "trdmatchid", "matchid", "dealid", "tid", "execid", "tradeno", "id"),
-    "kind": ("kind", "type", "eventtype", "recordtype", "msgtype", "messagetype", "event", "e"),
-}
-"""Column of a tick -> names that it has elsewhere, in small letters and digits; the first that is there wins."""
 _RECEIVED = re.compile(r"recv|receiv|local|captur|arriv|sip|init|ingest")
 _HAPPENED = re.compile(r"event|exch|venue|trade|transact|participant|source|match|origin")
 _WORDS = {
