@@ -128,6 +128,7 @@ def repeated(venues: tuple[str, ...], copies: int = 600) -> Scored:
     return score(Ticks(both[np.argsort(both["ts_recv"], kind="stable")], ticks.names), shards=2)
 
 
+@pytest.mark.slow
 def test_a_channel_that_repeats_itself_is_a_burst() -> None:
     found = [one for one in repeated(("EDGX",)).of("burst") if one.symbol is None]
     assert {one.channel for one in found} == {"EDGX.A"}
@@ -137,5 +138,6 @@ def test_a_channel_that_repeats_itself_is_a_burst() -> None:
     assert (found[0].measured or 0) > (found[0].threshold or 0) > (found[0].reference or 0)
 
 
+@pytest.mark.slow
 def test_what_all_channels_repeat_is_a_burst_of_none() -> None:
     assert [one for one in repeated(VENUES).of("burst") if one.symbol is None] == []

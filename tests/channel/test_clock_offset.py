@@ -75,6 +75,7 @@ def only(checked: Checked) -> Finding:
     return finding
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("offset", [HOUR, -HOUR, 5 * HOUR, -5 * HOUR, 0.2, -0.2, -30.0, 600.0])
 def test_a_constant_offset_is_found_at_once_and_its_end_is_noticed(offset: float) -> None:
     """
@@ -159,6 +160,7 @@ def test_a_queue_with_right_stamps_is_latency_and_no_clock(peak: float, rise: fl
     assert found == ["latency_spike"]
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(0, 2000), max_size=6), st.sampled_from([5 * HOUR, -0.2, -30.0]))
 def test_cuts_do_not_matter_to_clocks(cuts: list[int], offset: float) -> None:

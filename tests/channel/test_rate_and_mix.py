@@ -21,6 +21,7 @@ def shifts_of(found: Scored) -> list[str]:
     return sorted(finding.code for code in ("rate_shift", "mix_shift") for finding in found.of(code))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("venue", VENUES)
 def test_a_rate_that_fades_on_one_channel_is_a_shift(venue: str) -> None:
     """
@@ -39,6 +40,7 @@ def test_a_rate_that_fades_on_one_channel_is_a_shift(venue: str) -> None:
     assert shifts_of(found) == ["rate_shift"]
 
 
+@pytest.mark.slow
 def test_a_share_of_trades_that_fades_is_a_shift_of_the_mix() -> None:
     found = shifted(("BATS",), 0.9, trades_only=True)
     (shift,) = found.of("mix_shift")
@@ -48,15 +50,18 @@ def test_a_share_of_trades_that_fades_is_a_shift_of_the_mix() -> None:
     assert shifts_of(found) == ["mix_shift"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trades_only", [False, True])
 def test_what_all_channels_share_is_a_regime(trades_only: bool) -> None:
     assert shifts_of(shifted(VENUES, 0.8, trades_only=trades_only)) == []
 
 
+@pytest.mark.slow
 def test_a_lively_market_is_a_regime() -> None:
     assert shifts_of(score(several(), shards=2)) == []
 
 
+@pytest.mark.slow
 def test_a_channel_without_peers_is_not_checked() -> None:
     """Nothing tells its shift from a lull of its market."""
     ticks = several(fading(("XNAS",), 0.9))
@@ -64,6 +69,7 @@ def test_a_channel_without_peers_is_not_checked() -> None:
     assert shifts_of(score(alone, shards=2)) == []
 
 
+@pytest.mark.slow
 def test_others_who_carry_other_symbols_are_no_peers() -> None:
     tapes = []
     for number, venue in enumerate(VENUES):
@@ -76,6 +82,7 @@ def test_others_who_carry_other_symbols_are_no_peers() -> None:
     assert shifts_of(score(merged(*tapes), shards=2)) == []
 
 
+@pytest.mark.slow
 def test_news_of_one_name_is_no_shift_of_its_channel() -> None:
     """Half of a channel's messages are of one symbol for ten seconds, and of the others' too, or of the others' none."""
     usual = several()
@@ -98,6 +105,7 @@ def _together(one: Ticks, other: Ticks) -> Ticks:
     return both.take(np.argsort(both.rows["ts_recv"], kind="stable"))
 
 
+@pytest.mark.slow
 def test_results_do_not_depend_on_cuts_or_shards() -> None:
     ticks = several(fading(("ARCX",), 0.7))
     whole = score(ticks, shards=1)
@@ -195,6 +203,7 @@ def signs_of(ticks: Ticks) -> Ticks:
     return signs.take(np.argsort(signs.rows["event_time"], kind="stable"))
 
 
+@pytest.mark.slow
 def test_a_watch_continues_after_packing_as_without() -> None:
     signs = signs_of(several(fading(("ARCX",), 0.7)))
     half = int(np.searchsorted(signs.rows["event_time"], at(30)))

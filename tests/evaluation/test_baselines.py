@@ -323,6 +323,7 @@ def test_a_ratio_is_never_negative_nor_nan_whatever_the_prices(baseline, drawn):
     assert (ratio <= np.float32(HIGHEST)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("baseline", [one for one in BASELINES if one.causal], ids=lambda one: one.name)
 @settings(deadline=None, max_examples=15)
 @given(drawn=MESSAGES, part=st.floats(0.0, 1.0))

@@ -158,6 +158,7 @@ def test_where_everything_fails_alike_both_stop_and_say_the_same(stage: str, mon
     assert str(local.value) == str(flink.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("snapshot", [False, True], ids=["journal", "snapshot"])
 @pytest.mark.parametrize("stage", ["channel", "shard"])
 def test_restarts_do_not_start_the_count_anew(stage: str, snapshot: bool, monkeypatch: pytest.MonkeyPatch) -> None:

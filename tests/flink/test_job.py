@@ -72,6 +72,7 @@ def test_the_engine_does_not_care_how_it_is_fed(stream: Ticks, wanted: Flow) -> 
     assert flow.differences(flow.expected(stream, cut=3), wanted) == []
 
 
+@pytest.mark.slow
 def test_two_swapped_ticks_are_noticed(stream: Ticks, wanted: Flow) -> None:
     """The comparison sees it wherever it is, even where no verdict changes."""
     for row in np.random.default_rng(3).integers(0, len(stream) - 1_000, 5).tolist():

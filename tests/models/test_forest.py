@@ -60,6 +60,7 @@ def test_a_threshold_goes_left_and_its_neighbour_above_goes_right(pair):
 value = st.one_of(st.sampled_from(ODD), st.floats(width=64), st.integers(-3, 3).map(float))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(rows=arrays(np.float64, st.tuples(st.integers(0, 20), st.just(FEATURES)), elements=value))
 def test_any_float_scores_as_in_scikit_learn(pair, rows):

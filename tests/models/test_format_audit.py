@@ -53,6 +53,7 @@ def test_copies_in_a_group_add_no_certainty() -> None:
     assert alone[1] < once[1] / 3
 
 
+@pytest.mark.slow
 def test_noise_is_at_chance_and_a_tell_is_not() -> None:
     rng = np.random.default_rng(3)
     features = np.full((1200, len(FORMAT_FEATURES)), np.nan)

@@ -45,6 +45,7 @@ def inside(ticks: Ticks, found: Label, last_ns: int) -> Array:
     return mask & (rows["venue"] == ticks.names.index(found.venue)) if found.venue else mask
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", PROFILES)
 def test_poorer_feeds_have_ticks_and_nothing_that_the_feed_has_not(profile: str) -> None:
     ticks, _ = batches(profile, "spike")

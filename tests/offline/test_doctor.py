@@ -85,6 +85,7 @@ def test_a_broker_that_nobody_named_is_a_warning_but_keeps_a_job_from_running() 
     assert [one.name for one in preflight.problems(bare)] == ["broker"]
 
 
+@pytest.mark.slow
 def test_something_else_on_the_port() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         row = preflight.broker(subject(brokers=f"127.0.0.1:{other.getsockname()[1]}"))

@@ -18,6 +18,7 @@ from tests.support.wire_ticks import ticks as arbitrary
 from tickproof.ticks.schema import Ticks, is_scored
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["none", "default"])
 def test_mutated_ticks_leave_nothing_behind(model: str) -> None:
     plan = Plan(seed=5, before=12 * BLOCK, hostile=3 * BLOCK, after=fuzz.RECOVERED + 2 * BLOCK)
@@ -53,6 +54,7 @@ def test_mutated_payloads_are_refused_or_are_ticks() -> None:
     assert set(made.refused) == {*fuzz.FRAME_MUTATIONS, *(f"JSON {kind}" for kind in fuzz.JSON_MUTATIONS)}
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(st.lists(arbitrary(channels=3), min_size=1, max_size=4))
 def test_any_ticks_are_accounted_for(batches: list[Ticks]) -> None:

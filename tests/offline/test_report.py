@@ -103,6 +103,7 @@ def check_page(text: str) -> None:
         assert "nan" not in re.sub(r">[^<]*<", "><", drawing)
 
 
+@pytest.mark.slow
 def test_the_page_stands_by_itself_and_names_every_code(faulty: Path) -> None:
     text = html.render(faulty)
     check_page(text)
@@ -168,6 +169,7 @@ def test_labels_add_recall(faulty: Path, tmp_path: Path) -> None:
     assert all(f"<code>{kind}</code>" in text for kind in kinds)
 
 
+@pytest.mark.slow
 def test_the_same_folder_gives_the_same_bytes(faulty: Path) -> None:
     assert html.render(faulty) == html.render(faulty)
 

@@ -88,12 +88,14 @@ def test_the_stream_has_something_to_find(whole: Scored) -> None:
 # --- nothing but the ticks --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("size", [97, 1_000, 7_919])
 def test_frames_and_slices_do_not_matter(size: int, stream: Ticks, whole: Scored) -> None:
     assert_same(score(stream, range(0, len(stream), size), shards=4), whole)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("seed", [1, 2])
 def test_random_pieces_do_not_matter(seed: int, stream: Ticks, whole: Scored) -> None:
@@ -101,6 +103,7 @@ def test_random_pieces_do_not_matter(seed: int, stream: Ticks, whole: Scored) ->
     assert_same(score(stream, cuts, shards=4), whole)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("seed", [1, 2])
 def test_channels_may_run_behind_each_other(seed: int, stream: Ticks, whole: Scored) -> None:
@@ -428,6 +431,7 @@ def fields(records: Array) -> Iterator[tuple[str, Array]]:
             yield name, records[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_nothing_breaks_the_state_for_long(seed: int) -> None:
     """20 s clean, 20 000 hostile ticks in 20 s, 60 s clean: no exception, no NaN, and the last ticks are good again."""

@@ -69,6 +69,7 @@ def test_help_imports_no_verb(root: Path) -> None:
     assert all(line in done.stdout for _, line in COMMANDS.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [

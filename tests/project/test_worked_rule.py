@@ -31,6 +31,7 @@ def test_a_newcomer_touches_five_files(root: Path) -> None:
     assert "It touches five files, one of them new" in " ".join(text.split())
 
 
+@pytest.mark.slow
 def test_the_page_of_codes_has_the_rule(copy: Path) -> None:
     assert f"### {CODE}\n" in (copy / "docs/codes.md").read_text(encoding="utf-8")
 

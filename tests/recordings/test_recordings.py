@@ -92,6 +92,7 @@ def test_what_every_format_implies_is_about_channels_of_its_own(format_: Format,
         assert {said[channel].sequence for channel in channels} <= {"none", "increasing"}
 
 
+@pytest.mark.slow
 def test_every_format_keeps_what_came_before_a_cut_or_says_that_nothing_can_be_read(format_: Format, tmp_path: Path) -> None:
     path = SAMPLES[format_.name][0](tmp_path)
     whole, content = read_all(path), path.read_bytes()
@@ -109,6 +110,7 @@ def test_every_format_keeps_what_came_before_a_cut_or_says_that_nothing_can_be_r
         assert (ticks.rows[: len(kept)]["ts_recv"] == kept["ts_recv"]).all()
 
 
+@pytest.mark.slow
 def test_no_format_breaks_on_damaged_bytes(format_: Format, tmp_path: Path) -> None:
     path = SAMPLES[format_.name][0](tmp_path)
     content = path.read_bytes()

@@ -314,6 +314,7 @@ EDGES = st.sampled_from([0, 1, -1, 2**63 - 1, -(2**63), units(100), units(1e6), 
 VALUE = st.one_of(st.none(), EDGES, st.integers(-(2**63), 2**63 - 1))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(

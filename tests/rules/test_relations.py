@@ -38,6 +38,7 @@ def test_a_triangle_that_holds_says_nothing() -> None:
     assert set(found.verdicts["final_quality"].tolist()) == {GOOD}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("symbol", SYMBOLS)
 @pytest.mark.parametrize("away", [4.5 * BP, -4.5 * BP])
 @pytest.mark.parametrize("reference", [KNOWN, LEARNT])
@@ -119,6 +120,7 @@ def test_a_trade_at_the_broken_price_is_reported_too() -> None:
 # --- what is no break -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [30 * BP, -80 * BP])
 @pytest.mark.parametrize("late_s", [0.2, 0.8, 3.0])
 def test_a_leg_that_is_requoted_later_is_no_break(size: float, late_s: float) -> None:
@@ -312,6 +314,7 @@ def broken() -> Ticks:
     return streets.ticks()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 97, 1000])
 def test_cuts_do_not_matter(size: int, broken: Ticks, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = scored(broken)

@@ -81,6 +81,7 @@ def stream() -> Stream:
     return scored_stream(feed())
 
 
+@pytest.mark.slow
 def test_the_stream_is_clean(stream: Stream) -> None:
     assert len(stream.verdicts) > 1_000
     assert not stream.verdicts["final_quality"].any()
@@ -105,6 +106,7 @@ def test_every_feature_has_a_plain_definition() -> None:
     assert set(DEFINITIONS) == set(NAMES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
 def test_a_feature_is_what_it_says_at_every_tick(feature: Any, stream: Stream) -> None:
     """The same value, and NaN where it says so, at every prefix of the stream."""

@@ -276,6 +276,7 @@ def test_an_instrument_takes_less_than_a_kilobyte() -> None:
     assert SEASON.itemsize == 208
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_symbols() -> None:
     """Each is known, and a slice of few ticks copies few of their rows: what a step saves is not the whole."""
     state, names = ShardState.new(), ("XNAS", "XNAS.A", *(f"S{k:06d}" for k in range(100_000)))

@@ -178,6 +178,7 @@ def day_of(tape: Tape, day: int, pause_s: tuple[float, float]) -> None:
                 tape.quote(WHOLE + day * DAY + second + part, symbol="ABC")
 
 
+@pytest.mark.slow
 def test_a_pause_at_the_same_time_each_day_is_no_silence_from_the_third_day_on() -> None:
     """And one at another time is, as soon as on the first day."""
     tape = Tape()

@@ -124,6 +124,7 @@ def outside(ticks: Ticks, labels: list[Label], *, whole_channel: bool) -> Any:
     return ticks.rows[keep]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPEN)
 def test_as_many_episodes_as_wanted_are_placed_and_labelled(name: str) -> None:
     fault = FAULTS[name]
@@ -854,6 +855,7 @@ def test_an_entry_says_what_its_genuine_twin_is(name: str) -> None:
 WITHOUT_TWIN = ("sentinel_value", "field_swap", "time_implausible", "stale_book", "replayed_block", "size_outlier")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [1e-6, 1e-4, 1e-3, 1e-2])
 def test_a_prevalence_is_the_share_of_ticks_that_are_changed(share: float) -> None:
     market = Market(seed=22, minutes=1.0, symbols=40, news_per_minute=2, market_news_per_minute=0, illiquid_share=0.05)

@@ -68,6 +68,7 @@ def test_a_feed_is_learnt_from_its_ticks() -> None:
     assert feed.has_ascending_ids.all()
 
 
+@pytest.mark.slow
 def test_without_faults_the_recording_comes_out_as_it_is() -> None:
     ticks, stream = injected(Faults(per_kind=0))
     assert lines(ticks, list(SCHEMA.names)) == lines(concat(list(recorded())), list(SCHEMA.names))
@@ -82,6 +83,7 @@ def test_the_same_seed_gives_the_same_and_another_seed_another() -> None:
     assert injected(Faults(seed=5, per_kind=1))[0].rows.tobytes() != first.rows.tobytes()
 
 
+@pytest.mark.slow
 def test_what_no_label_covers_is_as_it_was_recorded() -> None:
     """Ticks outside all episodes of their channel and symbol: none is changed, lost or added, but for its numbers."""
     faults = Faults(seed=6, per_kind=1, warm_up_s=10, names=tuple(name for name, one in FAULTS.items() if one.reach == "one"))
@@ -106,6 +108,7 @@ def test_what_no_label_covers_is_as_it_was_recorded() -> None:
     assert sorted(map(repr, before)) == sorted(map(repr, after))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["contiguous", "increasing", "shared"])
 def test_numbers_betray_no_fault_but_those_of_numbering(mode: str) -> None:
     """Messages are lost and added by silences, bursts and new names, and the counters have neither a hole nor a step back."""

@@ -201,6 +201,7 @@ def told(market: Market, faults: Faults | None) -> tuple[list[Finding], list[Lab
     return list(last.values()), labels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [3200, 3201])
 def test_breaks_are_found_and_their_twins_are_not_called_so(seed: int) -> None:
     market = Market(seed=seed, profile="fx", minutes=4.0, symbols=8, peak_rate=300, illiquid_share=0, eventfulness=0.2)

@@ -99,6 +99,7 @@ def test_a_stream_while_nothing_is_open_is_refused() -> None:
         Market(start_ns=utc("2024-07-04T12:00"), minutes=10)
 
 
+@pytest.mark.slow
 def test_nothing_is_said_while_the_market_is_closed() -> None:
     ticks, _ = stream(TWO_DAYS)
     # Extended hours end at 20:00 in New York, pre-market begins at 4:00.
@@ -156,6 +157,7 @@ def test_each_symbol_crosses_at_the_open_and_the_close_of_a_half_day() -> None:
     assert np.median(crossed) > 20 * np.median(trades["size"])
 
 
+@pytest.mark.slow
 def test_trades_before_the_open_and_after_the_close_say_so() -> None:
     ticks, _ = stream(HALF_DAY)
     trades = ticks.rows[(ticks.rows["kind"] == Kind.TRADE)]

@@ -52,6 +52,7 @@ def test_a_frame_gives_back_its_ticks(batch, compress):
     assert detect(payload.value, payload.headers) == detect(payload.value, {}) == "frame"
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(ticks(), st.sampled_from([None, *INDICES]), st.sampled_from([None, "lz4"]), st.integers(0, 12))
 def test_strings_may_be_plain_or_dictionaries_of_any_width_in_any_number_of_batches(batch, index, compression, cut):

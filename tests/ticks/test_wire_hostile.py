@@ -18,6 +18,7 @@ GOOD = [
 ]
 
 
+@pytest.mark.slow
 def test_every_kind_is_refused_for_its_reason():
     wrong: list[tuple[Hostile, object]] = []
     seen = collections.Counter()
