@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ BY_KEY = -1
 METADATA_TIMEOUT_S = 10.0
 FLUSH_TIMEOUT_S = 130.0
 """Longer than librdkafka's own delivery timeout, so that an undelivered record ends in a report."""
+REPORT_S = 1.0
+"""The report of a record that ended a transaction may come after the error of the next call."""
+DROPPED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)
 CONFIGURATION: dict[str, str | int | bool] = {
     "enable.idempotence": True,
     "acks": "all",
@@ -180,6 +184,7 @@ class Publisher:
                 self._serve(self._producer.poll, 0.05)
                 self._check()
             except KafkaException as error:
+                self._check_reports()
                 raise ServiceError(f"{self._where}: {error.args[0].str()}; check the broker") from error
             else:
                 self._sent += 1
@@ -187,7 +192,9 @@ class Publisher:
 
     def _delivered(self, channel: str, ticks: int, heartbeats: int, error: KafkaError | None, message: Message) -> None:
         if error is not None:
-            self._errors[error.str()] += 1
+            # What was dropped because another record was refused tells nothing; `close` counts it as missing.
+            if error.code() not in DROPPED:
+                self._errors[error.str()] += 1
             return
         self._messages += 1
         if ticks:
@@ -209,6 +216,13 @@ class Publisher:
             self._fatal = fatal.args[0]
             self._check()
             raise
+
+    def _check_reports(self) -> None:
+        """Raise what the reports say. Within a transaction a refused record stops all calls: its report says why, they do not."""
+        deadline = time.monotonic() + REPORT_S
+        while time.monotonic() < deadline:
+            self._serve(self._producer.poll, 0.05)
+            self._check()
 
     def _check(self) -> None:
         if self._fatal is not None:

@@ -235,6 +235,7 @@ class ResumablePublisher(Publisher):
                 if reason.retriable() and not reason.txn_requires_abort() and time.monotonic() < deadline:
                     continue
                 self._check_fenced(reason)
+                self._check_reports()
                 raise ServiceError(
                     f"{self._replay}: its transaction failed ({reason.str()}); check the broker, and resume"
                 ) from error

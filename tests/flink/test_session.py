@@ -39,6 +39,8 @@ def test_a_job_on_a_session_cluster(broker: Broker, prefix: str, tmp_path: Path)
         where = ["--cluster", cluster.rest]
         submit = ["submit", *where, "--brokers", run[0], "--prefix", prefix, "--model", flow.MODEL]
         submit += ["--checkpoint-interval-ms", "1000", "--checkpoint-folder", str(tmp_path / "state")]
+        # The stream has heartbeats in every partition: after a slow restart none of them may be taken for idle.
+        submit += ["--idle-after-s", "0"]
         with pytest.raises(ServiceError, match=r"Exception: .*no-such"):
             call(*submit, "--from-savepoint", str(tmp_path / "no-such"))
         with pytest.raises(SettingsError, match="found 0 jobs that run"):

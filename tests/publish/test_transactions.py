@@ -18,11 +18,12 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import NewTopic
 
 from commands.replay.replay import command
 from jobs.kafka import topics
 from jobs.kafka.reader import NOT_YET
-from jobs.services.broker import Broker
+from jobs.services.broker import Broker, client
 from producers.publish import committed_progress, transactions
 from producers.publish.framing import Frame
 from producers.publish.replay import Plan, frames
@@ -299,3 +300,18 @@ def test_without_the_topic_for_progress_the_error_says_what_to_do(broker: Broker
     topics.create(broker.brokers, prefix, PARTITIONS, ["ticks.raw"])
     with pytest.raises(ServiceError, match=r"replay\.progress .*`tickproof topics create`"):
         call(broker, prefix, recorded, "--speed", "max", "--resume")
+
+
+def test_a_refused_record_is_told_by_its_report_and_not_by_the_next_call(broker: Broker, run: str) -> None:
+    """Within a transaction the call that follows fails, too, and says only that the state is wrong."""
+    small = NewTopic(run + "small", num_partitions=PARTITIONS, config={"max.message.bytes": "100"})
+    admin = client(broker.brokers)
+    admin.create_topics([small])[run + "small"].result()
+    flow.wait_until(lambda: len(admin.list_topics(run + "small").topics[run + "small"].partitions) == PARTITIONS)
+    publisher = ResumablePublisher(broker.brokers, run + "small", run + committed_progress.TOPIC, "refused")
+    # A record a tick: the first are refused while the last are still being handed over.
+    times = [(row, row % 3) for row in range(60_000)]
+    (frame, *_) = frames([ticks_of(times)], PARTITIONS, Plan(rows=60_000, by_channel=False))
+    with pytest.raises(ServiceError, match="records were not delivered: Broker: Message size too large"):
+        publisher.send(frame)
+    publisher.leave()
