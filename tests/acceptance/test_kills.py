@@ -25,8 +25,7 @@ def test_nothing_is_lost_or_repeated(
     sent = holds.send(ticks, holds.Variant(rows=50, json=json, interleaving=1))
     run = broker.brokers, prefix
     topics.create(*run)
-    # The stream has heartbeats in every partition: after a slow restart none of them may be taken for idle.
-    values = {"parallelism": parallelism, "checkpoint_interval_ms": 2_000, "idle_after_s": 0}
+    values = {"parallelism": parallelism, "checkpoint_interval_ms": 2_000}
     settings = flow.settings_of(*run, checkpoint_folder=tmp_path / "state", **values)
     with Cluster.start(tmp_path / "cluster", task_managers=1, slots=2) as cluster:
         job = start_session(settings, cluster.rest)

@@ -113,8 +113,11 @@ def publish(brokers: str, prefix: str, sent: Iterable[Frame]) -> int:
 
 
 def settings_of(brokers: str, prefix: str, **values: Any) -> Settings:
-    """Settings of a test's job: the model that ships and a checkpoint each half second, unless they say otherwise."""
-    usual = {"model": MODEL, "checkpoint_interval_ms": 500}
+    """Settings of a test's job: the model that ships and a checkpoint each half second, unless they say otherwise.
+
+    No partition is ever idle: streams of tests have heartbeats in each, and a busy machine starts slower than any time-out.
+    """
+    usual = {"model": MODEL, "checkpoint_interval_ms": 500, "idle_after_s": 0}
     return Settings(**{"brokers": brokers, "prefix": prefix, **usual, **values})
 
 
