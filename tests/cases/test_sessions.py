@@ -26,6 +26,7 @@ def test_days_of_us_stocks_have_no_silence_of_the_night(data: Path, tmp_path: Pa
     assert "out_of_session" not in found.codes()
 
 
+@pytest.mark.slow
 def test_a_tick_of_the_year_after_a_calendars_last_is_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Shanghai's calendar ends with 2026: each tick of such a year was a traceback, and a dead letter in the job."""
     lines = [

@@ -27,6 +27,7 @@ def market(rate: int, moving: float, start: float = 20.0, length: float = 1.0, u
     return tape
 
 
+@pytest.mark.slow
 def test_stuffing_is_a_burst() -> None:
     checked = check(market(2000, 0.0).ticks())
     (burst,) = checked.of("burst")
@@ -41,6 +42,7 @@ def test_stuffing_is_a_burst() -> None:
     assert moments.max() <= at(21)
 
 
+@pytest.mark.slow
 def test_stuffing_of_one_symbol_is_no_burst_of_its_channel() -> None:
     tape = market(0, 0.0)
     for k in range(2000):
@@ -48,6 +50,7 @@ def test_stuffing_of_one_symbol_is_no_burst_of_its_channel() -> None:
     assert check(tape.ticks()).of("burst") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moving", [0.2, 0.5, 1.0])
 def test_news_is_no_burst(moving: float) -> None:
     assert check(market(2000, moving).ticks()).of("burst") == []
@@ -65,6 +68,7 @@ def test_a_rate_that_stays_is_the_new_usual() -> None:
     assert at(39) < moments.max() <= at(41)
 
 
+@pytest.mark.slow
 def test_cuts_do_not_matter() -> None:
     ticks = market(1500, 0.0).ticks()
     whole, parts = check(ticks), check(ticks, range(0, len(ticks), 217))

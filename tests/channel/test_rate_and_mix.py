@@ -146,6 +146,7 @@ def noise(seconds: int, lines: int, seed: int = 3) -> np.ndarray:
     return 40.0 * shared * np.exp(rng.normal(0, 0.1, (seconds, lines)))
 
 
+@pytest.mark.slow
 def test_no_alarm_in_long_shared_regimes() -> None:
     found = run(lines_of(5), noise(5_000, 5))
     assert found == [[]] * 5_000

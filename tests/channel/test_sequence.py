@@ -322,6 +322,7 @@ def test_few_that_come_again_are_duplicates() -> None:
     assert (copies.code, copies.count) == ("duplicate", 10)
 
 
+@pytest.mark.slow
 def test_a_block_from_before_what_is_remembered_is_told_by_its_times() -> None:
     checked = resent(0, 500, count=6000)
     (block,) = last_revisions(checked.findings).values()

@@ -107,11 +107,13 @@ def daily(days: int, last_break_s: int = BREAK_S, shift_s: int = 0) -> Tape:
     return tape
 
 
+@pytest.mark.slow
 def test_a_break_at_the_same_time_of_day_is_a_silence_once() -> None:
     (first,) = check(daily(4).ticks()).of("silent")
     assert first.first_ts == at(BREAK_FROM_S)
 
 
+@pytest.mark.slow
 def test_a_break_that_lasts_longer_than_ever_is_a_silence() -> None:
     first, last = check(daily(3, last_break_s=7_200).ticks()).of("silent")
     assert last.first_ts == at(2 * DAY_S + BREAK_FROM_S)
@@ -119,10 +121,12 @@ def test_a_break_that_lasts_longer_than_ever_is_a_silence() -> None:
     assert first.detected_at < at(BREAK_FROM_S + BREAK_S)
 
 
+@pytest.mark.slow
 def test_a_break_at_another_time_of_day_is_a_silence() -> None:
     assert len(check(daily(3, shift_s=3_600).ticks()).of("silent")) == 2
 
 
+@pytest.mark.slow
 def test_a_break_does_not_hide_what_comes_after_it() -> None:
     """Ten minutes without a word on the last day are as much a silence as before."""
     tape = daily(3)
@@ -131,6 +135,7 @@ def test_a_break_does_not_hide_what_comes_after_it() -> None:
     assert [finding.first_ts for finding in found] == [at(BREAK_FROM_S), at(2 * DAY_S + 60_000)]
 
 
+@pytest.mark.slow
 def test_breaks_do_not_depend_on_cuts() -> None:
     ticks = daily(3).ticks()
     whole, parts = check(ticks), check(ticks, range(0, len(ticks), 501))

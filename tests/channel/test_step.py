@@ -133,6 +133,7 @@ def written(events: list[tuple[str, float]], start: int = 1) -> Ticks:
     return tape.ticks()
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(EVENTS, max_size=40), st.lists(st.integers(0, 100), max_size=6), st.sampled_from([1, 5000, TOP - 70]))
 def test_cutting_does_not_matter(events: list[tuple[str, float]], cuts: list[int], start: int) -> None:

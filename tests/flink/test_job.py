@@ -68,6 +68,7 @@ def test_the_job_says_what_the_engine_says(
     assert found.dead == []
 
 
+@pytest.mark.slow
 def test_the_engine_does_not_care_how_it_is_fed(stream: Ticks, wanted: Flow) -> None:
     assert flow.differences(flow.expected(stream, cut=3), wanted) == []
 

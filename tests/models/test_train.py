@@ -38,6 +38,7 @@ def test_every_kind_weighs_alike_and_clean_rows_as_much_as_all_kinds():
     np.testing.assert_allclose(weights, [1, 1, 1, 1, 1, 2.5 / 3, 2.5 / 3, 2.5 / 3, 2.5, 0])
 
 
+@pytest.mark.slow
 def test_training_twice_gives_the_same_model():
     first, second = train(labelled(), SMALL, seed=3), train(labelled(), SMALL, seed=3)
     assert np.array_equal(first.forest.nodes, second.forest.nodes)

@@ -122,6 +122,7 @@ def test_versions_that_do_not_pair(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "expected 2.2.0" in row.found
 
 
+@pytest.mark.slow
 def test_the_command() -> None:
     result = CliRunner().invoke(command, ["--brokers", NOBODY, "--model", "none", "--json"])
     rows = {row["name"]: row for row in json.loads(result.output)["checks"]}

@@ -27,6 +27,7 @@ def test_mutated_ticks_leave_nothing_behind(model: str) -> None:
     assert fuzz.faults_of(made, run(opened(model), fuzz.unharmed(plan)), plan) == []
 
 
+@pytest.mark.slow
 def test_what_is_left_behind_is_noticed() -> None:
     """Mutations to the end: the last ticks are not what they were."""
     plan = Plan(seed=5, before=4 * BLOCK, hostile=3 * BLOCK, after=0)
@@ -42,6 +43,7 @@ def test_what_is_left_behind_is_noticed() -> None:
     assert any(fault.startswith("1 ticks lost") for fault in faults)
 
 
+@pytest.mark.slow
 def test_mutated_payloads_are_refused_or_are_ticks() -> None:
     made = run(
         opened("default"),

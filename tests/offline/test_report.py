@@ -141,6 +141,7 @@ def test_the_rows_of_codes_count_findings_and_their_events(faulty: Path) -> None
         assert (row.findings, row.events) == (len(counts), sum(counts))
 
 
+@pytest.mark.slow
 def test_worst_first_and_the_rest_is_counted(faulty: Path) -> None:
     scan = ScanFolder.open(faulty)
     few = page(scan, 5)
@@ -151,6 +152,7 @@ def test_worst_first_and_the_rest_is_counted(faulty: Path) -> None:
     check_page(html.render(faulty, limit=0))
 
 
+@pytest.mark.slow
 def test_every_incident_of_a_priced_symbol_is_drawn(faulty: Path) -> None:
     whole = page(ScanFolder.open(faulty), 500)
     assert all(view.plot is not None for view in whole.incidents)
@@ -161,6 +163,7 @@ def test_every_incident_of_a_priced_symbol_is_drawn(faulty: Path) -> None:
         assert 'class="mark corrupt"' in view.plot.svg, view.incident
 
 
+@pytest.mark.slow
 def test_labels_add_recall(faulty: Path, tmp_path: Path) -> None:
     text = write_report(faulty, tmp_path / "r.html", faulty / "labels.csv").read_text()
     check_page(text)
@@ -239,6 +242,7 @@ def test_a_broken_file_is_said(tmp_path: Path, name: str, content: bytes, messag
         html.render(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_command_prints_where_it_is(faulty: Path, tmp_path: Path) -> None:
     out = tmp_path / "deep" / "r.html"
     result = CliRunner().invoke(command, [str(faulty), "--out", str(out), "--json"], catch_exceptions=False)
@@ -268,6 +272,7 @@ def test_what_is_wrong_is_said_once_a_cause(tmp_path: Path) -> None:
     assert (row.code, row.place, row.follows) == ("sequence_gap", "channel F.<i>A</i>, 40 of its symbols", "stale_book 40")
 
 
+@pytest.mark.slow
 def test_causes_are_in_the_page_before_incidents(faulty: Path) -> None:
     text = html.render(faulty)
     assert text.index("What is wrong") < text.index("Incidents, the worst first")

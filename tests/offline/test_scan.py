@@ -240,6 +240,7 @@ def test_statistics_keep_their_types_and_nulls(market: Ticks) -> None:
 # The command
 
 
+@pytest.mark.slow
 def test_the_command_writes_everything_and_says_what_it_did(market: Ticks, tmp_path: Path) -> None:
     source = tmp_path / "ticks.parquet"
     pq.write_table(table_of(market), source)

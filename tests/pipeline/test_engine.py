@@ -467,6 +467,7 @@ def test_nothing_breaks_the_state_for_long(seed: int) -> None:
     assert not found["quality"][last].any()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("often")
 def test_hostile_ticks_are_judged_the_same_however_they_are_cut() -> None:
     ticks = concat([merged(*venues(0, 20)), hostile(5_000, 3)])

@@ -77,6 +77,7 @@ def test_the_limit_in_a_row_stops_the_run_however_it_is_cut(cuts: Sequence[int])
     assert stopped.value.exit_status == 5
 
 
+@pytest.mark.slow
 def test_one_success_in_between_is_enough_to_go_on() -> None:
     """Half of 10 000 ticks fail, and after each 999 failures one succeeds."""
     bad = {number for number in range(10_000) if number % LIMIT}

@@ -50,6 +50,7 @@ def test_rules_alone_where_no_model_ships(monkeypatch: pytest.MonkeyPatch) -> No
         pipeline_settings(Settings(model="default"))
 
 
+@pytest.mark.slow
 def test_they_travel_without_the_model_and_open_it_where_they_arrive() -> None:
     made = pipeline_settings(Settings())
     arrived = pickle.loads(pickle.dumps(made))

@@ -151,6 +151,7 @@ def test_the_readme_is_a_page() -> None:
     assert len(README.splitlines()) < README_LINES
 
 
+@pytest.mark.slow
 def test_the_first_steps_run_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     section = README[README.index("## Without a file") : README.index("## Read on")]

@@ -36,6 +36,7 @@ def test_the_page_of_codes_has_the_rule(copy: Path) -> None:
     assert f"### {CODE}\n" in (copy / "docs/codes.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_sources_are_in_style(copy: Path, root: Path) -> None:
     paths = [block.path for block in worked_blocks((root / "CONTRIBUTING.md").read_text(encoding="utf-8"))]
     run(copy, "-m", "ruff", "check", *paths)

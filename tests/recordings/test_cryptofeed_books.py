@@ -210,6 +210,7 @@ def test_chains_of_futures_name_the_end_of_the_message_before(tmp_path: Path) ->
 CHANGE = st.tuples(st.booleans(), st.integers(1, 9), st.integers(0, 3))
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(CHANGE, max_size=3), max_size=20))
 def test_both_books_are_a_dictionary_of_levels(messages: list[list[tuple[bool, int, int]]]) -> None:
     """After every message the top is the best of what the levels are, and there is a tick where it is another one than before."""

@@ -243,6 +243,7 @@ def test_a_bad_line_is_named_and_its_neighbours_stay(tmp_path: Path, line: str, 
     assert tally.messages == 3
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from(["1,10000,5,Q,0,0", *DIRTY]), max_size=40), st.booleans())
 def test_rows_and_undecoded_lines_add_up(tmp_path_factory: pytest.TempPathFactory, lines: list[str], ended: bool) -> None:
     folder = tmp_path_factory.mktemp("lean")
@@ -272,6 +273,7 @@ def test_rows_that_go_back_stay_where_they_are_and_are_counted(tmp_path: Path) -
     assert tally.out_of_order == 2
 
 
+@pytest.mark.slow
 def test_a_damaged_member_keeps_what_came_before(tmp_path: Path) -> None:
     lines = [f"{time},{10000 + time * 7919 % 4093},5,Q,0,0" for time in range(50_000)]
     path = trades(tmp_path, "\n".join(lines))

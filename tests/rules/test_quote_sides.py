@@ -136,6 +136,7 @@ def test_spreads_at_the_edges_of_known_sessions(open_s: float, close_s: float, s
     assert finding.severity == severity
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("clock", "regular"),
     [("14:29:59", False), ("14:34:59", False), ("14:35:00", True), ("20:54:59", True), ("20:55:00", False), ("21:00:01", False)],

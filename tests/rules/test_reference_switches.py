@@ -237,6 +237,7 @@ def test_five_trades_outside_are_not_enough() -> None:
     assert not outside_again(5, moves=False).rows_with("stale_book")
 
 
+@pytest.mark.slow
 def test_a_burst_without_information() -> None:
     scored = stuffed(moving=False)
     rows = scored.rows_with("burst")

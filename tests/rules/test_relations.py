@@ -179,6 +179,7 @@ def test_what_the_spreads_allow_is_none() -> None:
     assert not shown(left("EURUSD", ("V",), 2.5 * BP)).of("cross_break")
 
 
+@pytest.mark.slow
 def test_a_tolerance_is_kept_to() -> None:
     tolerant = {"relations": [KNOWN["relations"][0] | {"tolerance_bp": 12}]}
     assert not shown(left("EURUSD", ("V",)), reference=tolerant).of("cross_break")
@@ -252,6 +253,7 @@ def test_a_split_of_a_leg_is_no_break() -> None:
     assert said_of(found) == {("V", "EURJPY")}
 
 
+@pytest.mark.slow
 def test_an_inverse_pair_and_a_leg_of_one_venue() -> None:
     """One coin on two venues: V leaves W."""
     pair = [{"symbol": "EURUSD", "venue": "V"}, {"symbol": "EURUSD", "venue": "W", "power": -1}]
@@ -260,6 +262,7 @@ def test_an_inverse_pair_and_a_leg_of_one_venue() -> None:
     assert not shown(left("EURUSD", ("X",)), reference={"relations": [{"name": "V on W", "legs": pair}]}).of("cross_break")
 
 
+@pytest.mark.slow
 def test_other_relations_acquit_a_leg() -> None:
     """The euro is in two relations. One of them breaks, and the other leg of the other stays with it: it is not the euro."""
     other = {"name": "other", "legs": [{"symbol": "EURUSD", "venue": "W"}, {"symbol": "EURUSD", "venue": "X", "power": -1}]}

@@ -188,6 +188,7 @@ def test_a_split_on_a_lone_venue_is_accepted_once_it_has_held_for_a_minute() -> 
     assert not scored.verdicts["final_quality"][after].any()
 
 
+@pytest.mark.slow
 def test_a_shift_that_other_venues_contradict_is_never_accepted() -> None:
     market = Market()
     market.go_on(12, 100, 10.0, venues=("XNAS",))

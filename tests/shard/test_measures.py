@@ -316,6 +316,7 @@ def test_a_sweep_writes_to_nothing_but_what_is_put_back() -> None:
 # --- extremes -----------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_no_price_size_or_time_breaks_the_state() -> None:
     ends = (1, 2, 2**31, 2**62, 2**63 - 1)
     rng = np.random.default_rng(8)

@@ -69,6 +69,7 @@ def to_arrow_table(ticks: Ticks) -> object:
     return pa.Table.from_batches([to_arrow(ticks)])
 
 
+@pytest.mark.slow
 def test_the_page_stands_by_itself_and_shows_every_fact(recording: Path) -> None:
     text = page(MARKET, observe(simulate(MARKET)), [recording])
     for name in STYLISED:

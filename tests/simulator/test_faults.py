@@ -752,6 +752,7 @@ def everything() -> tuple[Ticks, list[Label]]:
     return simulate_all(Market(seed=4, minutes=2.0, symbols=40), Faults(seed=2, per_kind=2))
 
 
+@pytest.mark.slow
 def test_all_kinds_fit_into_one_stream(everything: tuple[Ticks, list[Label]]) -> None:
     missing = [name for name in OPEN if not any(found.fault_id.startswith(f"{name}-0") for found in everything[1])]
     assert missing == []
@@ -784,6 +785,7 @@ def test_no_symbol_fault_lies_in_a_genuine_event(everything: tuple[Ticks, list[L
                 assert found.end < event.onset or event.effect_end < found.onset
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_faults(everything: tuple[Ticks, list[Label]]) -> None:
     again, labels = simulate_all(Market(seed=4, minutes=2.0, symbols=40), Faults(seed=2, per_kind=2))
     assert again.rows.tobytes() == everything[0].rows.tobytes()
@@ -880,6 +882,7 @@ def contents(ticks: Ticks) -> set[bytes]:
     return {row.tobytes() + bytes([nth]) for row, count in zip(rows, counts.tolist(), strict=True) for nth in range(count)}
 
 
+@pytest.mark.slow
 def test_composed_episodes_change_no_tick_twice() -> None:
     market = Market(seed=23, minutes=0.5, symbols=30, market_news_per_minute=0)
     ticks, labels = simulate_all(market, Faults(seed=3, per_kind=3, composed=True))
@@ -889,6 +892,7 @@ def test_composed_episodes_change_no_tick_twice() -> None:
     assert len({found.fault_id for found in labels}) == len(labels)
 
 
+@pytest.mark.slow
 def test_marks_are_the_numbers_of_episodes() -> None:
     simulation = simulate(MARKET, Faults(seed=1, per_kind=2, marked=True, warm_up_s=2))
     ticks = concat(list(simulation))

@@ -57,6 +57,7 @@ def test_a_venue_that_aggregates_crosses_and_locks_as_often_and_as_wide_as_a_rea
     assert max(found.magnitude for found in told) == pytest.approx(width.max(), abs=1e-9)
 
 
+@pytest.mark.slow
 def test_other_venues_do_not_see_that_one_aggregates() -> None:
     (with_it, _), (without, _) = stream(FX), stream(replace(FX, aggregated_venues=0))
     others = [one.rows[~venue_of(one, "WCUR")] for one in (with_it, without)]
@@ -107,6 +108,7 @@ def renamed(profile: str) -> tuple[Ticks, Ticks, list[Label]]:
     return ticks, stream(market)[0], simulation.labels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", ["us-equity", "crypto"])
 def test_a_symbol_with_a_new_name_says_what_it_would_have_said(profile: str) -> None:
     """Told under its old name again and without the announcements, the stream is the one without renames."""
@@ -149,6 +151,7 @@ def test_numbers_of_a_channel_count_the_announcements() -> None:
         assert set(np.diff(mine["sequence"].astype(np.int64)).tolist()) <= {1} or np.any(mine["kind"] == Kind.SESSION)
 
 
+@pytest.mark.slow
 def test_genuine_events_are_told_under_the_name_that_a_symbol_has_by_then() -> None:
     market = Market(seed=5, minutes=3.0, symbols=12, news_per_minute=10, halts_per_minute=4, illiquid_share=0)
     simulation = simulate(market, Faults(seed=1, per_kind=6, names=("genuine_rename",)))

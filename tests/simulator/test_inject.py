@@ -75,6 +75,7 @@ def test_without_faults_the_recording_comes_out_as_it_is() -> None:
     assert stream.labels == []
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_and_another_seed_another() -> None:
     first, stream = injected(Faults(seed=4, per_kind=1))
     again, other = injected(Faults(seed=4, per_kind=1))

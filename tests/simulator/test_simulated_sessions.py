@@ -121,6 +121,7 @@ def test_no_batch_spans_a_pause() -> None:
     assert last > utc("2024-03-05T22:05:30")
 
 
+@pytest.mark.slow
 def test_a_session_is_opened_closed_and_counted_from_one() -> None:
     ticks, _ = stream(TWO_DAYS)
     for channel in range(len(universe.build(TWO_DAYS).channels)):
@@ -169,6 +170,7 @@ def test_trades_before_the_open_and_after_the_close_say_so() -> None:
     assert np.array_equal(said[~auction & ~near], ~regular[~auction & ~near])
 
 
+@pytest.mark.slow
 def test_stubs_stand_before_the_open_only() -> None:
     ticks, _ = stream(HALF_DAY)
     both = Present.BID_PX | Present.ASK_PX

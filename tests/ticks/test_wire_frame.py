@@ -42,6 +42,7 @@ def replaced(batch: pa.RecordBatch, name: str, column: pa.Array) -> pa.RecordBat
     return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields, metadata=batch.schema.metadata))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(ticks(), st.booleans())
 def test_a_frame_gives_back_its_ticks(batch, compress):
@@ -65,6 +66,7 @@ def test_strings_may_be_plain_or_dictionaries_of_any_width_in_any_number_of_batc
     assert plain(decode_frame(value, {})) == plain(batch)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(ticks(most=4), ticks(most=4), st.booleans())
 def test_a_dictionary_may_be_replaced_or_grow_between_batches(first, second, deltas):
@@ -109,6 +111,7 @@ def test_headers_that_cannot_be_said_are_left_out():
     assert {"channel", "first-sequence"}.isdisjoint(encode_frame(two).headers)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(ticks(channels=3), st.integers(0, 2**32 - 1))
 def test_a_scored_frame_gives_back_ticks_and_verdicts(batch, seed):

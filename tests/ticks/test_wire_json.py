@@ -46,6 +46,7 @@ def refusal(data: bytes | None) -> str:
     return str(error)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(ticks(channels=3))
 def test_json_gives_back_its_ticks(batch):
