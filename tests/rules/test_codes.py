@@ -22,6 +22,9 @@ FINALIZED = [code for code in CODES if code.finalize]
 GOOD = {Quality.GOOD, Quality.MARKET_EVENT}
 OF_A_VENUE_OR_FEED = ("silent", "burst")
 """Codes whose findings may be about a channel although their scope is a symbol."""
+LONG = ("rate_shift", "mix_shift")
+"""Codes that need hours of a feed, and so seconds of a core."""
+NAMES = [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in EXAMPLES]
 
 
 def function_of(dotted: str) -> object:
@@ -114,7 +117,7 @@ def test_every_code_that_is_found_has_an_example() -> None:
     assert len(EXAMPLES) >= 44
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_stream_shows_its_code(name: str) -> None:
     code = BY_NAME[name]
     findings = EXAMPLES[name].shows().of(name)
@@ -129,7 +132,7 @@ def test_a_stream_shows_its_code(name: str) -> None:
         assert finding.first_ts <= finding.last_ts
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", NAMES)
 def test_its_innocent_twin_is_judged_good(name: str) -> None:
     twin = EXAMPLES[name].twin()
     assert len(twin.ticks) > 0

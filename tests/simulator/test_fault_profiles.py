@@ -89,6 +89,7 @@ def test_what_a_profile_lacks_is_what_its_ticks_lack() -> None:
     assert lacks("us-equity") == lacks("crypto") == {"relation"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("profile", "name"), CASES)
 def test_episodes_change_ticks_in_their_windows_and_nowhere_else(profile: str, name: str) -> None:
     fault = FAULTS[name]
@@ -117,6 +118,7 @@ def test_episodes_change_ticks_in_their_windows_and_nowhere_else(profile: str, n
     assert np.all(np.diff(ticks.rows["ts_recv"]) >= 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("profile", "name"), [case for case in CASES if fits(case[0], FAULTS[case[1]])])
 def test_faults_leave_a_feed_what_it_is(profile: str, name: str) -> None:
     """No tick has a number, a size or a trade where the feed has none, and prices that format is not about stay on the grid."""

@@ -147,6 +147,7 @@ def test_as_many_episodes_as_wanted_are_placed_and_labelled(name: str) -> None:
         assert found.end <= MARKET.end_ns + (name == "genuine_rename") * NS_PER_SECOND
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPEN)
 def test_every_change_lies_in_a_window_and_every_window_holds_one(name: str) -> None:
     ticks, labels = faulted(name)

@@ -181,6 +181,7 @@ def test_stubs_stand_before_the_open_only() -> None:
     assert not np.any(is_stub[~early])
 
 
+@pytest.mark.slow
 def test_a_split_divides_the_price_overnight_and_is_in_the_reference() -> None:
     ticks, labels = stream(TWO_DAYS)
     splits = of_kind(labels, "genuine_split")
