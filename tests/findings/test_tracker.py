@@ -115,6 +115,18 @@ def test_a_revision_at_most_each_second() -> None:
     assert seen == [(0, 0, 1), (1.0, 1, 4), (2.0, 2, 6), (3.7, 3, 7)]
 
 
+def test_time_publishes_the_members_since_the_last_revision() -> None:
+    """A finding that is still open when its feed ends has the count of its ticks."""
+    tracker = Tracker()
+    observe(tracker, member(0), member(0.2), member(0.9))
+    assert tracker.expire(START + SECOND) == []
+    (revised,) = tracker.expire(START + SECOND + 1)
+    assert (revised.revision, revised.count, revised.state) == (1, 3, "open")
+    assert tracker.expire(START + 3 * SECOND) == []
+    # A second after that, which is when the revision was due, the next is at once.
+    assert [finding.count for finding in observe(tracker, member(1.5), member(2.0))] == [5]
+
+
 def test_a_suspect_that_becomes_corrupt_rises_at_once() -> None:
     tracker = Tracker()
     suspected, risen = observe(tracker, member(0, quality=1), member(0.01, quality=1), member(0.02, quality=2))

@@ -1,7 +1,8 @@
 """Members become findings: one finding for a run of one code in one scope, with a revision when something changes.
 
 A run ends after `CLOSE_AFTER_NS` of event time without a member. Nothing depends on how the input was cut into steps: members
-come in order, and a finding closes at a point of event time.
+come in order, and a finding closes at a point of event time. While it is open, what its last revision lacks is published
+`REVISE_EVERY_NS` after that one, whether or not a member comes then: a finding's count is no older than that.
 """
 
 from __future__ import annotations
@@ -89,6 +90,8 @@ class _Open(msgspec.Struct):
     finding: Finding
     emitted_at: int
     lasting: bool
+    unsaid: bool = False
+    """Members have come since the last revision."""
 
 
 class Tracker:
@@ -112,7 +115,7 @@ class Tracker:
     def copy(self) -> Tracker:
         """Return a tracker that continues from here alone."""
         twin = Tracker(self._rules_version, self._model_version, self._feeds)
-        twin._open = {key: _Open(item.finding, item.emitted_at, item.lasting) for key, item in self._open.items()}
+        twin._open = {key: _Open(item.finding, item.emitted_at, item.lasting, item.unsaid) for key, item in self._open.items()}
         return twin
 
     def observe(self, member: Member, evidence: Callable[[], dict[str, object]], why: Callable[[], Why] = Why) -> list[Finding]:
@@ -126,10 +129,12 @@ class Tracker:
             Asked only when a finding opens.
         """
         key = _key(member)
-        if member.mode == Mode.AMENDS:
-            return self._amend(key, member)
         out: list[Finding] = []
         item = self._open.get(key)
+        if item is not None and _is_due(item, member.time):
+            out.append(_revise(item, item.emitted_at + REVISE_EVERY_NS))
+        if member.mode == Mode.AMENDS:
+            return out + self._amend(key, member)
         if item and not item.lasting and member.time > item.finding.last_ts + CLOSE_AFTER_NS:
             out.append(self._close(key))
             item = None
@@ -150,15 +155,16 @@ class Tracker:
             return [self._close(key)]
         got_worse = (item.finding.current, item.finding.severity) != (old.current, old.severity)
         if not got_worse and member.time < item.emitted_at + REVISE_EVERY_NS:
+            item.unsaid = True
             return []
-        item.finding = msgspec.structs.replace(item.finding, revision=item.finding.revision + 1)
-        item.emitted_at = member.time
-        return [item.finding]
+        return [_revise(item, member.time)]
 
     def expire(self, now: int) -> list[Finding]:
-        """Close the findings without a member for CLOSE_AFTER_NS before the event time `now`; return them."""
-        due = [key for key, item in self._open.items() if not item.lasting and now > item.finding.last_ts + CLOSE_AFTER_NS]
-        return [self._close(key) for key in sorted(due)]
+        """Publish what event time `now` makes due: revisions, and the ends of findings without a member for CLOSE_AFTER_NS."""
+        due = [key for key, item in self._open.items() if _is_due(item, now)]
+        revised = [_revise(self._open[key], self._open[key].emitted_at + REVISE_EVERY_NS) for key in sorted(due)]
+        over = [key for key, item in self._open.items() if not item.lasting and now > item.finding.last_ts + CLOSE_AFTER_NS]
+        return revised + [self._close(key) for key in sorted(over)]
 
     def close_all(self) -> list[Finding]:
         """Close all findings, and return them: event time went back, so that what is open says nothing about what comes."""
@@ -185,9 +191,8 @@ class Tracker:
         if not changed["measured"]:
             item.finding = msgspec.structs.replace(item.finding, severity=Severity.INFO, **changed)
             return [self._close(key)]
-        item.finding = msgspec.structs.replace(item.finding, revision=item.finding.revision + 1, **changed)
-        item.emitted_at = member.time
-        return [item.finding]
+        item.finding = msgspec.structs.replace(item.finding, **changed)
+        return [_revise(item, member.time)]
 
     def _close(self, key: Key) -> Finding:
         finding = self._open.pop(key).finding
@@ -222,6 +227,19 @@ class Tracker:
             model_version=self._model_version,
             evidence=evidence,
         )
+
+
+def _is_due(item: _Open, now: int) -> bool:
+    """Return whether a revision with the members since the last one was due before an event time."""
+    return item.unsaid and now > item.emitted_at + REVISE_EVERY_NS
+
+
+def _revise(item: _Open, time: int) -> Finding:
+    """Make one more revision of an open finding at an event time; return it."""
+    item.finding = msgspec.structs.replace(item.finding, revision=item.finding.revision + 1)
+    item.emitted_at = time
+    item.unsaid = False
+    return item.finding
 
 
 _STEPS = tuple(Severity)
