@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from tickproof.findings.event import Mode
 from tickproof.findings.finding import BY_NAME, CODES, Class, Finding, Quality, Severity, finding_id
-from tickproof.findings.tracker import CLOSE_AFTER_NS, Member, Scope, Tracker
+from tickproof.findings.tracker import Member, Scope, Tracker
 
 SECOND = 1_000_000_000
+CLOSE_AFTER_NS = 5 * SECOND
 START = 1_700_000_000 * SECOND
 NAN = float("nan")
 SYMBOL = Scope("XNAS.A", "XNAS", "ABC")

@@ -27,7 +27,7 @@ from tickproof.channel.clocks.shift import follow_shift
 from tickproof.channel.event_time import SECOND_NS, Move, ns_between, second_of
 from tickproof.channel.message import LAST_TICK_KIND, Hashes, Message, content_hash, price_key, trade_key
 from tickproof.channel.second_rows import close_second
-from tickproof.channel.sequence.gaps import expire_gaps
+from tickproof.channel.sequence.gaps import OpenGaps, expire_gaps, tell_gaps
 from tickproof.channel.sequence.history import (
     Reported,
     RunKind,
@@ -244,7 +244,7 @@ def _rebase(channel: Record, gaps: Records, now: int) -> None:
 def _may_be_due(channel: Record, now: int) -> bool:
     """Return whether anything may be due by event time alone; asked of every message, so no array is handed on."""
     counter = channel.counter
-    is_waiting = counter.open_gaps == 1 or _is_run_open(counter)
+    is_waiting = counter.open_gaps != OpenGaps.NONE or _is_run_open(counter)
     return is_waiting or now > channel.counts.second * SECOND_NS or silence.may_be_silent(channel.quiet, now)
 
 
@@ -262,7 +262,8 @@ def _do_what_is_due(index: int, now: int, channel: Record, state: ChannelArrays,
         close_second(channel, state.histogram, out.seconds[out.seconds_written[0]], now)
         out.seconds_written[0] += 1
         channel.counts.second = second
-    if counter.open_gaps == 1:
+    if counter.open_gaps != OpenGaps.NONE:
+        tell_gaps(state.gaps, counter, now, out.log)
         expire_gaps(state.gaps, channel.counts, counter, now, out.log)
     if _is_run_open(counter):
         due = counter.run.since + RUN_NS
@@ -329,8 +330,8 @@ def _check_order(message: Message, arrival: Record, checked: SequenceCheck, log:
     if checked.code != _IN_ORDER and checked.code != _OLD:
         reasons |= reason(checked.code)
     time, now, last = message.row.ts_recv, message.now, arrival.last_ts
-    went_back = time < last and (_is_of_main_sequence(checked.code) or checked.code == _ORDER)
-    if not (checked.is_late or went_back):
+    # What is behind the main sequence and fills no gap is told with its run, once.
+    if not (checked.is_late or (time < last and _is_of_main_sequence(checked.code))):
         return reasons
     behind_ns, is_tolerated = checked.waited_ns, checked.is_tolerated
     if time < last:

@@ -12,11 +12,14 @@ import numpy.typing as npt
 
 from tickproof.kernel import kernel
 from tickproof.ticks.records import Record
-from tickproof.ticks.schema import Kind
+from tickproof.ticks.schema import Kind, Present
 
 Hashes = npt.NDArray[np.uint64]
 LAST_TICK_KIND = int(Kind.TRADE_CORRECTION)
 """Kinds up to this one are ticks of a symbol; those above say something about the channel."""
+_TRADE, _TRADE_ID = int(Kind.TRADE), int(Present.TRADE_ID)
+_OF_TRADE = np.uint64(0xFFFE)
+"""Bits of a content's hash that depend on the trade id alone."""
 
 
 class Message(NamedTuple):
@@ -50,7 +53,7 @@ def mix(h: np.uint64, value: int) -> np.uint64:
 
 @kernel()
 def content_hash(row: Record, name_hashes: Hashes) -> np.uint64:
-    """Return the hash of everything that two copies of one message share; never 0."""
+    """Return the hash of everything that two copies of one message share; never 0. Its low bits are the trade id's."""
     h = mix(np.uint64(row.kind), row.present)
     h = mix(h, row.ts_event)
     h = mix(h, row.bid_px)
@@ -63,7 +66,16 @@ def content_hash(row: Record, name_hashes: Hashes) -> np.uint64:
     h = mix(h, row.conditions)
     h = mix(h, name_hashes[row.venue])
     h = mix(h, name_hashes[row.symbol])
-    return h | np.uint64(1)
+    trade = mix(np.uint64(0), row.trade_id) if (row.present & _TRADE_ID) != 0 else np.uint64(0)
+    return (h & ~_OF_TRADE) | (trade & _OF_TRADE) | np.uint64(1)
+
+
+@kernel()
+def is_other_trade(row: Record, content: np.uint64, remembered: np.uint64, is_copy: bool) -> bool:
+    """Return whether a trade with a remembered number is another trade than the one remembered, by its id."""
+    if is_copy or row.kind != _TRADE or (row.present & _TRADE_ID) == 0:
+        return False
+    return (content & _OF_TRADE) != (remembered & _OF_TRADE)
 
 
 @kernel()

@@ -150,7 +150,9 @@ def open_silence(quiet: Record, index: int, now: int, log: EventLog) -> None:
     """Open a silence that is due at event time `now`, which row `index` brought."""
     if not may_be_silent(quiet, now):
         return
-    overdue = _overdue(quiet, quiet.any, quiet.closed_at, now)
+    # A channel of one symbol has nothing to say while that is halted.
+    excused = quiet.closed_at if quiet.has_several == 1 else max(quiet.closed_at, quiet.halted_at)
+    overdue = _overdue(quiet, quiet.any, excused, now)
     if overdue.is_due:
         _open(quiet, quiet.any, QuietState.SILENT, overdue, index, log)
     elif quiet.has_several == 1 and quiet.any.last > quiet.ticks.last:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -35,7 +36,7 @@ PAGE_ROWS = 64
 """The ring goes to the state store in pages of 1 KiB, so that a frame of one tick writes one."""
 _KEPT_PLACE = 0
 """Key of the tick that is kept, in page 0."""
-_SILENT = BY_NAME["silent"].bit
+_SILENT, _OFFSET, _ORDER = (BY_NAME[name].bit for name in ("silent", "clock_offset", "out_of_order"))
 _NO_TIMES = np.zeros(0, np.int64)
 
 
@@ -147,6 +148,11 @@ def _take(event: Event, report: _Report, stamped: Ticks, channel: str) -> _Repor
         shown = _position(stamped, event.row)
     elif event.row == NoRow.KEPT_TICK:
         shown = report.kept or shown
+    measured = event.measured
+    if event.code == _ORDER and np.isnan(measured) and shown.ordinal >= 0:
+        # Known by its number only: told by how far its capture is behind, too, if it is.
+        since = event.first_ts if event.row == NoRow.KEPT_TICK else event.time
+        measured = float(since - shown.ts_recv) if since > shown.ts_recv else measured
     member = Member(
         event.code,
         event.mode,
@@ -154,12 +160,28 @@ def _take(event: Event, report: _Report, stamped: Ticks, channel: str) -> _Repor
         (shown.ts_recv, shown.ordinal),
         event.time,
         event.first_ts,
-        (event.measured, event.threshold, event.reference),
+        (measured, event.threshold, event.reference),
         score=fact_score(CODES[event.code]),
     )
-    evidence = (lambda: of_tick(stamped, event.row)) if event.row >= 0 else (lambda: shown.evidence)
+    said = _unit(event) if event.code == _OFFSET else {}
+    evidence = (lambda: of_tick(stamped, event.row) | said) if event.row >= 0 else (lambda: shown.evidence)
     report.findings.extend(report.tracker.observe(member, evidence))
     return report
+
+
+def _unit(event: Event) -> dict[str, object]:
+    """Return what is said of a venue time that is in another unit than the capture time; nothing of a clock that is off."""
+    if event.mode != Mode.MOMENT:
+        return {}
+    captured = float(event.time)
+    ratio = captured / max(captured - event.measured, 1.0)
+    factor = 1000 ** round(math.log(max(ratio, 1.0 / ratio), 1000))
+    if ratio > 1.0:
+        return {"unit": f"the venue time is a factor of {factor:,} too small: {_UNITS[factor]} in the place of nanoseconds"}
+    return {"unit": f"the venue time is a factor of {factor:,} too large, or the capture time as much too small"}
+
+
+_UNITS = {1_000: "microseconds", 1_000_000: "milliseconds", 1_000_000_000: "seconds"}
 
 
 def _position(stamped: Ticks, row: int) -> ShownTick:

@@ -119,6 +119,8 @@ class Code:
     plot : Plot
     is_summed : bool
         Whether `measured` and `reference` are sums over the members of a finding; if nothing is left, it becomes information.
+    closes_after_s : int
+        A finding ends after so many seconds of event time without a member.
     """
 
     bit: int
@@ -136,3 +138,4 @@ class Code:
     advice: Advice
     plot: Plot = Plot.PRICES
     is_summed: bool = False
+    closes_after_s: int = 5

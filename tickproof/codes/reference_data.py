@@ -23,6 +23,7 @@ CODES = (
             action="Leave them out of session figures, and check calendar and time zone.",
             innocent="Extended hours.",
         ),
+        closes_after_s=900,
     ),
     Code(
         bit=38,

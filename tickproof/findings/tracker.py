@@ -1,8 +1,8 @@
 """Members become findings: one finding for a run of one code in one scope, with a revision when something changes.
 
-A run ends after `CLOSE_AFTER_NS` of event time without a member. Nothing depends on how the input was cut into steps: members
-come in order, and a finding closes at a point of event time. While it is open, what its last revision lacks is published
-`REVISE_EVERY_NS` after that one, whether or not a member comes then: a finding's count is no older than that.
+A run ends after so many seconds of event time without a member as its code says. Nothing depends on how the input was cut into
+steps: members come in order, and a finding closes at a point of event time. While it is open, what its last revision lacks is
+published `REVISE_EVERY_NS` after that one, whether or not a member comes then: a finding's count is no older than that.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 from tickproof.findings.event import Mode
 from tickproof.findings.finding import CODES, Contribution, Finding, Quality, Severity, feed_of, finding_id
 
-CLOSE_AFTER_NS = 5_000_000_000
+CLOSES_AFTER_NS = {code.bit: code.closes_after_s * 1_000_000_000 for code in CODES}
 REVISE_EVERY_NS = 1_000_000_000
 
 
@@ -135,7 +135,7 @@ class Tracker:
             out.append(_revise(item, item.emitted_at + REVISE_EVERY_NS))
         if member.mode == Mode.AMENDS:
             return out + self._amend(key, member)
-        if item and not item.lasting and member.time > item.finding.last_ts + CLOSE_AFTER_NS:
+        if item and _is_over(key, item, member.time):
             out.append(self._close(key))
             item = None
         if item is not None:
@@ -160,10 +160,10 @@ class Tracker:
         return [_revise(item, member.time)]
 
     def expire(self, now: int) -> list[Finding]:
-        """Publish what event time `now` makes due: revisions, and the ends of findings without a member for CLOSE_AFTER_NS."""
+        """Publish what event time `now` makes due: revisions, and the ends of findings without a member for too long."""
         due = [key for key, item in self._open.items() if _is_due(item, now)]
         revised = [_revise(self._open[key], self._open[key].emitted_at + REVISE_EVERY_NS) for key in sorted(due)]
-        over = [key for key, item in self._open.items() if not item.lasting and now > item.finding.last_ts + CLOSE_AFTER_NS]
+        over = [key for key, item in self._open.items() if _is_over(key, item, now)]
         return revised + [self._close(key) for key in sorted(over)]
 
     def close_all(self) -> list[Finding]:
@@ -227,6 +227,11 @@ class Tracker:
             model_version=self._model_version,
             evidence=evidence,
         )
+
+
+def _is_over(key: Key, item: _Open, now: int) -> bool:
+    """Return whether a finding had ended before an event time."""
+    return not item.lasting and now > item.finding.last_ts + CLOSES_AFTER_NS[key.code % ANNOUNCED_CODES]
 
 
 def _is_due(item: _Open, now: int) -> bool:

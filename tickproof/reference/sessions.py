@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from exchange_calendars import ExchangeCalendar
 
 from tickproof.kernel import kernel
 from tickproof.ticks.schema import NS_PER_SECOND, Array
@@ -61,13 +64,23 @@ def _of_year(code: str, year: int) -> Array:
     parts = [np.zeros((0, 2), np.int64)]
     if known_first <= known_last:
         calendar = exchange_calendars.get_calendar(code, start=str(known_first), end=str(known_last))
-        parts.append(np.stack([calendar.opens_nanos, calendar.closes_nanos], axis=1).astype(np.int64))
+        parts += _around_breaks(calendar)
     # Where the package knows no holidays, a venue is taken to be open: nothing is held against it, as without a calendar.
     new_year, last_day = np.datetime64(f"{year}-01-01"), np.datetime64(f"{year}-12-31")
     parts += [_whole_days(new_year, min(last_day, earliest - 1)), _whole_days(max(new_year, latest + 1), last_day)]
     both = np.concatenate(parts)
     both.setflags(write=False)
     return both
+
+
+def _around_breaks(calendar: ExchangeCalendar) -> list[Array]:
+    """Return a calendar's sessions, in two parts where there is a break for lunch."""
+    opens, closes = (times.astype(np.int64) for times in (calendar.opens_nanos, calendar.closes_nanos))
+    starts, ends = (times.astype(np.int64) for times in (calendar.break_starts_nanos, calendar.break_ends_nanos))
+    # pandas writes "no break" as the lowest integer.
+    has_break = (starts > opens) & (ends < closes)
+    first = np.stack([opens, np.where(has_break, starts, closes)], axis=1)
+    return [first, np.stack([ends, closes], axis=1)[has_break]]
 
 
 @lru_cache(maxsize=256)

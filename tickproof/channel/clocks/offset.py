@@ -14,6 +14,7 @@ right                 lag is off, not yet as often as an offset needs           
 right                 lag is off as those before it, often enough                    offset (opens `clock_offset`)
 offset                lag is off from the offset, often enough                       another offset, or right (closes, opens)
 offset, drifting      lag is where it was before, BACK_RUN times in a row            right (closes)
+any                   stamp is in another unit of time                               as it was; `clock_offset` of this message
 any                   lag is plausible                                               as it was; the envelope learns it
 ====================  =============================================================  ==========================================
 """
@@ -83,6 +84,8 @@ AHEAD_NS = 2.0e6
 BEHIND_NS = 20.0e6
 DAY_NS = 93_600.0e9
 """26 hours: no zone is so far from another. A lag beyond is in wrong units, and no latency can be told from it."""
+UNIT_ROOM = 1e-3
+"""By so much two times that are a power of 1 000 apart may differ from that: three weeks in half a century."""
 QUARTER_NS = 900.0e9
 """Zones differ by whole quarters of an hour."""
 QUARTER_ROOM_NS = 60.0e9
@@ -169,6 +172,9 @@ def check_clock(message: Message, clock: Record, lowest: LowestLags, usual_ns: f
         close_second(clock, lowest, message.row_index, now, log)
         clock.second = second_of(now)
     lag = _measure(row, clock, usual_ns)
+    if is_other_unit(row):
+        emit(log, _OFFSET, Mode.MOMENT, Occurrence(message.row_index, now, now, lag.whole, FUTURE_NS, 0.0))
+        return ClockCheck(reason(_OFFSET), np.nan)
     if _is_back(clock, lag):
         _return_to_usual(message, clock, lag, log)
         return ClockCheck(np.uint64(0), np.nan)
@@ -183,6 +189,20 @@ def check_clock(message: Message, clock: Record, lowest: LowestLags, usual_ns: f
         reasons |= reason(_DRIFT)
     _learn(row, clock, lag.net)
     return ClockCheck(reasons, lag.net if abs(clock.offset) <= DAY_NS else np.nan)
+
+
+@kernel()
+def is_other_unit(row: Record) -> bool:
+    """Return whether a message's venue time is in another unit of time than its capture time: that is no clock."""
+    if row.ts_event <= 0 or row.ts_recv <= 0:
+        return False
+    ratio = float(row.ts_recv) / float(row.ts_event)
+    ratio = max(ratio, 1.0 / ratio)
+    for _ in range(3):
+        ratio /= 1000.0
+        if abs(ratio - 1.0) <= UNIT_ROOM:
+            return True
+    return False
 
 
 @kernel()

@@ -5,7 +5,9 @@ A missing number may still come within REORDER_NS and REORDER_NUMBERS later ones
 =========  ==========================================  =========================================================
 range      becomes                                     when
 =========  ==========================================  =========================================================
-free       waiting (finding `sequence_gap`)            a number is skipped
+free       waiting, untold                             a number is skipped
+untold     waiting (finding `sequence_gap`)            event time moves on, or the range is given up
+untold     free                                        all of its numbers came within the same time stamp
 waiting    free, finding amended by what came          all of its numbers came
 waiting    free, amended; the rest counted as lost     it waited long enough, a later range needs its place, or
                                                        the counter started again
@@ -14,6 +16,7 @@ waiting    free, amended; the rest counted as lost     it waited long enough, a 
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +30,18 @@ from tickproof.ticks.records import Record, Records
 GAP = np.dtype([("first", "<u8"), ("end", "<u8"), ("missing", "<i8"), ("came", "<i8"), ("since", "<i8")])
 """Numbers [first, end), of which `missing` are still to come and `came` have come since the finding was last amended; `since`:
 event time at which they were skipped, ns. A range with `first` = `end` is free."""
+
+
+class OpenGaps(IntEnum):
+    """`open_gaps` of a counter."""
+
+    NONE = 0
+    TOLD = 1
+    """Ranges wait, and all of them are reported."""
+    UNTOLD = 2
+    """The youngest were skipped within the time stamp that event time still stands at: their numbers may come within it, too."""
+
+
 GAPS = 16
 """So many ranges wait at once; for one more, the oldest is given up."""
 NO_GAP = -1
@@ -37,7 +52,9 @@ REORDER_NUMBERS = 4096
 MOST_LOST = 2**61
 """More missing numbers than this are counted as this many."""
 _GAP = code_bit("sequence_gap")
-_CHANNEL = int(NoRow.CHANNEL)
+_NONE, _TOLD, _UNTOLD = int(OpenGaps.NONE), int(OpenGaps.TOLD), int(OpenGaps.UNTOLD)
+_NEVER = int(np.iinfo(np.int64).min)
+_CHANNEL, _KEPT = int(NoRow.CHANNEL), int(NoRow.KEPT_TICK)
 
 
 class Skipped(NamedTuple):
@@ -67,6 +84,41 @@ def _amend(gap: Record, now: int, log: EventLog) -> None:
 
 
 @kernel()
+def _youngest(gaps: Records) -> int:
+    """Return when the last of the ranges that wait was skipped, event time in ns; the lowest integer where none waits."""
+    since = _NEVER
+    for k in range(len(gaps)):
+        if is_waiting(gaps[k]):
+            since = max(since, gaps[k].since)
+    return since
+
+
+@kernel()
+def is_untold(gap: Record, gaps: Records, counter: Record) -> bool:
+    """Return whether a range is not reported yet: those are the youngest."""
+    return counter.open_gaps == _UNTOLD and gap.since == _youngest(gaps)
+
+
+@kernel()
+def _tell(gap: Record, log: EventLog) -> None:
+    """Report the numbers that are missing from a range, with the tick that skipped them."""
+    missing = float(gap.missing)
+    emit(log, _GAP, Mode.MOMENT, Occurrence(_KEPT, gap.since, gap.since, missing, 0.0, missing))
+
+
+@kernel()
+def tell_gaps(gaps: Records, counter: Record, now: int, log: EventLog) -> None:
+    """Report the ranges that were skipped before event time `now` and that nothing of their time stamp filled."""
+    youngest = _youngest(gaps)
+    if counter.open_gaps != _UNTOLD or youngest >= now:
+        return
+    for k in range(len(gaps)):
+        if is_waiting(gaps[k]) and gaps[k].since == youngest:
+            _tell(gaps[k], log)
+    counter.open_gaps = _TOLD
+
+
+@kernel()
 def _give_up(gap: Record, counts: Record, now: int, log: EventLog) -> None:
     """Count what is still missing from a range as lost, and free it."""
     if gap.came > 0:
@@ -92,13 +144,15 @@ def open_gap(state: SequenceState, skipped: Skipped, now: int, log: EventLog) ->
     """Wait for the numbers that were skipped."""
     gap = state.gaps[_place_for(state.gaps)]
     if is_waiting(gap):
+        if is_untold(gap, state.gaps, state.counter):
+            _tell(gap, log)
         _give_up(gap, state.counts, now, log)
     gap.first = skipped.first
     gap.end = skipped.end
     gap.missing = skipped.missing
     gap.came = 0
     gap.since = now
-    state.counter.open_gaps = 1
+    state.counter.open_gaps = _UNTOLD
     state.counts.gaps += 1
 
 
@@ -110,6 +164,14 @@ def find_gap(gaps: Records, number: np.uint64) -> int:
         if is_waiting(gaps[k]) and number - gaps[k].first < gaps[k].end - gaps[k].first:
             return k
     return NO_GAP
+
+
+@kernel()
+def fill_untold(gap: Record) -> None:
+    """Count a number of a range as arrived of which nothing was reported."""
+    gap.missing -= 1
+    if gap.missing <= 0:
+        _free(gap)
 
 
 @kernel()
@@ -125,7 +187,7 @@ def fill_gap(gap: Record, count: int, now: int, log: EventLog) -> None:
 @kernel()
 def expire_gaps(gaps: Records, counts: Record, counter: Record, now: int, log: EventLog) -> None:
     """Give up the ranges that have waited long enough."""
-    waiting = 0
+    waiting = _NONE
     for k in range(len(gaps)):
         gap = gaps[k]
         if not is_waiting(gap):
@@ -134,7 +196,7 @@ def expire_gaps(gaps: Records, counts: Record, counter: Record, now: int, log: E
         if now > due or counter.expected - gap.end > np.uint64(REORDER_NUMBERS):
             _give_up(gap, counts, min(now, due), log)
         else:
-            waiting = 1
+            waiting = max(counter.open_gaps, _TOLD)
     counter.open_gaps = waiting
 
 
@@ -143,5 +205,7 @@ def give_up_all(state: SequenceState, now: int, log: EventLog) -> None:
     """Give up every range that waits: the counter started again."""
     for k in range(len(state.gaps)):
         if is_waiting(state.gaps[k]):
+            if is_untold(state.gaps[k], state.gaps, state.counter):
+                _tell(state.gaps[k], log)
             _give_up(state.gaps[k], state.counts, now, log)
-    state.counter.open_gaps = 0
+    state.counter.open_gaps = _NONE

@@ -43,8 +43,8 @@ COUNTER = np.dtype(
         ("run", RUN),
     ]
 )
-"""The number `expected` next and the one that the main sequence had at its `start`; 1 once `started`, and where there are
-`open_gaps`; venue times of the last two messages, ns. `fill_*`: missing numbers that came one after the other."""
+"""The number `expected` next and the one that the main sequence had at its `start`; 1 once `started`; `open_gaps`: a
+`gaps.OpenGaps`; venue times of the last two messages, ns. `fill_*`: missing numbers that came one after the other."""
 RING = np.dtype([("sequence", "<u8"), ("content", "<u8")])
 """One message that is remembered; `content` is its hash, 0 where the place is free."""
 RING_SIZE = 4096

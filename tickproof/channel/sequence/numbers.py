@@ -10,7 +10,10 @@ session start, no copy                  main sequence continues, or an announced
 expected number, or ahead of it         main sequence continues; skipped numbers are a `sequence_gap`
 last number again, mode SHARED          part of the same message
 number that a heartbeat announced       announced `sequence_reset`
+remembered number of another trade      a message of its own: the venue gives several trades one number
 remembered number                       `duplicate` or `duplicate_changed`, see `out_of_order`
+missing, or before the first, within    order within a time stamp: `out_of_order` as information, fills its gap
+one time stamp
 missing, or within what is remembered   late arrival: `out_of_order`, fills its gap
 further behind                          unknown number, see `out_of_order`
 ======================================  ==============================================================================
@@ -23,8 +26,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tickproof.channel.message import Message
-from tickproof.channel.sequence.gaps import MOST_LOST, NO_GAP, Skipped, fill_gap, find_gap, open_gap
+from tickproof.channel.message import Message, is_other_trade
+from tickproof.channel.sequence.gaps import MOST_LOST, NO_GAP, Skipped, fill_gap, fill_untold, find_gap, is_untold, open_gap
 from tickproof.channel.sequence.history import (
     RING_SIZE,
     RunKind,
@@ -165,9 +168,13 @@ def check_number(message: Message, content: np.uint64, state: SequenceState, log
     if is_announced and not position.is_copy and not is_old(row, counter):
         restart_with_run(message, content, state, Mode.ANNOUNCED, log)
         return marked(_RESET)
+    if position.is_known and is_other_trade(row, content, slot_of(state.ring, row.sequence).content, position.is_copy):
+        return marked(_IN_ORDER)
     if position.is_known:
         kind = RunKind.COPIES if position.is_copy else RunKind.CHANGED
         return marked(check_behind(message, content, kind, state, log))
+    if _is_within_stamp(message, position, state):
+        return _take_within_stamp(message, content, position, state, log)
     if position.gap != NO_GAP or _is_within_memory(position, counter):
         return _fill_in(message, content, position, state, log)
     return marked(check_behind(message, content, RunKind.UNKNOWN, state, log))
@@ -177,6 +184,29 @@ def check_number(message: Message, content: np.uint64, state: SequenceState, log
 def _is_within_memory(position: Position, counter: Record) -> bool:
     """Return whether a number is one that would be remembered, had it come."""
     return position.behind <= RING_SIZE and position.behind <= numbers_between(counter.start, counter.expected)
+
+
+@kernel()
+def _is_within_stamp(message: Message, position: Position, state: SequenceState) -> bool:
+    """Return whether a message behind the main sequence has the time stamp of those before it: their order says nothing."""
+    is_first = message.row.ordinal == 0 or message.row.ts_recv != message.now
+    if is_first or position.behind <= 0 or position.behind > RING_SIZE:
+        return False
+    if position.gap != NO_GAP:
+        return is_untold(state.gaps[position.gap], state.gaps, state.counter)
+    return not _is_within_memory(position, state.counter)
+
+
+@kernel()
+def _take_within_stamp(
+    message: Message, content: np.uint64, position: Position, state: SequenceState, log: EventLog
+) -> SequenceCheck:
+    """Take a message whose number goes back within one time stamp: information, once."""
+    remember(state.ring, message.row.sequence, content)
+    if position.gap != NO_GAP:
+        fill_untold(state.gaps[position.gap])
+    emit(log, _ORDER, Mode.ANNOUNCED, Occurrence(message.row_index, message.now, message.now, 0.0, 0.0, np.nan))
+    return marked(_IN_ORDER)
 
 
 @kernel()
@@ -216,8 +246,8 @@ def _skip(message: Message, state: SequenceState, log: EventLog) -> int:
     if missing == 0:
         return _IN_ORDER
     open_gap(state, Skipped(expected, number, missing), message.now, log)
-    lost = float(missing)
-    emit(log, _GAP, Mode.MOMENT, Occurrence(message.row_index, message.now, message.now, lost, 0.0, lost))
+    # It is reported once event time moves on: numbers may be in any order within one time stamp.
+    emit(log, 0, Mode.KEEPS, Occurrence(message.row_index, message.now, message.now, 0.0, 0.0, 0.0))
     return _GAP
 
 
