@@ -40,3 +40,21 @@ def test_a_tick_of_the_year_after_a_calendars_last_is_judged(tmp_path: Path, cap
     assert found.ran.status == 0
     assert len(found.ticks) == 50
     assert "out_of_session" not in found.codes()
+
+
+def test_a_channel_whose_only_symbol_is_halted_is_not_silent(
+    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = scanned(capsys, tmp_path / "out", *(shared / "cases" / "halted-channel").glob("*.jsonl"))
+    assert (done.findings, len(done.ticks)) == ([], 142)
+
+
+@pytest.mark.parametrize("name", ["lunch-calendar", "hours-off-out-of-session"])
+def test_hours_of_a_calendar_cost_one_finding_at_most(
+    name: str, shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A break for lunch is no silence; what is sent at night is one finding, although it is sparse."""
+    case = shared / "cases" / name
+    done = scanned(capsys, tmp_path / "out", *case.glob("*.jsonl"), "--reference", case / "ref.toml")
+    counts = [(finding["code"], finding["count"]) for finding in done.findings]
+    assert counts == ([] if name == "lunch-calendar" else [("out_of_session", 60)])

@@ -245,8 +245,10 @@ def test_capture_times_at_the_ends_of_the_integers_do_not_move_the_channel(ts_re
 
 def test_evidence_is_the_tick_verbatim_with_its_origin() -> None:
     tape = numbers(5, 6, 10)
+    # A gap is told once event time has moved on.
+    tape.capture_heartbeat(1)
     ticks = tape.ticks()
-    ticks.rows["offset"], ticks.rows["partition"], ticks.rows["row"] = 40, 2, np.arange(3)
+    ticks.rows["offset"], ticks.rows["partition"], ticks.rows["row"] = 40, 2, np.arange(4)
     (gap,) = check(ticks).findings
     assert gap.evidence["origin"] == {"partition": 2, "offset": 40, "row": 2}
     message = tape.messages[2]

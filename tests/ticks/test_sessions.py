@@ -140,8 +140,13 @@ def test_ticks_out_of_session() -> None:
     found = scored(around(9.9, 10.001, 19.9, 20.0005, 20.5).ticks(), hours((10, 20)))
     assert found.rows_with("out_of_session") == [0, 4]
     assert found.verdicts["final_quality"].tolist() == [1, 0, 0, 0, 1]
-    first, last = found.of("out_of_session")
-    assert (first.symbol, first.first_ts, last.first_ts) == ("ABC", at(9.9), at(20.5))
+    (one,) = found.of("out_of_session")
+    assert (one.symbol, one.first_ts, one.last_ts, one.count) == ("ABC", at(9.9), at(20.5), 2)
+
+
+def test_what_is_sent_out_of_session_is_one_finding_although_it_is_sparse() -> None:
+    found = scored(around(*range(20, 3_000, 60)).ticks(), hours((5, 10)))
+    assert [one.count for one in found.of("out_of_session")] == [50]
 
 
 def test_extended_hours_are_marked_as_such_and_no_anomaly() -> None:
