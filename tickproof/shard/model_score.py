@@ -22,8 +22,9 @@ AGREES_SCALES = 1.0, 2.0
 """The price of a quote, and of a trade, that is so near both to its own level and to the other venues has nothing wrong with it.
 Trades stand at either side of a spread."""
 ODD_SIZE = 4.0, sizes.DOUBTFUL
-"""From so many deviations on the size of a quote, and of a trade, may be wrong all the same. Blocks of a thousand times the usual
-are traded every day, and one share is the commonest size of all."""
+"""From so many deviations above the usual on the size of a quote, and of a trade, may be wrong all the same. Blocks of a thousand
+times the usual are traded every day, and one share is the commonest size of all: no small size is an error, since orders that walk
+through a book leave rests of any size at its top."""
 SUPPORTED_SCORE = 2.0
 """The most that a model's score counts for where other sources support a tick."""
 NEAR_SCALES = 1.0 / STEP_SHARE
@@ -98,7 +99,7 @@ def is_corroborated(features: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     # What is not known does not agree; an instrument may be the only one of its symbol, though.
     is_unmoved = (np.abs(deviation) <= scales) & ~(np.abs(residual) > scales)
     is_shown = (np.abs(residual) <= NEAR_SCALES) & (features[:, INDEX["sources"]] > 0)
-    is_odd = np.where(is_trade, size >= ODD_SIZE[1], np.abs(size) >= ODD_SIZE[0])
+    is_odd = size >= np.where(is_trade, ODD_SIZE[1], ODD_SIZE[0])
     return np.asarray((is_unmoved | is_shown) & ~is_odd)
 
 
@@ -108,8 +109,8 @@ def final_scores(support: Array, scores: Array, features: npt.NDArray[np.float64
     A price that did not snap back, where no other venue is there to contradict it, is suspect at most: fast news on a feed of one
     venue looks like nothing else that a model has seen. Sizes need no support.
     """
-    size, deviation = (np.nan_to_num(np.abs(features[:, INDEX[name]])) for name in ("size", "deviation"))
-    is_alone = (support == Support.UNCONTRADICTED) & (size <= deviation)
+    size, deviation = (np.nan_to_num(features[:, INDEX[name]]) for name in ("size", "deviation"))
+    is_alone = (support == Support.UNCONTRADICTED) & (size <= np.abs(deviation))
     most = np.where(is_alone, np.float32(np.nextafter(np.float32(threshold), np.float32(0))), np.float32(RULE_SCORE))
     is_supported = (support == Support.CORROBORATED) | (support == Support.CONFIRMED)
     most = np.where(is_supported, np.float32(SUPPORTED_SCORE), most)
