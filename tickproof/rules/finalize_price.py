@@ -28,7 +28,16 @@ from tickproof.rules.context import (
     prices_of,
     worse,
 )
-from tickproof.rules.price_deviation import CORROBORATES, GROSS, MARKET_FLOOR, PARTLY, corroborates, follows, is_extended
+from tickproof.rules.price_deviation import (
+    CORROBORATES,
+    GROSS,
+    GROSS_STEP,
+    MARKET_FLOOR,
+    PARTLY,
+    corroborates,
+    follows,
+    is_extended,
+)
 from tickproof.rules.reasons import QUOTE, TRADE, bit_of, has
 from tickproof.ticks.records import Record
 
@@ -264,7 +273,11 @@ def _finalize_spike(row: Record, context: Record, instrument: Record, evidence: 
 @kernel()
 def _is_gross(row: Record, context: Record, evidence: Evidence) -> bool:
     """Return whether a price is so far off that it need not be contradicted."""
-    if evidence.consensus.venues > 0 and abs(context.x - context.level) > GROSS:
+    distance = abs(context.x - context.level)
+    if evidence.consensus.venues > 0 and distance > GROSS:
+        return True
+    if evidence.consensus.venues == 0 and distance > GROSS_STEP and context.quality == CORRUPT:
+        # Nobody is there to contradict it, and no venue goes so far without a pause.
         return True
     is_lone = row.kind == TRADE and context.run == 1 and not evidence.is_continued
     return is_lone and _others_stand_against(context, evidence.consensus)

@@ -27,6 +27,11 @@ WATCH_SCALES = 2.0
 MARKET_FLOOR = 50.0e-4
 GROSS = 0.10
 """So far off is wrong unless it is corroborated: it need not be contradicted within the lookahead."""
+GROSS_STEP = math.log(2.0)
+"""So far, log, the price of a venue that is alone does not go from one message to the next: half or double is an error, unless a
+pause or the reference announced it."""
+PAUSE_NS = 1_800_000_000_000
+"""After half an hour without an accepted price, a venue may come back anywhere: a night, a halt, a split."""
 TEN_WIDTH = 0.02
 LN10 = math.log(10.0)
 AGREE = 0.05
@@ -145,6 +150,19 @@ def decide_corroborated(context: Record) -> None:
         # A corroborated price does not repair a message that is wrong in another way.
         if context.fact_quality != CORRUPT:
             context.quality = MARKET_EVENT
+
+
+@kernel()
+def follows_pause(instrument: Record, now: int) -> bool:
+    """Return whether the prices that are off the level began after a pause."""
+    began = instrument.candidate_since if instrument.candidate_count > 0 else now
+    return max(began, instrument.level_time) - instrument.level_time >= PAUSE_NS
+
+
+@kernel()
+def is_gross_step(context: Record, instrument: Record, now: int) -> bool:
+    """Return whether a price is further off its level than a venue goes without a pause."""
+    return abs(context.x - context.level) > GROSS_STEP and not follows_pause(instrument, now)
 
 
 @kernel()

@@ -101,7 +101,8 @@ def check_trade_outside(row: Record, now: int, context: Record, instrument: Reco
 
     Its sum never falls below 0 (Page, Biometrika 41 (1954) 100).
     """
-    if not _has_whole_quote(row, now, instrument):
+    if not _has_whole_quote(row, now, instrument) or row.price < instrument.bid // 2 or row.price // 2 > instrument.ask:
+        # At less than half, or more than double, it is the trade that is wrong, and says nothing about the quote.
         return
     side = _NONE
     if row.price > instrument.ask:

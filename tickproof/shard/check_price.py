@@ -229,7 +229,10 @@ def _decide_off(tick: PricedTick, comparison: Comparison, sides: Sides, instrume
     elif not sides.is_one_sided:
         cause = error_cause(row, comparison.now, context, instrument, scale, instruments.rows)
         deviation_rules.decide_deviating(context, scale, comparison.consensus.venues, is_extended(row), cause)
-        follow_ratio(row, comparison.now, context, instrument)
+        if comparison.consensus.venues > 0:
+            follow_ratio(row, comparison.now, context, instrument)
+        elif deviation_rules.is_gross_step(context, instrument, comparison.now):
+            context.quality = CORRUPT
 
 
 @kernel(forceinline=True)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from tickproof.instrument import level
 from tickproof.kernel import kernel
 from tickproof.rules import corrections, quote_sides, reasons, repeats
-from tickproof.rules.price_deviation import Comparison
+from tickproof.rules.price_deviation import Comparison, is_gross_step
 from tickproof.rules.reasons import QUOTE, has
 from tickproof.shard.arrays import PricedTick
 
@@ -16,7 +16,9 @@ NEW_LEVEL = (20, 10_000_000_000)
 NEW_LEVEL_ALONE = (3, 0)
 """The same where there is no other venue."""
 NEW_LEVEL_TEN = (100, 60_000_000_000)
-"""The same for a price off by a power of ten: a redenomination, or a split, of what trades on one venue."""
+"""The same for a price off by a power of ten after a pause: a redenomination, or a split, of what trades on one venue."""
+NEW_LEVEL_GROSS = (100, 7_200_000_000_000)
+"""The same for a price that is at less than half, or more than double, without a pause: a unit may be wrong for an hour."""
 NEW_LEVEL_SCALES, NEW_LEVEL_FLOOR = 6.0, 15.0e-4
 """Prices of a new level lie within so many scales, and so far, log, of each other."""
 FIRST_STEP = 0.05
@@ -75,7 +77,8 @@ def _move_references(tick: PricedTick, comparison: Comparison, sides: Sides, out
     if has(context.bits, reasons.TEN | reasons.UNIT):
         # Remembered apart from what is observed, and a new level only after long, where no other venue is there.
         instrument.shifted, instrument.shifted_time = x, now
-        if not is_bad and consensus.venues == 0 and _confirms(tick, comparison, NEW_LEVEL_TEN):
+        patience = NEW_LEVEL_GROSS if is_gross_step(context, instrument, now) else NEW_LEVEL_TEN
+        if not is_bad and consensus.venues == 0 and _confirms(tick, comparison, patience):
             level.accept(instrument, x, now, is_quote)
         return
     if is_bad:
@@ -85,7 +88,10 @@ def _move_references(tick: PricedTick, comparison: Comparison, sides: Sides, out
     if instrument.accepted < level.WARM:
         is_rejected = outcome.is_off or (instrument.accepted > 2 and abs(x - instrument.level) > FIRST_STEP)
     if is_rejected:
-        if not _confirms(tick, comparison, NEW_LEVEL if consensus.venues > 0 else NEW_LEVEL_ALONE):
+        patience = NEW_LEVEL if consensus.venues > 0 else NEW_LEVEL_ALONE
+        if consensus.venues == 0 and instrument.accepted >= level.WARM and is_gross_step(context, instrument, now):
+            patience = NEW_LEVEL_GROSS
+        if not _confirms(tick, comparison, patience):
             return
         if consensus.venues > 0:
             instrument.basis = x - consensus.price

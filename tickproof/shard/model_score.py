@@ -23,7 +23,7 @@ AGREES_SCALES = 1.0, 2.0
 Trades stand at either side of a spread."""
 ODD_SIZE = 4.0, sizes.DOUBTFUL
 """From so many deviations above the usual on the size of a quote, and of a trade, may be wrong all the same. Blocks of a thousand
-times the usual are traded every day, and one share is the commonest size of all: no small size is an error, since orders that walk
+times the usual are traded every day, and one share is the commonest size of all. No small size is an error: orders that walk
 through a book leave rests of any size at its top."""
 SUPPORTED_SCORE = 2.0
 """The most that a model's score counts for where other sources support a tick."""
