@@ -40,7 +40,8 @@ CODES = (
         meaning="the venue's clock is off by a constant",
         how="8 messages in a row of several symbols (4 if that takes half a second, 24 of one symbol) agree on a new lag that "
         "is below the lowest so far, grew faster than time passed, or is beyond 1 s ahead or an hour behind; or for 12 s and 5 "
-        "blocks of messages the lowest lag is off by one amount, 300 µs at least, with a chance of e^-11 and less",
+        "blocks of messages the lowest lag is off by one amount, 300 µs at least, with a chance of e^-11 and less; "
+        "or venue and capture time are a power of 1 000 apart, each message by itself",
         checks=(*_STAMPS, _SHIFTS),
         advice=Advice(
             why="Venue time and capture time differ by a constant: a time zone, daylight saving, milliseconds read as "

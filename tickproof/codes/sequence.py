@@ -19,8 +19,8 @@ CODES = (
         unit="messages",
         labels=Labels("lost", "", "missing at arrival"),
         meaning="sequence numbers are missing",
-        how="a number is higher than expected; what does not arrive within 1 s and 4 096 later numbers counts as lost, and if "
-        "nothing is lost the finding becomes information",
+        how="a number is higher than expected, and none of the same time stamp fills in; what does not arrive within 1 s and "
+        "4 096 later numbers counts as lost, and if nothing is lost the finding becomes information",
         checks=(_COUNT,),
         finalize="tickproof.channel.sequence.gaps:expire_gaps",
         advice=Advice(
@@ -115,7 +115,7 @@ CODES = (
         labels=Labels("behind", "", ""),
         meaning="sequence or capture time goes back",
         how="a message fills a gap of numbers, or its capture time is before that of the message before; by up to 5 numbers and "
-        "5 ms it is information",
+        "5 ms it is information, and so is any order within one time stamp, which marks no tick",
         checks=(_COUNT, Check(Stage.CHANNEL, "tickproof.channel.check_frame:_check_order")),
         advice=Advice(
             why="A message arrived after a later one of its channel.",

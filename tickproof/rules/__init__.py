@@ -8,8 +8,8 @@ Bits and wording are those of `tickproof.codes`, the record of one tick's moment
 `instrument`; the order in which rules run is the shard's.
 """
 
-VERSION = "4"
+VERSION = "5"
 """The version of the rules, which every verdict and finding carries: a change of a result raises it."""
-FITTING_MODELS = ("3", VERSION)
-"""Versions under which a model may have been trained: 4 adds findings of silence, standstill and clocks, and changes neither a
-feature nor what a rule says of a tick's prices and sizes."""
+FITTING_MODELS = ("3", "4", VERSION)
+"""Versions under which a model may have been trained: 4 adds findings of silence, standstill and clocks, 5 changes when a venue
+that is alone is believed and which sizes a model may call wrong; neither changes a feature."""
