@@ -29,9 +29,7 @@ def test_no_small_size_is_an_error(name: str, shared: Path, tmp_path: Path, caps
     assert corrupt == (1 if name == "size-named-for-a-wide-spread" else 0)
 
 
-def test_trades_far_below_quotes_that_stand_are_corrupt(
-    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_trades_far_below_quotes_that_stand_are_corrupt(shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     done = scanned(capsys, tmp_path / "out", case(shared, "brk-a-glitch"))
     assert [row for row, tick in enumerate(done.ticks, 1) if tick["final_quality"] == 2] == list(range(111, 136))
     assert {tick["final_quality"] for tick in done.ticks} == {0, 2}
