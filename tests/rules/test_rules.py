@@ -173,19 +173,46 @@ def test_a_split_that_every_venue_makes_is_a_market_event() -> None:
     assert not scored.of("decimal_shift")
 
 
-def test_a_split_on_a_lone_venue_is_accepted_once_it_has_held_for_a_minute() -> None:
-    market = alone()
-    market.go_on(12, 100, 10.0)
+def test_a_split_of_a_lone_venue_is_accepted_a_minute_after_the_pause_that_it_came_with() -> None:
+    market, night = alone(), 12 + 8 * 3600.0
+    market.go_on(night, night + 90, 10.0)
     scored = market.scored()
-    shifted, changed = scored.rows_with("decimal_shift"), scored.rows_with("unit_change")
-    moments = (scored.ticks.rows["ts_recv"][sorted([*shifted, *changed])] - at(0)) / NS_PER_SECOND
-    assert moments[0] == 12.0
-    assert moments[-1] == pytest.approx(72.0, abs=0.3)
-    # From 20 ticks and 2 s on it is not a mistake of single ticks any more.
-    assert (scored.ticks.rows["ts_recv"][changed[0]] - at(0)) / NS_PER_SECOND == 14.0
-    assert min(changed) > max(shifted)
-    after = scored.ticks.rows["ts_recv"] > at(73)
+    shifted = scored.rows_with("decimal_shift")
+    moments = (scored.ticks.rows["ts_recv"][shifted] - at(night)) / NS_PER_SECOND
+    assert moments[0] == 0.0
+    assert moments[-1] == pytest.approx(60.0, abs=0.3)
+    after = scored.ticks.rows["ts_recv"] > at(night + 61)
     assert not scored.verdicts["final_quality"][after].any()
+
+
+@pytest.mark.parametrize("price", [10.0, 46.0, 210.0, 1_000.0])
+def test_a_lone_venue_is_not_believed_at_half_or_double_of_its_price_without_a_pause(price: float) -> None:
+    """However often it says so; and the first right price after it is good."""
+    market = alone()
+    market.go_on(12, 100, price)
+    market.go_on(100, 110)
+    scored = market.scored()
+    times = scored.ticks.rows["ts_recv"]
+    wrong = (times >= at(12)) & (times < at(100))
+    assert set(scored.verdicts["final_quality"][wrong].tolist()) == {CORRUPT}
+    assert not scored.verdicts["final_quality"][~wrong].any()
+
+
+@pytest.mark.parametrize("price", [25.0, 340.0])
+def test_a_lone_venue_is_believed_anywhere_after_a_night(price: float) -> None:
+    """A split that nobody announced: its first prices are suspect, none is corrupt."""
+    market, night = alone(), 12 + 8 * 3600.0
+    market.go_on(night, night + 10, price)
+    scored = market.scored()
+    assert qualities(scored) <= {GOOD, SUSPECT, MARKET}
+    assert not scored.verdicts["final_quality"][scored.ticks.rows["ts_recv"] > at(night + 1)].any()
+
+
+def test_a_lone_venue_is_believed_at_two_thirds_of_its_price() -> None:
+    market = alone()
+    market.go_on(12, 40, 67.0)
+    scored = market.scored()
+    assert not scored.verdicts["final_quality"][scored.ticks.rows["ts_recv"] > at(13)].any()
 
 
 @pytest.mark.slow

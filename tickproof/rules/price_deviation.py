@@ -153,16 +153,17 @@ def decide_corroborated(context: Record) -> None:
 
 
 @kernel()
-def follows_pause(instrument: Record, now: int) -> bool:
-    """Return whether the prices that are off the level began after a pause."""
-    began = instrument.candidate_since if instrument.candidate_count > 0 else now
-    return max(began, instrument.level_time) - instrument.level_time >= PAUSE_NS
+def is_after_pause(row: Record, now: int, instrument: Record) -> bool:
+    """Return whether a tick is the first one after a pause. One from beyond what event time believes yet is judged by its own."""
+    return max(now, row.ts_recv) - instrument.last_price_time >= PAUSE_NS
 
 
 @kernel()
-def is_gross_step(context: Record, instrument: Record, now: int) -> bool:
+def is_gross_step(row: Record, now: int, context: Record, instrument: Record) -> bool:
     """Return whether a price is further off its level than a venue goes without a pause."""
-    return abs(context.x - context.level) > GROSS_STEP and not follows_pause(instrument, now)
+    if abs(context.x - context.level) <= GROSS_STEP or is_after_pause(row, now, instrument):
+        return False
+    return instrument.candidate_count == 0 or instrument.candidate_since - instrument.level_time < PAUSE_NS
 
 
 @kernel()

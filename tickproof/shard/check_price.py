@@ -231,7 +231,7 @@ def _decide_off(tick: PricedTick, comparison: Comparison, sides: Sides, instrume
         deviation_rules.decide_deviating(context, scale, comparison.consensus.venues, is_extended(row), cause)
         if comparison.consensus.venues > 0:
             follow_ratio(row, comparison.now, context, instrument)
-        elif deviation_rules.is_gross_step(context, instrument, comparison.now):
+        elif deviation_rules.is_gross_step(row, comparison.now, context, instrument):
             context.quality = CORRUPT
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from tickproof.instrument import level
 from tickproof.kernel import kernel
 from tickproof.rules import corrections, quote_sides, reasons, repeats
-from tickproof.rules.price_deviation import Comparison, is_gross_step
+from tickproof.rules.price_deviation import Comparison, is_after_pause, is_gross_step
 from tickproof.rules.reasons import QUOTE, has
 from tickproof.shard.arrays import PricedTick
 
@@ -74,10 +74,13 @@ def _move_references(tick: PricedTick, comparison: Comparison, sides: Sides, out
     x, now, consensus = context.x, comparison.now, comparison.consensus
     is_quote = row.kind == QUOTE
     is_bad = has(context.bits, _NOT_LEARNT)
+    if is_after_pause(row, now, instrument):
+        # What would be a new level before the pause says nothing about one after it.
+        instrument.candidate_count = 0
     if has(context.bits, reasons.TEN | reasons.UNIT):
         # Remembered apart from what is observed, and a new level only after long, where no other venue is there.
         instrument.shifted, instrument.shifted_time = x, now
-        patience = NEW_LEVEL_GROSS if is_gross_step(context, instrument, now) else NEW_LEVEL_TEN
+        patience = NEW_LEVEL_GROSS if is_gross_step(row, now, context, instrument) else NEW_LEVEL_TEN
         if not is_bad and consensus.venues == 0 and _confirms(tick, comparison, patience):
             level.accept(instrument, x, now, is_quote)
         return
@@ -89,7 +92,7 @@ def _move_references(tick: PricedTick, comparison: Comparison, sides: Sides, out
         is_rejected = outcome.is_off or (instrument.accepted > 2 and abs(x - instrument.level) > FIRST_STEP)
     if is_rejected:
         patience = NEW_LEVEL if consensus.venues > 0 else NEW_LEVEL_ALONE
-        if consensus.venues == 0 and instrument.accepted >= level.WARM and is_gross_step(context, instrument, now):
+        if consensus.venues == 0 and instrument.accepted >= level.WARM and is_gross_step(row, now, context, instrument):
             patience = NEW_LEVEL_GROSS
         if not _confirms(tick, comparison, patience):
             return
