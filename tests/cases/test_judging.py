@@ -36,6 +36,24 @@ def test_trades_far_below_quotes_that_stand_are_corrupt(shared: Path, tmp_path: 
     assert "stale_book" not in done.codes()
 
 
+def test_a_trade_outside_quotes_is_told_by_the_quote_and_the_bound_beyond_it(
+    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = scanned(capsys, tmp_path / "out", case(shared, "bitstamp-log"))
+    told = [finding for finding in done.findings if finding["code"] == "outside_quotes"]
+    assert told
+    for finding in told:
+        measured, bound, quote = (finding[name] for name in ("measured", "threshold", "reference"))
+        assert measured > bound > quote or measured < bound < quote
+
+
+def test_an_outage_told_as_minus_one_has_one_reason(shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    done = scanned(capsys, tmp_path / "out", case(shared, "zero-and-minus-one"))
+    (outage,) = (finding for finding in done.findings if finding["class"] == "corrupt_tick")
+    assert (outage["code"], outage["count"]) == ("sentinel_value", 30)
+    assert sum(tick["final_quality"] == 2 for tick in done.ticks) == 30
+
+
 def test_two_minutes_at_a_hundredth_are_one_finding(shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     stream = case(shared, "dukascopy-wrong-point")
     done = scanned(capsys, tmp_path / "out", stream, "--reference", stream.with_name("ref.toml"))

@@ -536,10 +536,17 @@ def test_a_price_must_be_positive(column: str, value: int) -> None:
     tape.write(Kind.TRADE if column == "price" else Kind.QUOTE, 0, **(whole | {column: value}))
     scored = score(tape.ticks())
     assert scored.verdicts["final_quality"].tolist() == [CORRUPT]
-    (finding,) = scored.of("price_not_positive")
+    # A zero is no price; −1 and the smallest integer are placeholders, which is reason enough.
+    name, other = ("sentinel_value", "price_not_positive") if value else ("price_not_positive", "sentinel_value")
+    (finding,) = scored.of(name)
     assert (finding.severity, finding.measured) == (Severity.CRITICAL, value / 1e9)
-    # A zero is no price; −1 and the smallest integer are placeholders besides.
-    assert len(scored.of("sentinel_value")) == (value != 0)
+    assert scored.of(other) == []
+
+
+def test_a_placeholder_beside_another_price_below_zero_is_two_reasons() -> None:
+    tape = Tape()
+    tape.write(Kind.QUOTE, 0, bid_px=-1, ask_px=-5)
+    assert {finding.code for finding in score(tape.ticks()).findings} == {"sentinel_value", "price_not_positive"}
 
 
 @pytest.mark.parametrize("value", [1, 2**62])
@@ -561,7 +568,7 @@ def test_a_wrong_message_moves_nothing() -> None:
         market.first.quote(13.02, 101, 101.02)
         market.go_on(13.05, 15)
     mine = mixed.scored()
-    wrong = set(mine.rows_with("price_not_positive")) | set(mine.rows_with("field_missing"))
+    wrong = {row for code in ("price_not_positive", "sentinel_value", "field_missing") for row in mine.rows_with(code)}
     others = [row for row in range(len(mine.ticks)) if row not in wrong]
     assert len(wrong) == 3 * 60
     assert mine.verdicts[others].tolist() == plain.scored().verdicts.tolist()

@@ -84,8 +84,11 @@ def stateless_reasons_of(rows: Records, values: npt.NDArray[np.int64], bounds: t
     bits = np.zeros(len(rows), np.uint64)
     for i in range(len(rows)):
         bits[i] = stateless_reasons(rows[i], rows[i].symbol >= 0)
-        if placeholder(rows[i], values, bounds) != 0:
+        value = placeholder(rows[i], values, bounds)
+        if value != 0:
             bits[i] |= reasons.SENTINEL
+            if _is_only_error(rows[i], value):
+                bits[i] &= ~reasons.NOT_POSITIVE
     return bits
 
 
@@ -100,7 +103,7 @@ def check_message(row: Record, context: Record, instrument: Record, venue: Recor
     if instrument.may_be_negative:
         context.bits &= ~reasons.NOT_POSITIVE
     if value != 0 and not _is_price(value, instrument):
-        _add_placeholder(context, value)
+        _add_placeholder(row, context, value)
     corrupt = reasons.ALWAYS_CORRUPT
     if row.kind == TRADE:
         venue.trades += 1
@@ -115,7 +118,7 @@ def check_unknown(row: Record, context: Record, value: int) -> None:
     """Set the reasons and the quality that follow from a message alone, where its instrument is not known."""
     context.bits = stateless_reasons(row, row.symbol >= 0)
     if value != 0:
-        _add_placeholder(context, value)
+        _add_placeholder(row, context, value)
     _set_quality(context, reasons.ALWAYS_CORRUPT)
 
 
@@ -128,7 +131,18 @@ def _is_price(value: int, instrument: Record) -> bool:
 
 
 @kernel()
-def _add_placeholder(context: Record, value: int) -> None:
+def _is_only_error(row: Record, value: int) -> bool:
+    """Return whether every price of a message that is not positive is its placeholder: then that is the one reason."""
+    for present, price in ((reasons.BID, row.bid_px), (reasons.ASK, row.ask_px), (reasons.PRICE, row.price)):
+        if (row.present & present) != 0 and price <= 0 and price != value:
+            return False
+    return True
+
+
+@kernel()
+def _add_placeholder(row: Record, context: Record, value: int) -> None:
+    if _is_only_error(row, value):
+        context.bits &= ~reasons.NOT_POSITIVE
     ones = float(value) * 1e-9
     add_fact(context, _SENTINEL, CORRUPT, (ones, ones, np.nan))
 

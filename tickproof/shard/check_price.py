@@ -22,7 +22,7 @@ from tickproof.instrument.standstill import FINE_SPREAD, FROZEN_NS, LEFT_BEHIND,
 from tickproof.kernel import kernel
 from tickproof.rules import price_deviation as deviation_rules
 from tickproof.rules import quote_sides, reasons, repeats, sizes
-from tickproof.rules.context import CORRUPT, SUSPECT, SessionEdge, add_fact, prices_of
+from tickproof.rules.context import CORRUPT, SUSPECT, SessionEdge, add_fact, keep_values, prices_of
 from tickproof.rules.error_cause import error_cause, fields_swapped
 from tickproof.rules.price_deviation import Comparison, is_extended
 from tickproof.rules.reasons import EXPLAINING, QUOTE, bit_of, has
@@ -36,7 +36,7 @@ _F_DEVIATION, _F_RESIDUAL, _F_SOURCES, _F_TEN = INDEX["deviation"], INDEX["resid
 _F_OUTSIDE, _F_QUOTE_AGE, _F_LAST, _F_STEP = INDEX["outside"], INDEX["quote_age"], INDEX["last_deviation"], INDEX["step"]
 _F_MOVE, _F_WIDTH = INDEX["others_move"], INDEX["others_width"]
 _F_FLAGGED, _F_CONDITIONS, _F_SIZE = INDEX["flagged_run"], INDEX["conditions"], INDEX["size"]
-_FIELDS, _FROZEN = bit_of("field_swap"), bit_of("frozen")
+_FIELDS, _FROZEN, _OUTSIDE = bit_of("field_swap"), bit_of("frozen"), bit_of("outside_quotes")
 _REGULAR, _NEAR = int(SessionEdge.REGULAR), int(SessionEdge.NEAR)
 
 
@@ -157,6 +157,11 @@ def _check_trade(tick: PricedTick, comparison: Comparison, deviation: float) -> 
     else:
         if is_outside:
             deviation_rules.decide_outside(row, context, outside, comparison.consensus)
+            if has(context.bits, reasons.OUTSIDE):
+                quote = math.log(float(instrument.ask if row.price > instrument.ask else instrument.bid))
+                bound = max(deviation_rules.OUTSIDE_SPREADS * half, deviation_rules.OUTSIDE_FLOOR)
+                values = prices_of(context.x, quote + math.copysign(bound, context.x - quote), quote)
+                keep_values(context, _OUTSIDE, values)
         repeats.check_trade_outside(row, now, context, instrument)
     return Sides(NO_SPREAD, False, False)
 
