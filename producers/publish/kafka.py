@@ -33,6 +33,9 @@ FLUSH_TIMEOUT_S = 130.0
 """Longer than librdkafka's own delivery timeout, so that an undelivered record ends in a report."""
 REPORT_S = 1.0
 """The report of a record that ended a transaction may come after the error of the next call."""
+ADVICE = {
+    KafkaError.MSG_SIZE_TOO_LARGE: "raise the topic's max.message.bytes, or send smaller records: --frame-rows, --frame-span-ms",
+}
 DROPPED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)
 CONFIGURATION: dict[str, str | int | bool] = {
     "enable.idempotence": True,
@@ -103,6 +106,7 @@ class Publisher:
         self._ticks: Counter[str] = Counter()
         self._messages = self._heartbeats = self._bytes = 0
         self._sent = self._sent_ticks = self._sent_heartbeats = 0
+        self._advice = "check the broker"
         self._fatal: KafkaError | None = None
         self._producer = Producer({**CONFIGURATION, **(configuration or {}), "bootstrap.servers": brokers, "logger": _LOG})
         self.partitions = self._find_partitions(metadata_timeout_s)
@@ -195,6 +199,7 @@ class Publisher:
             # What was dropped because another record was refused tells nothing; `close` counts it as missing.
             if error.code() not in DROPPED:
                 self._errors[error.str()] += 1
+                self._advice = ADVICE.get(error.code(), self._advice)
             return
         self._messages += 1
         if ticks:
@@ -229,7 +234,7 @@ class Publisher:
             raise ServiceError(f"{self._where}: the producer failed fatally: {self._fatal.str()}; see the broker's log")
         if self._errors:
             reasons = ", ".join(f"{reason} ({count})" for reason, count in sorted(self._errors.items()))
-            raise ServiceError(f"{self._where}: records were not delivered: {reasons}; check the broker")
+            raise ServiceError(f"{self._where}: records were not delivered: {reasons}; {self._advice}")
 
     @property
     def _where(self) -> str:

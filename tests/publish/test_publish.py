@@ -242,6 +242,7 @@ def test_what_is_not_delivered_is_exit_status_4(
         assert end.value.code == 4
         said = capsys.readouterr().err.strip().splitlines()[-1]
         assert said.startswith(f"tickproof: topic {prefix}small on {broker.brokers}: records were not delivered: ")
+        assert "raise the topic's max.message.bytes, or send smaller records: --frame-rows, --frame-span-ms" in said
 
 
 def test_progress_is_lines_with_rate_and_lag_where_there_is_no_terminal(
