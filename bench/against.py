@@ -1,8 +1,8 @@
 """Two builds side by side: each case by turns in processes of each, compared by processor time.
 
 A build brings its own bench, because a case calls what its build has; both read the same stream and the same topics. A case in
-one process is timed by the processor's clock in place of the wall's, so that what else the machine does counts little; a job's case
-says itself what Python, Java and the broker used.
+one process is timed by the processor's clock in place of the wall's, so that what else the machine does counts little; a job's
+case says itself what Python, Java and the broker used.
 """
 
 from __future__ import annotations

@@ -40,8 +40,8 @@ def test_builds_run_by_turns_and_the_first_round_does_not_count(tmp_path: Path) 
         room.mkdir(parents=True)
         (room / "__init__.py").touch()
         (room / "context.py").write_text(
-            "from pathlib import Path\nimport json\nclass Context:\n    @classmethod\n"
-            "    def unpack(cls, text):\n        one = cls()\n        one.folder = Path(json.loads(text)['folder'])\n        return one\n"
+            "from pathlib import Path\nimport json\nclass Context:\n    @classmethod\n    def unpack(cls, text):\n"
+            "        one = cls()\n        one.folder = Path(json.loads(text)['folder'])\n        return one\n"
         )
         (room / "case.py").write_text(
             "def walk(context):\n"
