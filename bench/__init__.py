@@ -10,5 +10,6 @@ starts. Each case has a process of its own, so that none warms another's caches,
     parts.py       single parts without Flink: decoding, kernels, the model, the local engine
     producers.py   the simulator, its way to the broker, readers of recordings, and the memory of all these
     memory.py      bytes a symbol
+    against.py     this build and another by turns, as ratios of processor time
     report.py      the table and bench/out/latest.json
 """

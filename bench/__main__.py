@@ -17,7 +17,7 @@ import click
 import msgspec
 from rich.console import Console
 
-from bench import report, stream
+from bench import against, report, stream
 from bench.context import Context
 from jobs.kafka import topics
 from jobs.services.broker import Broker
@@ -55,17 +55,30 @@ ON_BROKER = {"generate_publish"}.union(*TOPICS.values())
 """Who needs a broker."""
 SHARE = {"frames": 1.0, "json": 0.4, "record": 0.08}
 """How much of the stream each topic gets: a case should take tens of seconds."""
+ROOT = Path(__file__).parents[1]
 SWEPT = "TICKPROOF_BENCH_SWEEP"
 
 
 @click.command()
 @click.option("--only", multiple=True, type=click.Choice(list(CASES)), help="This case; may be repeated. Default: all but sweep.")
 @click.option("--ticks", default=3_000_000, show_default=True, help="Length of the stream.")
-@click.option("--repeats", default=1, show_default=True, help="Runs of each case on the broker; the median counts.")
+@click.option(
+    "--repeats",
+    default=1,
+    show_default=True,
+    help="Runs of a case on the broker, or rounds with --against; the median counts.",
+)
 @click.option("--parallelism", default=1, show_default=True, help="Of the Flink jobs.")
 @click.option("--rows", default=1_000, show_default=True, help="Ticks of a frame.")
 @click.option("--setting", multiple=True, metavar="NAME=VALUE", help="A setting of the job.")
 @click.option("--tuning", multiple=True, metavar="NAME=VALUE", help="A field of the job's Tuning.")
+@click.option(
+    "--against",
+    "other",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="WORKTREE",
+    help="Run each case in this build and in that one by turns, and print ratios of processor time.",
+)
 @click.option("--out", type=click.Path(path_type=Path), default=report.OUT / "latest.json", show_default=True)
 @click.option("--case", "inner", hidden=True, help="Run this case here and now.")
 @click.option("--context", hidden=True)
@@ -77,6 +90,7 @@ def main(
     rows: int,
     setting: tuple[str, ...],
     tuning: tuple[str, ...],
+    other: Path | None,
     out: Path,
     inner: str | None,
     context: str | None,
@@ -97,11 +111,17 @@ def main(
             console.print(f"simulating {ticks:,} ticks")
             stream.save(stream.make(ticks), base.folder)
         with _broker(base, chosen, rows, console) as ready:
-            for case in chosen:
+            if other is not None:
+                cases = {case: CASES[case][0] for case in chosen}
+                results = against.compare(cases, ready, (ROOT, other.resolve()), repeats, console)
+            for case in chosen if other is None else ():
                 console.print(f"{case}: {CASES[case][1]}")
                 results += _measure(case, ready, repeats)
-    results = report.with_ratios(results)
-    report.show(results, console)
+    if other is None:
+        results = report.with_ratios(results)
+        report.show(results, console)
+    else:
+        against.show(results, console)
     report.write(results, report.machine() | {"ticks": ticks, "rows": rows, "repeats": repeats}, out)
     console.print(f"written to {out}")
 

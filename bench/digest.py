@@ -82,7 +82,8 @@ def digests(case: Case, build: Path, data: Path, model: str) -> dict[str, str]:
         run([tickproof, "scan", *paths, *options, "--model", model, "--no-report", "--out", str(scanned)], build)
         out |= dict(table_digests(scanned / "scored.parquet", VERDICTS))
         out |= {f"statistics.{name}": value for name, value in table_digests(scanned / "statistics.parquet")}
-        lines = (scanned / "findings.jsonl").read_text(encoding="utf-8").splitlines()
+        # Findings name the file of their tick, which is in a scratch folder of this run.
+        lines = (scanned / "findings.jsonl").read_text(encoding="utf-8").replace(folder, "").splitlines()
         out["findings"] = f"{len(lines)} " + hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
     return out
 

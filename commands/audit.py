@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from commands.configuration import broker_options, read
-from jobs.kafka.audit import audit
-from jobs.kafka.audit_account import Audit
+
+if TYPE_CHECKING:
+    from jobs.kafka.audit_account import Audit
 
 
 @click.command()
@@ -32,6 +34,8 @@ def command(ctx: click.Context, brokers: str | None, prefix: str | None, wait_s:
       tickproof audit --prefix replay-2014. --wait 60
       tickproof audit --json
     """
+    from jobs.kafka.audit import audit
+
     settings = read({"brokers": brokers, "prefix": prefix}).settings
     shown = (-1, -1)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from jobs.flink.cluster import Cluster
-from jobs.flink.rest import Rest
+if TYPE_CHECKING:
+    from jobs.flink.cluster import Cluster
 
 FOLDER = Path(".tickproof/cluster")
 folder_option = click.option(
@@ -46,6 +46,8 @@ def start(folder: Path, task_managers: int, slots: int, port: int | None, as_jso
       tickproof cluster start
       tickproof cluster start --folder /tmp/flink --port 8081
     """
+    from jobs.flink.cluster import Cluster
+
     cluster = Cluster.start(folder, task_managers, slots, port=port, tied=False)
     _print(cluster, as_json)
 
@@ -61,6 +63,8 @@ def status(ctx: click.Context, folder: Path, as_json: bool) -> None:
     Examples:
       tickproof cluster status
     """
+    from jobs.flink.cluster import Cluster
+
     cluster = Cluster.attach(folder)
     _print(cluster, as_json)
     ctx.exit(0 if cluster.alive() else 1)
@@ -76,6 +80,8 @@ def stop(folder: Path, as_json: bool) -> None:
     Examples:
       tickproof cluster stop
     """
+    from jobs.flink.cluster import Cluster
+
     stopped = Cluster.attach(folder).stop()
     click.echo(
         json.dumps({"stopped": stopped}) if as_json else f"stopped {', '.join(stopped) or 'nothing: it had ended already'}"
@@ -83,6 +89,8 @@ def stop(folder: Path, as_json: bool) -> None:
 
 
 def _print(cluster: Cluster, as_json: bool) -> None:
+    from jobs.flink.rest import Rest
+
     pids, rest = cluster.pids, Rest(cluster.rest)
     answer: dict[str, Any] = {"rest": cluster.rest, "folder": str(cluster.folder), "pids": pids, "alive": cluster.alive()}
     if rest.answers():

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from tickproof.errors import SettingsError
-from tickproof.settings import Effective, resolve
 
 if TYPE_CHECKING:
     from producers.recordings.mapping.specification import ColumnMapping
+    from tickproof.settings import Effective
 
 FILE = Path("tickproof.toml")
 """Read from the current folder where it is there; TICKPROOF_SETTINGS names another."""
@@ -30,6 +30,9 @@ def read(options: Mapping[str, Any] | None = None, environment: Mapping[str, str
     SettingsError
         The file cannot be read, is not TOML, or values are wrong.
     """
+    # Pydantic takes half as long to import as all else that --help needs.
+    from tickproof.settings import resolve
+
     named = environment.get("TICKPROOF_SETTINGS")
     path = Path(named) if named else FILE
     table: dict[str, Any] = {}

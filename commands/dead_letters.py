@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter, deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from confluent_kafka import Message
 
 from commands.configuration import broker_options, read
-from jobs.kafka.reader import Reader, headers_of
+
+if TYPE_CHECKING:
+    from confluent_kafka import Message
 
 TOPIC = "ticks.dead-letters"
 CONNECT = "__connect.errors."
@@ -28,6 +29,8 @@ def command(brokers: str | None, prefix: str | None, limit: int, as_json: bool) 
       tickproof dead-letters
       tickproof dead-letters --limit 1000 --json
     """
+    from jobs.kafka.reader import Reader
+
     settings = read({"brokers": brokers, "prefix": prefix}).settings
     topic = settings.prefix + TOPIC
     last: deque[Message] = deque(maxlen=limit)
@@ -65,4 +68,6 @@ def _row(message: Message) -> dict[str, Any]:
 
 
 def _said(message: Message, name: str) -> str:
+    from jobs.kafka.reader import headers_of
+
     return headers_of(message).get(CONNECT + name, b"").decode("utf-8", "backslashreplace")

@@ -8,8 +8,6 @@ from dataclasses import asdict
 import click
 
 from commands.configuration import broker_options, read
-from jobs.checks.check import State, Subject
-from jobs.checks.doctor import examine, kernels
 
 
 @click.command(name="doctor")
@@ -30,6 +28,9 @@ def command(ctx: click.Context, /, *, cluster: str | None, compiled: bool, as_js
       tickproof doctor
       tickproof doctor --brokers 127.0.0.1:9092 --cluster 127.0.0.1:8081 --json
     """
+    from jobs.checks.check import State, Subject
+    from jobs.checks.doctor import examine, kernels
+
     rows = ([kernels()] if compiled else []) + examine(Subject(read(options), cluster))
     if as_json:
         click.echo(json.dumps({"checks": [asdict(row) for row in rows]}))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from commands.cluster import FOLDER
 from commands.configuration import read
-from jobs.flink.cluster import Cluster
-from jobs.flink.rest import ENDED, Rest
 from tickproof.errors import SettingsError
+
+if TYPE_CHECKING:
+    from jobs.flink.rest import Rest
 
 cluster_option = click.option(
     "--cluster", metavar="HOST:PORT", help="REST address; by default that of the cluster started by `tickproof cluster start`."
@@ -100,12 +101,17 @@ def cancel(job: str | None, cluster: str | None, as_json: bool) -> None:
 
 
 def _rest(cluster: str | None) -> Rest:
+    from jobs.flink.cluster import Cluster
+    from jobs.flink.rest import Rest
+
     return Rest(cluster or Cluster.attach(FOLDER).rest)
 
 
 def _chosen(rest: Rest, job: str | None) -> str:
     if job is not None:
         return job
+    from jobs.flink.rest import ENDED
+
     running = [one.id for one in rest.jobs() if one.state not in ENDED]
     if len(running) != 1:
         raise SettingsError(

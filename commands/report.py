@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import webbrowser
 from pathlib import Path
 from typing import Any
 
 import click
-import pyarrow.parquet as pq
 
-from reports import html
-from reports.folder import SCORED, ScanFolder
-from tickproof.errors import InputError, SettingsError
-from tickproof.findings.finding import VERDICTS
-from tickproof.findings.label import from_csv
-from tickproof.ticks.schema import SCHEMA
-
-REPORT = "report.html"
+from commands.options.tables import INCIDENTS_SHOWN
 
 
 @click.command()
@@ -33,13 +23,13 @@ REPORT = "report.html"
     "--incidents",
     "limit",
     type=click.IntRange(min=0, max=500),
-    default=html.INCIDENTS_SHOWN,
+    default=INCIDENTS_SHOWN,
     show_default=True,
     help="Number of incidents shown in full, worst first.",
 )
 @click.option("--open", "open_it", is_flag=True, help="Open the report in a browser.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report's path and size in bytes as JSON.")
-def command(*, folder: Path, out: Path | None, labels: Path | None, limit: int, open_it: bool, as_json: bool) -> None:
+def command(**options: Any) -> None:
     """Write the report on a scan: what was found, and the worst incidents with the ticks around them.
 
     DIR is a folder that `tickproof scan --out` wrote. The report is one file that needs neither network nor server.
@@ -50,42 +40,6 @@ def command(*, folder: Path, out: Path | None, labels: Path | None, limit: int, 
       tickproof report out --labels sim/labels.csv --open
       tickproof report out --incidents 100 --out monday.html
     """
-    path = write_report(folder, out, labels, limit)
-    if as_json:
-        click.echo(json.dumps({"report": str(path), "bytes": path.stat().st_size}))
-    else:
-        click.echo(str(path))
-    if open_it and not webbrowser.open(path.resolve().as_uri()):
-        click.echo("no browser was found; open the file by hand", err=True)
+    from commands.work.report import run
 
-
-def write_report(folder: Path, out: Path | None = None, labels: Path | None = None, limit: int = html.INCIDENTS_SHOWN) -> Path:
-    """Write the report on a scan's folder, with recall if there are labels; return its path.
-
-    Raises
-    ------
-    InputError
-        The folder is not a scan's, or the labels cannot be read.
-    SettingsError
-        The file cannot be written.
-    """
-    path = out or folder / REPORT
-    text = html.render(folder, limit=limit, recall=_recall(folder, labels) if labels else None)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(f"report: cannot write {path} ({error.strerror}); choose another --out or make room") from error
-    return path
-
-
-def _recall(folder: Path, labels: Path) -> dict[str, Any]:
-    from models.evaluation.evaluate import Run, evaluate  # imports what only labels need
-
-    try:
-        episodes = from_csv(labels.read_text(encoding="utf-8"), str(labels))
-    except UnicodeDecodeError as error:
-        raise InputError(f"{labels}: not UTF-8 text at byte {error.start}; expected what `tickproof simulate` writes") from error
-    scan = ScanFolder.open(folder)
-    scored = pq.read_table(folder / SCORED, columns=[*SCHEMA.names, *VERDICTS])
-    return evaluate(Run.of(scored, scan.findings), episodes).to_dict()
+    run(**options)

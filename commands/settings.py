@@ -7,7 +7,6 @@ import json
 import click
 
 from commands.configuration import read
-from tickproof.settings import Settings
 
 
 @click.command(name="settings")
@@ -23,6 +22,8 @@ def command(as_json: bool) -> None:
       tickproof settings
       TICKPROOF_BROKERS=10.0.0.7:9092 tickproof settings --json
     """
+    from tickproof.settings import Settings
+
     effective = read()
     values = effective.settings.model_dump(mode="json")
     if as_json:

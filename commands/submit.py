@@ -7,27 +7,25 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from commands.configuration import broker_options, read
-from jobs.checks import preflight
-from jobs.checks.check import Subject
-from jobs.flink.running_job import POLL_S, RunningJob
-from jobs.flink.submit import start_embedded, start_session
-from jobs.kafka.outcome import ends
+from commands.options.tables import REMOVED, SETTINGS
 from tickproof.errors import InputError, ServiceError, SettingsError, StepError
-from tickproof.settings import REMOVED, Settings
+
+if TYPE_CHECKING:
+    from jobs.flink.running_job import RunningJob
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
-SETTINGS = tuple(name for name in Settings.model_fields if name not in ("brokers", "prefix"))
+OF_THE_BROKER = ("brokers", "prefix")
+"""Settings whose options many verbs have."""
 
 
 def settings_options(function: Decorated) -> Decorated:
     """Add an option for each setting, which defaults to the setting in force."""
-    for name in reversed(SETTINGS):
-        text = Settings.model_fields[name].description or ""
+    for name, text in reversed([one for one in SETTINGS.items() if one[0] not in OF_THE_BROKER]):
         shown = f"{text[:1].upper()}{text[1:]}."
         function = click.option(f"--{name.replace('_', '-')}", name, metavar="VALUE", help=shown)(function)
     for name in REMOVED:
@@ -65,6 +63,11 @@ def command(*, cluster: str | None, embedded: bool, bounded: bool, savepoint: st
         raise click.UsageError("choose one: --embedded or --cluster HOST:PORT")
     if bounded and savepoint is not None:
         raise SettingsError("--bounded: found with --from-savepoint, whose job remembers its own end; leave one of them out")
+    from jobs.checks import preflight
+    from jobs.checks.check import Subject
+    from jobs.flink.submit import start_embedded, start_session
+    from jobs.kafka.outcome import ends
+
     effective = read(options)
     preflight.require(Subject(effective, cluster))
     settings = effective.settings
@@ -96,6 +99,8 @@ def command(*, cluster: str | None, embedded: bool, bounded: bool, savepoint: st
 
 def _stay(job: RunningJob, savepoints: Path, as_json: bool) -> bool:
     """Keep an embedded job in the foreground until it ends or is stopped; return whether it ended by itself."""
+    from jobs.flink.running_job import POLL_S
+
     try:
         # Polled, because a wait inside Java could not be interrupted cleanly.
         while not job.ended():

@@ -8,7 +8,6 @@ from dataclasses import asdict
 import click
 
 from commands.configuration import broker_options, read
-from jobs.kafka import topics
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
@@ -41,6 +40,8 @@ def create(brokers: str | None, prefix: str | None, partitions: int | None, as_j
       tickproof topics create
       tickproof topics create --prefix test. --partitions 8
     """
+    from jobs.kafka import topics
+
     settings = read({"brokers": brokers, "prefix": prefix}).settings
     made = topics.create(settings.brokers, settings.prefix, partitions)
     _print(as_json, {"created": made}, [f"created {name}" for name in made] or ["all topics are there"])
@@ -57,6 +58,8 @@ def list_topics(brokers: str | None, prefix: str | None, as_json: bool) -> None:
       tickproof topics list
       tickproof topics list --json
     """
+    from jobs.kafka import topics
+
     settings = read({"brokers": brokers, "prefix": prefix}).settings
     there = topics.partitions(settings.brokers, settings.prefix)
     rows = [
@@ -80,6 +83,8 @@ def check(ctx: click.Context, brokers: str | None, prefix: str | None, as_json: 
       tickproof topics check
       tickproof topics check --json
     """
+    from jobs.kafka import topics
+
     settings = read({"brokers": brokers, "prefix": prefix}).settings
     wrong = topics.check(settings.brokers, settings.prefix)
     _print(
@@ -103,6 +108,8 @@ def delete(brokers: str | None, prefix: str | None, yes: bool, as_json: bool) ->
     """
     if not yes:
         raise click.UsageError("this deletes the topics and all their records; give --yes if you mean it")
+    from jobs.kafka import topics
+
     settings = read({"brokers": brokers, "prefix": prefix}).settings
     gone = topics.delete(settings.brokers, settings.prefix)
     _print(as_json, {"deleted": gone}, [f"deleted {name}" for name in gone] or ["no topic was there"])

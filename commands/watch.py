@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import click
-from rich.console import Console
-from rich.text import Text
 
 from commands import configuration
 from commands.configuration import broker_options
-from jobs.kafka.findings_client import FindingsClient, Unreadable
-from tickproof.findings.finding import Finding, Severity, encode
-from tickproof.findings.incident import rank
-from tickproof.ticks.rfc3339 import iso, span
+from tickproof.codes.code import Severity
+
+if TYPE_CHECKING:
+    from tickproof.findings.finding import Finding
 
 STYLES = {Severity.CRITICAL: "bold red", Severity.WARNING: "yellow", Severity.INFO: "dim"}
 
@@ -47,6 +45,13 @@ def command(*, brokers: str | None, prefix: str | None, severity: str, start: st
       tickproof watch --severity warning --from beginning
       tickproof watch --once --json | jq -r .code | sort | uniq -c
     """
+    from rich.console import Console
+    from rich.text import Text
+
+    from jobs.kafka.findings_client import FindingsClient, Unreadable
+    from tickproof.findings.finding import encode
+    from tickproof.findings.incident import rank
+
     settings = configuration.read({"brokers": brokers, "prefix": prefix}).settings
     least = rank(Severity(severity))
     where = cast(Literal["beginning", "now"], "beginning" if once else start)
@@ -71,6 +76,8 @@ def command(*, brokers: str | None, prefix: str | None, severity: str, start: st
 
 def line(finding: Finding) -> str:
     """Format one revision of a finding: when, severity, code, where, how many, and what was measured."""
+    from tickproof.ticks.rfc3339 import iso, span
+
     where = f"{finding.symbol}@{finding.venue}" if finding.symbol else finding.channel or finding.feed
     lasts = finding.last_ts - finding.first_ts
     many = f" ×{finding.count:,}" if finding.count > 1 else ""
@@ -85,4 +92,6 @@ def line(finding: Finding) -> str:
 
 
 def _value(value: float, unit: str) -> str:
+    from tickproof.ticks.rfc3339 import span
+
     return span(value) if unit == "ns" else f"{value:,.9g} {unit}".rstrip()

@@ -8,4 +8,5 @@ and states no fact that is not in the table. A new page is a module and one row 
     configuration.py    the settings, from `tickproof/settings.py`
     formats.py          the recording formats, from `producers/recordings/registry.py`
     markdown.py         tables
+    option_tables.py    the names that options offer, for `commands/options/tables.json`
 """

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from commands.docs.pages import PAGES
+from commands.options.tables import FILE
 from tickproof.errors import SettingsError
 
 
@@ -21,7 +21,9 @@ from tickproof.errors import SettingsError
 @click.option("--check", is_flag=True, help="Write nothing; exit with status 1 if a page is missing or out of date.")
 @click.pass_context
 def command(ctx: click.Context, *, out: Path, check: bool) -> None:
-    """Write the reference pages that are made from tables: codes, settings and recording formats.
+    """Write what is made from tables: the pages on codes, settings and recording formats, and the names that options offer.
+
+    The names are written beside the program, wherever the pages go.
 
     \b
     Examples:
@@ -29,17 +31,21 @@ def command(ctx: click.Context, *, out: Path, check: bool) -> None:
       tickproof docs --check
       tickproof docs --out /tmp/pages
     """
+    from commands.docs import option_tables
+    from commands.docs.pages import PAGES
+
+    made = {out / name: page for name, page in PAGES.items()} | {FILE: option_tables.page}
     if not check:
-        for name, page in PAGES.items():
-            _write(out / name, page())
-            click.echo(str(out / name))
+        for path, page in made.items():
+            _write(path, page())
+            click.echo(str(path))
         return
-    stale = [name for name, page in PAGES.items() if _read(out / name) != page()]
-    for name in stale:
-        click.echo(f"{out / name}: missing or out of date; run `tickproof docs --out {out}`")
+    stale = [path for path, page in made.items() if _read(path) != page()]
+    for path in stale:
+        click.echo(f"{path}: missing or out of date; run `tickproof docs --out {out}`")
     if stale:
         ctx.exit(1)
-    click.echo(f"{len(PAGES)} pages are up to date")
+    click.echo(f"{len(PAGES)} pages and the names of options are up to date")
 
 
 def _read(path: Path) -> str | None:

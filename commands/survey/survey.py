@@ -8,23 +8,10 @@ whose counts are no longer those found is shown as not read yet.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
-import pyarrow.parquet as pq
-
-from commands import configuration
-from commands.survey.page import Notes, Surveyed, page, survey, unread
-from jobs.offline import scan_folder
-from jobs.offline.scan import run
-from jobs.pipeline.settings import PipelineSettings, pipeline_settings
-from producers.recordings.registry import Tally, find, known, merged, open_recordings
-from producers.streams.heartbeats import Heartbeats
-from tickproof.errors import SettingsError, TickproofError
-from tickproof.findings.finding import decode
 
 
 @click.command(name="survey")
@@ -32,53 +19,13 @@ from tickproof.findings.finding import decode
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="F", help="The page (Markdown).")
 @click.option("--model", metavar="ALIAS|PATH|none", help="Model; by default the setting `model`.")
 @click.option("--scans", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Keep each scan's folder here.")
-def command(folder: Path, out: Path, model: str | None, scans: Path | None) -> None:
+def command(**options: Any) -> None:
     """Scan all recordings below FOLDER and write the page about them.
 
     \b
     Examples:
       tickproof survey recordings --out recordings.md --scans scans
     """
-    notes = Notes.read(out.with_suffix(".toml"))
-    settings = pipeline_settings(configuration.read({"model": model}).settings).opened()
-    groups = notes.grouped((file for file, _ in find([folder])), folder)
-    surveyed = []
-    with _folder(scans) as kept:
-        for recording, files in groups.items():
-            click.echo(f"scanning {recording}: {len(files)} files", err=True)
-            surveyed.append(_scan(recording, files, settings, kept / recording))
-    versions = settings.versions
-    version = f"model {settings.model} ({versions.model if settings.shard.detector else '–'}) and rules {versions.rules}"
-    text = page(surveyed, notes, f"tickproof survey {folder.as_posix()} --out {out.as_posix()}", version)
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(f"survey: cannot write {out} ({error.strerror}); choose another --out or make room") from error
-    ticks = sum(one.ticks for one in surveyed)
-    click.echo(
-        f"{out}: {len(surveyed)} recordings, {ticks:,} ticks, {unread(surveyed, notes)} unexpected findings without a reading"
-    )
+    from commands.survey.work import run
 
-
-def _scan(name: str, files: list[Path], settings: PipelineSettings, folder: Path) -> Surveyed:
-    """Scan the files of one recording into a folder; an unreadable file is reported and does not stop the survey."""
-    tally = Tally()
-    try:
-        settings = settings.with_reference(merged(settings.reference, known(files)))
-        scan_folder.write(run(open_recordings(files, tally=tally), settings, Heartbeats(1)), folder)
-        findings = [decode(line) for line in (folder / "findings.jsonl").read_bytes().splitlines()]
-        return survey(name, len(files), pq.read_table(folder / "scored.parquet"), findings, dict(sorted(tally.undecoded.items())))
-    except SettingsError:
-        raise
-    except TickproofError as error:
-        return Surveyed(name, len(files), error=str(error))
-
-
-@contextmanager
-def _folder(scans: Path | None) -> Iterator[Path]:
-    """Yield the folder for scans: one that is kept, or a temporary one."""
-    if scans is not None:
-        yield scans
-        return
-    with tempfile.TemporaryDirectory(prefix="tickproof-survey-") as name:
-        yield Path(name)
+    run(**options)

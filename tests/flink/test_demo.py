@@ -16,8 +16,8 @@ import psutil
 import pytest
 from rich.console import Console
 
-from commands.demo.demo import _settings
 from commands.demo.view import Status, line, table
+from commands.demo.work import _settings
 from producers.publish.broken_payloads import WAYS, Breaker
 from producers.publish.framing import Frame, Framing
 from tests.support.streams import quoting

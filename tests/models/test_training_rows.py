@@ -7,7 +7,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from commands.train import BUSIER, HELD_OUT_EVERY, TAUGHT, TURNS
+from commands.train import TURNS
+from commands.work.train import BUSIER, HELD_OUT_EVERY, TAUGHT
 from jobs.offline.training_rows import Judged, dataset, judge, poorer
 from models.evaluation.episodes import GRACE_NS
 from models.training.train import CLEAN, LEARNT, Dataset

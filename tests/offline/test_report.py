@@ -17,7 +17,8 @@ from click.testing import CliRunner
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from commands.report import command, write_report
+from commands.report import command
+from commands.work.report import write_report
 from jobs.offline import scan_folder
 from jobs.offline.result_tables import STATISTICS
 from jobs.offline.scan import run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -53,6 +54,45 @@ def test_the_table_is_the_folder(verb: str) -> None:
     assert line
     assert line[0].islower()
     assert not line.endswith(".")
+
+
+HEAVY = {
+    "apache_beam", "confluent_kafka", "exchange_calendars", "jinja2", "llvmlite", "msgspec", "numba", "numpy", "orjson", "pandas",
+    "py4j", "pyarrow", "pydantic", "pyflink", "rich", "scipy", "skops", "sklearn", "urllib.request",
+}  # fmt: skip
+"""Modules that take longer to import than click."""
+
+
+def imported_by(root: Path, calls: list[list[str]]) -> dict[str, list[str]]:
+    """Call -> the heavy modules that are imported after it, of calls that one process makes one after the other."""
+    code = (
+        "import contextlib, io, json, sys, commands\n"
+        "found = {}\n"
+        "for call in json.loads(sys.argv[1]):\n"
+        "    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as said:\n"
+        "        try: commands.main(call)\n"
+        "        except SystemExit as end: assert end.code in (0, 2), (call, end.code, said.getvalue())\n"
+        "    found[' '.join(call)] = sorted(set(json.loads(sys.argv[2])) & set(sys.modules))\n"
+        "print(json.dumps(found))"
+    )
+    arguments = [json.dumps(calls), json.dumps(sorted(HEAVY))]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    result: dict[str, list[str]] = json.loads(done.stdout)
+    return result
+
+
+def test_help_and_wrong_calls_import_nothing_heavy(root: Path) -> None:
+    typed = [one.split() for one, _ in every_command()]
+    wrong = [[*one, "--no-such-option"] for one in typed]
+    found = imported_by(root, [["--help"], [], ["--version"], ["no-such-verb"], *([*one, "--help"] for one in typed), *wrong])
+    assert len(found) == 4 + 2 * len(typed)
+    assert not {call: modules for call, modules in found.items() if modules}
+
+
+def test_what_is_called_heavy_can_be_seen(root: Path) -> None:
+    """A verb that runs imports some of it: the test above would find what a callback needs."""
+    assert "pydantic" in imported_by(root, [["settings"]])["settings"]
 
 
 def test_help_imports_no_verb(root: Path) -> None:

@@ -17,9 +17,10 @@ from click.testing import CliRunner
 from confluent_kafka import Producer
 
 from commands import COMMANDS, program
-from commands.docs import configuration, formats
+from commands.docs import configuration, formats, option_tables
 from commands.docs.markdown import table
 from commands.docs.pages import PAGES
+from commands.options.tables import FILE
 from jobs.kafka import topics
 from jobs.pipeline import outputs
 from jobs.pipeline.settings import Versions
@@ -209,6 +210,10 @@ def test_every_verb_is_documented(verb: str) -> None:
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_made_from_a_table_is_what_the_table_gives(name: str) -> None:
     assert DOCUMENTS[f"docs/{name}"] == PAGES[name]()
+
+
+def test_options_offer_what_the_tables_have() -> None:
+    assert FILE.read_text(encoding="utf-8") == option_tables.page()
 
 
 def test_docs_writes_the_pages_and_finds_one_that_is_out_of_date(tmp_path: Path) -> None:

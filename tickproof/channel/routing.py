@@ -63,9 +63,20 @@ def route(ticks: Ticks, shards: int, groups: Mapping[str, str] | None = None) ->
 def _shards_of(ticks: Ticks, shards: int, groups: Mapping[str, str]) -> Array:
     """Return the shard that scores each tick, or NO_SHARD."""
     rows = ticks.rows
-    table = np.array([*(shard_of(groups.get(name, name), shards) for name in ticks.names), NO_SHARD], np.int64)
+    table = _table(ticks.names, shards, groups) if groups else _table_without_groups(ticks.names, shards)
     shard = table[np.where(rows["symbol"] >= 0, rows["symbol"], rows["channel"])]
     return np.where(is_scored(rows), shard, NO_SHARD)
+
+
+def _table(names: tuple[str, ...], shards: int, groups: Mapping[str, str]) -> Array:
+    """Return the shard of each name, and NO_SHARD for the null name at the end."""
+    return np.array([*(shard_of(groups.get(name, name), shards) for name in names), NO_SHARD], np.int64)
+
+
+@lru_cache(maxsize=8)
+def _table_without_groups(names: tuple[str, ...], shards: int) -> Array:
+    """Return the same; frames of a feed mostly share one tuple of names."""
+    return _table(names, shards, {})
 
 
 def route_signs(signs: Ticks, shards: int) -> list[tuple[int, Ticks]]:

@@ -117,8 +117,7 @@ def step(state: ChannelState, ticks: Ticks, channel: str, settings: ChannelSetti
     rows, arrays = copied(ticks.rows), ChannelArrays(*(copied(array) for array in state.arrays))
     log = new_log(EVENTS_A_TICK * len(rows) + EVENTS_BEFORE)
     out = Outputs(log, np.zeros(len(rows) + 1, SECOND_ROW), np.zeros(1, np.int64), np.empty(SCRATCH))
-    hashes = np.array([*(_name_hash(name) for name in ticks.names), 0], np.uint64)
-    check_frame(rows, hashes, arrays, settings.for_frame(), _listing(state, ticks, settings), out)
+    check_frame(rows, _hashes(ticks.names), arrays, settings.for_frame(), _listing(state, ticks, settings), out)
     stamped, events, seconds = Ticks(rows, ticks.names), events_of(log), out.seconds[: out.seconds_written[0]]
     report = _Report(state.tracker.copy(), state.kept, [])
     for event in events:
@@ -272,6 +271,12 @@ def _listing(state: ChannelState, ticks: Ticks, settings: ChannelSettings) -> Li
     if settings.sessions:
         times = np.append(ticks.rows["ts_recv"], state.arrays.header["arrival"]["event_time"])
     return Listing(listed, *tables(ticks.names, settings.sessions, times))
+
+
+@lru_cache(maxsize=8)
+def _hashes(names: tuple[str, ...]) -> Array:
+    """Return the hash of each name, and 0 for the null name at the end; frames of a feed mostly share one tuple of names."""
+    return np.array([*(_name_hash(name) for name in names), 0], np.uint64)
 
 
 @lru_cache(maxsize=1 << 17)

@@ -187,21 +187,8 @@ def _learn_variance(state: Record) -> None:
     state.base_second = state.second
 
 
-class SymbolSecond(NamedTuple):
-    """A SYMBOL_SECOND record in Python; fields in its order."""
-
-    ts: int
-    instrument: int
-    ticks: int
-    quotes: int
-    trades: int
-    suspect: int
-    corrupt: int
-    market_event: int
-    mid: float
-    spread: float
-    volatility: float
-    age: int
+_COUNTED = ("ts", "ticks", "quotes", "trades", "suspect", "corrupt", "market_event", "volatility", "age")
+"""Columns of SYMBOL_SECOND that a row has as they are."""
 
 
 class ChannelSecond(NamedTuple):
@@ -222,28 +209,41 @@ class ChannelSecond(NamedTuple):
 
 def symbol_rows(seconds: Array, instruments: list[tuple[str, str]]) -> list[Row]:
     """Return rows of `feed.statistics` from records of SYMBOL_SECOND, by time and instrument."""
+    ordered = seconds[np.lexsort((seconds["instrument"], seconds["ts"]))]
+    is_known = ordered["mid"] > 0
+    mids, spreads = (_rounded(np.where(is_known, ordered[name], 0.0)) for name in ("mid", "spread"))
+    names = map(instruments.__getitem__, ordered["instrument"].tolist())
+    counted = zip(*(ordered[name].tolist() for name in _COUNTED), strict=True)
     out = []
-    for one in map(SymbolSecond._make, np.sort(seconds, order=["ts", "instrument"]).tolist()):
-        venue, symbol = instruments[one.instrument]
+    for (venue, symbol), known, mid, spread, others in zip(names, is_known.tolist(), mids, spreads, counted, strict=True):
+        ts, ticks, quotes, trades, suspect, corrupt, market_event, volatility, age = others
         out.append(
             Row(
-                ts=one.ts,
+                ts=ts,
                 scope=f"{venue}|{symbol}",
                 venue=venue,
                 symbol=symbol,
-                ticks=one.ticks,
-                quotes=one.quotes,
-                trades=one.trades,
-                suspect=one.suspect,
-                corrupt=one.corrupt,
-                market_event=one.market_event,
-                mid=min(round(one.mid), MOST) if one.mid > 0 else None,
-                spread=round(one.spread) if one.mid > 0 else None,
-                volatility=one.volatility,
-                age=one.age,
+                ticks=ticks,
+                quotes=quotes,
+                trades=trades,
+                suspect=suspect,
+                corrupt=corrupt,
+                market_event=market_event,
+                mid=min(mid, MOST) if known else None,
+                spread=spread if known else None,
+                volatility=volatility,
+                age=age,
             )
         )
     return out
+
+
+def _rounded(values: Array) -> list[int]:
+    """Return whole numbers, halves to the even one; prices that 63 bits do not hold are rare, and Python's."""
+    if (np.abs(values) < 2.0**63).all():
+        whole: list[int] = np.rint(values).astype(np.int64).tolist()
+        return whole
+    return [round(value) for value in values.tolist()]
 
 
 def channel_rows(seconds: Array, channel: str) -> list[Row]:

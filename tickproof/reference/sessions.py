@@ -158,7 +158,7 @@ def tables(names: Sequence[str], sessions: Sessions, times: Array) -> Calendars:
     regular: list[Array] = []
     extended: list[Array] = []
     years = years_of(times) if sessions else []
-    for code, name in enumerate(names):
+    for code, name in enumerate(names) if sessions else ():
         hours = sessions.get(name)
         if hours is None:
             continue

@@ -89,12 +89,7 @@ def _register_names(registry: Registry, ticks: Ticks) -> _Names:
     # Null is -1: codes count from 1 here.
     pairs = (rows["venue"].astype(np.int64) + 1) * width + rows["symbol"].astype(np.int64) + 1
     distinct, first = _in_order_of_sight(pairs, width * width)
-    instruments, symbols = np.full(len(distinct), NO_INSTRUMENT, np.int64), np.full(len(distinct), -1, np.int64)
-    for k, pair in enumerate(distinct.tolist()):
-        venue, symbol = pair // width - 1, pair % width - 1
-        if venue >= 0 and symbol >= 0:
-            instruments[k] = registry.instrument(names[venue], names[symbol])
-            symbols[k] = registry.find("symbol", registry.symbols, names[symbol])
+    instruments, symbols = (np.array(numbers, np.int64) for numbers in registry.pairs(distinct.tolist(), names))
     return _Names(pairs, width * width, distinct, first, instruments, symbols, channel_table[rows["channel"]])
 
 

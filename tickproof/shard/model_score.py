@@ -109,9 +109,9 @@ def final_scores(support: Array, scores: Array, features: npt.NDArray[np.float64
     A price that did not snap back, where no other venue is there to contradict it, is suspect at most: fast news on a feed of one
     venue looks like nothing else that a model has seen. Sizes need no support.
     """
-    size, deviation = (np.nan_to_num(features[:, INDEX[name]]) for name in ("size", "deviation"))
-    is_alone = (support == Support.UNCONTRADICTED) & (size <= np.abs(deviation))
-    most = np.where(is_alone, np.float32(np.nextafter(np.float32(threshold), np.float32(0))), np.float32(RULE_SCORE))
-    is_supported = (support == Support.CORROBORATED) | (support == Support.CONFIRMED)
-    most = np.where(is_supported, np.float32(SUPPORTED_SCORE), most)
+    most = np.full(len(scores), RULE_SCORE, np.float32)
+    alone = np.flatnonzero(support == Support.UNCONTRADICTED)
+    size, deviation = (np.nan_to_num(features[alone, INDEX[name]]) for name in ("size", "deviation"))
+    most[alone[size <= np.abs(deviation)]] = np.nextafter(np.float32(threshold), np.float32(0))
+    most[(support == Support.CORROBORATED) | (support == Support.CONFIRMED)] = SUPPORTED_SCORE
     return np.minimum(scores, most)

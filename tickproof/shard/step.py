@@ -23,6 +23,7 @@ from tickproof.shard.state import NO_SECOND, ShardState
 from tickproof.shard.to_findings import FinalTicks, observe_events, observe_verdicts
 from tickproof.shard.verdicts import Verdicts, overtaken, verdicts_of
 from tickproof.ticks.schema import Array, Ticks, concat
+from tickproof.ticks.word_copy import words
 
 DEFAULT_THRESHOLD = 4.0
 EVIDENCE_NS = score_slice.SECOND_NS
@@ -126,7 +127,8 @@ def _score(state: ShardState, ticks: Ticks, horizon_ns: int, settings: ShardSett
     pending, start, size = state.final, len(state.block), len(block)
     # Of what was final before, only the ticks are looked at, as evidence.
     contexts, features, scores = np.zeros(size, CONTEXT), np.empty((size, len(NAMES))), np.zeros(size, np.float32)
-    contexts[pending:start], features[pending:start], scores[pending:start] = state.context, state.features, state.scores
+    words(contexts)[pending:start] = words(state.context)
+    features[pending:start], scores[pending:start] = state.features, state.scores
     work, tags = admit(state, block, horizon_ns - settings.lookahead_ns)
     # A tick gives four events at most: a silence that opens and closes, and habits of its venue; a sweep opens silences.
     log = new_log(4 * len(ticks) + 4 * work.count + 2 * len(work.venues) + 4)
@@ -184,7 +186,8 @@ def _keep(work: ShardState, scored: _Scored) -> None:
     reach = int(block.rows["event_time"][min(final, size - 1)]) - EVIDENCE_NS if size else 0
     keep = min(int(np.searchsorted(block.rows["event_time"], reach)), final)
     work.block, work.context = block.take(slice(keep, None)), scored.contexts[final:]
-    work.features, work.scores, work.final = scored.features[final:].copy(), scored.scores[final:], final - keep
+    # Views: of rows before `pending` nothing was written, and so no memory is used.
+    work.features, work.scores, work.final = scored.features[final:], scored.scores[final:], final - keep
 
 
 def _statistics(state: ShardState, scored: _Scored, quality: Array, before_ns: int) -> list[statistics.Row]:

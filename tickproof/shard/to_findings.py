@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -229,12 +230,13 @@ def _evidence(block: Ticks, row: int, lookahead_ns: int) -> dict[str, object]:
     rows = block.rows
     record = rows[row]
     time = int(record["event_time"])
-    is_same = (rows["venue"] == record["venue"]) & (rows["symbol"] == record["symbol"])
-    is_same &= rows["kind"] <= reasons.LAST_INSTRUMENT_KIND
     times = rows["event_time"]
-    index = np.arange(len(rows))
-    before = np.flatnonzero(is_same & (index < row) & (times >= time - REACH_NS))[-NEIGHBOURS:]
-    after = np.flatnonzero(is_same & (index > row) & (times <= time + lookahead_ns))[:NEIGHBOURS]
+    # Rows are in the order of event time.
+    first, end = bisect_left(times, time - REACH_NS, 0, row), bisect_right(times, time + lookahead_ns, row)
+    near = rows[first:end]
+    is_same = (near["venue"] == record["venue"]) & (near["symbol"] == record["symbol"])
+    same = np.flatnonzero(is_same & (near["kind"] <= reasons.LAST_INSTRUMENT_KIND)) + first
+    before, after = same[same < row][-NEIGHBOURS:], same[same > row][:NEIGHBOURS]
     return of_tick(block, row) | {
         "before": [verbatim(block, int(k)) for k in before],
         "after": [verbatim(block, int(k)) for k in after],

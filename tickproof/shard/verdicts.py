@@ -31,14 +31,18 @@ def verdicts_of(bits: Array, rule_quality: Array, scores: Array, features: Array
     score = np.where(rule_quality == Quality.CORRUPT, np.float32(RULE_SCORE), scores).astype(np.float32)
     is_corrupt = score >= threshold
     is_suspect = (rule_quality == Quality.SUSPECT) | (score >= threshold - 1.0)
-    quality = np.select(
-        [is_corrupt, rule_quality == Quality.MARKET_EVENT, is_suspect],
-        [Quality.CORRUPT, Quality.MARKET_EVENT, Quality.SUSPECT],
-        Quality.GOOD,
-    ).astype(np.uint8)
+    quality = np.full(len(score), Quality.GOOD, np.uint8)
+    # The later one wins.
+    for value, rows in (
+        (Quality.SUSPECT, is_suspect),
+        (Quality.MARKET_EVENT, rule_quality == Quality.MARKET_EVENT),
+        (Quality.CORRUPT, is_corrupt),
+    ):
+        quality[rows] = value
     all_bits = bits.copy()
     by_model = np.flatnonzero(is_corrupt & ((bits & np.uint64(CORRUPT_BITS)) == 0))
-    all_bits[by_model] |= _reason_by_features(features[by_model])
+    if len(by_model):
+        all_bits[by_model] |= _reason_by_features(features[by_model])
     return Verdicts(quality, score, all_bits)
 
 
