@@ -35,7 +35,7 @@ PAGE_ROWS = 64
 """The ring goes to the state store in pages of 1 KiB, so that a frame of one tick writes one."""
 _KEPT_PLACE = 0
 """Key of the tick that is kept, in page 0."""
-_SILENT = BY_NAME["silent"].bit
+_SILENT, _ORDER = BY_NAME["silent"].bit, BY_NAME["out_of_order"].bit
 _NO_TIMES = np.zeros(0, np.int64)
 
 
@@ -156,6 +156,8 @@ def _take(event: Event, report: _Report, stamped: Ticks, channel: str) -> _Repor
         event.first_ts,
         (event.measured, event.threshold, event.reference),
         score=fact_score(CODES[event.code]),
+        # A recording that had to be put in order: at least a quarter of its ticks.
+        is_flood=event.code == _ORDER and event.mode == Mode.OPENS,
     )
     evidence = (lambda: of_tick(stamped, event.row)) if event.row >= 0 else (lambda: shown.evidence)
     report.findings.extend(report.tracker.observe(member, evidence))

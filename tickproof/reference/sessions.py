@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -61,13 +61,30 @@ def _of_year(code: str, year: int) -> Array:
     parts = [np.zeros((0, 2), np.int64)]
     if known_first <= known_last:
         calendar = exchange_calendars.get_calendar(code, start=str(known_first), end=str(known_last))
-        parts.append(np.stack([calendar.opens_nanos, calendar.closes_nanos], axis=1).astype(np.int64))
+        parts.append(_without_breaks(calendar))
     # Where the package knows no holidays, a venue is taken to be open: nothing is held against it, as without a calendar.
     new_year, last_day = np.datetime64(f"{year}-01-01"), np.datetime64(f"{year}-12-31")
     parts += [_whole_days(new_year, min(last_day, earliest - 1)), _whole_days(max(new_year, latest + 1), last_day)]
     both = np.concatenate(parts)
     both.setflags(write=False)
     return both
+
+
+def _without_breaks(calendar: Any) -> Array:
+    """Return a calendar's sessions, each in two where it breaks for lunch, shape (n, 2), ns."""
+    opens, closes = calendar.opens_nanos.astype(np.int64), calendar.closes_nanos.astype(np.int64)
+    schedule = calendar.schedule
+    has_break = schedule["break_start"].notna().to_numpy() & schedule["break_end"].notna().to_numpy()
+    if not has_break.any():
+        return np.stack([opens, closes], axis=1)
+    breaks = [
+        schedule[name].dt.tz_localize(None).to_numpy().astype("datetime64[ns]").view(np.int64)[has_break]
+        for name in ("break_start", "break_end")
+    ]
+    morning, afternoon = closes.copy(), opens[has_break]
+    morning[has_break], afternoon = breaks
+    sessions = np.concatenate([np.stack([opens, morning], 1), np.stack([afternoon, closes[has_break]], 1)])
+    return sessions[np.argsort(sessions[:, 0])]
 
 
 @lru_cache(maxsize=256)

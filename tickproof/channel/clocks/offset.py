@@ -86,6 +86,8 @@ DAY_NS = 93_600.0e9
 QUARTER_NS = 900.0e9
 """Zones differ by whole quarters of an hour."""
 QUARTER_ROOM_NS = 60.0e9
+LARGEST_OTHER, EARLIEST_CAPTURE_NS = 5 * 10**15, 6 * 10**17
+"""Any time of this century in µs is smaller, and any since 1990 in ns is larger."""
 UNKNOWN_NS = 9.0e18
 """Larger than any lag."""
 
@@ -165,6 +167,8 @@ def check_clock(message: Message, clock: Record, lowest: LowestLags, usual_ns: f
     log : EventLog
     """
     row, now = message.row, message.now
+    if is_in_another_unit(row):
+        return ClockCheck(reason(_TIME), np.nan)
     if second_of(now) != clock.second:
         close_second(clock, lowest, message.row_index, now, log)
         clock.second = second_of(now)
@@ -183,6 +187,22 @@ def check_clock(message: Message, clock: Record, lowest: LowestLags, usual_ns: f
         reasons |= reason(_DRIFT)
     _learn(row, clock, lag.net)
     return ClockCheck(reasons, lag.net if abs(clock.offset) <= DAY_NS else np.nan)
+
+
+@kernel()
+def is_in_another_unit(row: Record) -> bool:
+    """Return whether a venue's time is in µs, ms or s, and within a day of its capture once that is taken into account.
+
+    Such a stamp is wrong by itself: it says nothing of the venue's clock.
+    """
+    if row.ts_event <= 0 or row.ts_event > LARGEST_OTHER or row.ts_recv < EARLIEST_CAPTURE_NS:
+        return False
+    factor = 1_000
+    for _ in range(3):
+        if abs(float(row.ts_event) * factor - float(row.ts_recv)) < DAY_NS:
+            return True
+        factor *= 1_000
+    return False
 
 
 @kernel()
