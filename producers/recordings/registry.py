@@ -126,7 +126,7 @@ def read(path: Path, format_: Format, tally: Tally | None = None) -> Iterator[Ti
     Counts in `tally` those whose `ts_recv` is below an earlier one's of the file, and says there when all of it has been read.
     """
     tally = Tally() if tally is None else tally
-    yield from mended(_counted(path, format_, tally), path, tally.statements)
+    yield from mended(_counted(path, format_, tally), path, tally.statements, format_.first_line)
     tally.reached[path] = path.stat().st_size
 
 
@@ -290,7 +290,7 @@ def contents(path: Path, format_: Format) -> Contents:
         out_of_order=tally.out_of_order,
         first_ns=times[0] if times else None,
         last_ns=times[-1] if times else None,
-        statements=[one.text(format_.first_line) for one in tally.statements.all()],
+        statements=[one.text() for one in tally.statements.all()],
     )
 
 

@@ -16,6 +16,9 @@ from tickproof.findings.finding import CODES, Contribution, Finding, Quality, Se
 
 CLOSE_AFTER_NS = 5_000_000_000
 REVISE_EVERY_NS = 1_000_000_000
+LONG_RUNS = {"out_of_session": 3_600_000_000_000}
+"""Codes whose runs end later: whatever comes while a venue is shut is one finding, however seldom it comes."""
+_LONG_BITS = {code.bit: LONG_RUNS[code.name] for code in CODES if code.name in LONG_RUNS}
 
 
 class Scope(NamedTuple):
@@ -89,6 +92,8 @@ class _Open(msgspec.Struct):
     finding: Finding
     emitted_at: int
     lasting: bool
+    published: int = 1
+    """Members in its last published revision."""
 
 
 class Tracker:
@@ -112,7 +117,7 @@ class Tracker:
     def copy(self) -> Tracker:
         """Return a tracker that continues from here alone."""
         twin = Tracker(self._rules_version, self._model_version, self._feeds)
-        twin._open = {key: _Open(item.finding, item.emitted_at, item.lasting) for key, item in self._open.items()}
+        twin._open = {key: _Open(item.finding, item.emitted_at, item.lasting, item.published) for key, item in self._open.items()}
         return twin
 
     def observe(self, member: Member, evidence: Callable[[], dict[str, object]], why: Callable[[], Why] = Why) -> list[Finding]:
@@ -130,11 +135,11 @@ class Tracker:
             return self._amend(key, member)
         out: list[Finding] = []
         item = self._open.get(key)
-        if item and not item.lasting and member.time > item.finding.last_ts + CLOSE_AFTER_NS:
-            out.append(self._close(key))
+        if item and _is_over(key, item, member.time):
+            out += self._end(key)
             item = None
         if item is not None:
-            return out + self._add(key, item, member)
+            return self._overdue(item, member.time) + self._add(key, item, member)
         if member.mode == Mode.CLOSES:
             return out
         finding = self._new(member, evidence(), why())
@@ -147,22 +152,34 @@ class Tracker:
         item.finding = _with_member(old, member)
         if member.mode == Mode.CLOSES:
             item.lasting = False
-            return [self._close(key)]
+            return self._close(key)
         got_worse = (item.finding.current, item.finding.severity) != (old.current, old.severity)
         if not got_worse and member.time < item.emitted_at + REVISE_EVERY_NS:
             return []
+        return [self._publish(item, member.time)]
+
+    def _overdue(self, item: _Open, now: int) -> list[Finding]:
+        """Return the revision that was due before `now` with the members that no revision has yet, if there are any."""
+        due = item.emitted_at + REVISE_EVERY_NS
+        return [self._publish(item, due)] if item.finding.count > item.published and now > due else []
+
+    def _publish(self, item: _Open, time: int) -> Finding:
+        """Return the next revision, as of a time."""
         item.finding = msgspec.structs.replace(item.finding, revision=item.finding.revision + 1)
-        item.emitted_at = member.time
-        return [item.finding]
+        item.emitted_at = time
+        item.published = item.finding.count
+        return item.finding
 
     def expire(self, now: int) -> list[Finding]:
-        """Close the findings without a member for CLOSE_AFTER_NS before the event time `now`; return them."""
-        due = [key for key, item in self._open.items() if not item.lasting and now > item.finding.last_ts + CLOSE_AFTER_NS]
-        return [self._close(key) for key in sorted(due)]
+        """Close the findings that are over at the event time `now`; return them, and what is due of those that stay open."""
+        out = []
+        for key, item in sorted(self._open.items()):
+            out += self._end(key) if _is_over(key, item, now) else self._overdue(item, now)
+        return out
 
     def close_all(self) -> list[Finding]:
         """Close all findings, and return them: event time went back, so that what is open says nothing about what comes."""
-        return [self._close(key) for key in sorted(self._open)]
+        return [finding for key in sorted(self._open) for finding in self._end(key)]
 
     def open_findings(self) -> list[Finding]:
         """Return the last state of each open finding."""
@@ -181,17 +198,23 @@ class Tracker:
         item = self._open.get(key)
         if item is None:
             return []
-        changed = _summed(item.finding, member)
+        due, changed = self._overdue(item, member.time), _summed(item.finding, member)
         if not changed["measured"]:
             item.finding = msgspec.structs.replace(item.finding, severity=Severity.INFO, **changed)
-            return [self._close(key)]
-        item.finding = msgspec.structs.replace(item.finding, revision=item.finding.revision + 1, **changed)
-        item.emitted_at = member.time
-        return [item.finding]
+            return due + self._close(key)
+        item.finding = msgspec.structs.replace(item.finding, **changed)
+        return [*due, self._publish(item, member.time)]
 
-    def _close(self, key: Key) -> Finding:
+    def _end(self, key: Key) -> list[Finding]:
+        """Close a run that is over; what was due before is a revision of its own, wherever the input was cut."""
+        item = self._open[key]
+        due = [self._publish(item, item.finding.last_ts)] if item.finding.count > item.published else []
+        return due + self._close(key)
+
+    def _close(self, key: Key) -> list[Finding]:
+        """Return the last revision."""
         finding = self._open.pop(key).finding
-        return msgspec.structs.replace(finding, state="closed", revision=finding.revision + 1)
+        return [msgspec.structs.replace(finding, state="closed", revision=finding.revision + 1)]
 
     def _new(self, member: Member, evidence: dict[str, object], why: Why) -> Finding:
         code = CODES[member.code]
@@ -225,6 +248,11 @@ class Tracker:
 
 
 _STEPS = tuple(Severity)
+
+
+def _is_over(key: Key, item: _Open, now: int) -> bool:
+    """Return whether a run has had no member for so long that it is over."""
+    return not item.lasting and now > item.finding.last_ts + _LONG_BITS.get(key.code, CLOSE_AFTER_NS)
 
 
 def _key(member: Member) -> Key:

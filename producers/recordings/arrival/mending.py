@@ -25,7 +25,7 @@ SORTED = "sorted by capture time here; sort the file before others use it"
 IN_NS = "read as such here; correct the writer or multiply the column"
 
 
-def mended(batches: Iterator[Ticks], path: Path, found: Statements) -> Iterator[Ticks]:
+def mended(batches: Iterator[Ticks], path: Path, found: Statements, first_line: int | None = None) -> Iterator[Ticks]:
     """Yield a file's ticks with what is certain put right.
 
     Parameters
@@ -36,8 +36,10 @@ def mended(batches: Iterator[Ticks], path: Path, found: Statements) -> Iterator[
         The file, for the statements.
     found : Statements
         Gets what is said of the file.
+    first_line : int, optional
+        The line of its first row, of a file that is text.
     """
-    recording = _Recording(str(path), found)
+    recording = _Recording(str(path), first_line, found)
     held: list[Ticks] = []
     for batch in batches:
         for name, places in _channels(batch):
@@ -56,9 +58,10 @@ def mended(batches: Iterator[Ticks], path: Path, found: Statements) -> Iterator[
 
 @dataclass(slots=True)
 class _Recording:
-    """One file: what is said of it, and by how much its clock is ahead of the one that it began with, ns."""
+    """One file: its first row's line, what is said of it, and by how much its clock is ahead of the one it began with, ns."""
 
     path: str
+    first_line: int | None
     found: Statements
     ahead_ns: int = 0
 
@@ -172,8 +175,7 @@ class _Recording:
         rows: Array = batch.rows[places]
         one.channel, one.count, one.row = channel, len(rows), int(rows["row"][0])
         one.first_ns, one.last_ns = int(rows["ts_recv"].min()), int(rows["ts_recv"].max())
-        one.venue = batch.name(int(rows["venue"][0])) or ""
-        one.symbol = batch.name(int(rows["symbol"][0])) or ""
+        one.first_line = self.first_line
         self.found.add(one)
 
 

@@ -41,8 +41,8 @@ class Statement:
         So many ticks of so many.
     measured : float
         The factor of a unit, the step of a clock in ns; 0: nothing is measured.
-    venue, symbol : str
-        Of the first tick that it concerns.
+    first_line : int, optional
+        The line of the file's first row, of a file that is text.
     """
 
     fault: Fault
@@ -56,12 +56,11 @@ class Statement:
     count: int
     of: int = 0
     measured: float = 0.0
-    venue: str = ""
-    symbol: str = ""
+    first_line: int | None = None
 
-    def text(self, first_line: int | None = None) -> str:
-        """Return the statement for people; with the line of a file's first row, it names the line."""
-        where = f"row {self.row}" if first_line is None else f"line {self.row + first_line}"
+    def text(self) -> str:
+        """Return the statement for people."""
+        where = f"row {self.row}" if self.first_line is None else f"line {self.row + self.first_line}"
         whose = f"{self.channel}: " if self.channel else ""
         share = f"{self.count:,} of {self.of:,} ticks" if self.of else f"{self.count:,} ticks"
         return f"{whose}{self.says}, {share}, from {where} on; {self.advice}"

@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tickproof.channel.clocks.drift import LowestLags, close_second, end_drift
+from tickproof.channel.clocks.drift import LowestLags, close_second, end_drift, lowest_of
 from tickproof.channel.event_time import ns_between, second_of
 from tickproof.channel.message import Message
 from tickproof.findings.emit import EventLog, Occurrence, code_bit, emit, reason
@@ -124,6 +124,13 @@ class Lag(NamedTuple):
     room: float
 
 
+class OffLag(NamedTuple):
+    """A lag that is off, and what that says about its stamp."""
+
+    lag: Lag
+    kind: LagKind
+
+
 class ClockCheck(NamedTuple):
     """What a message's venue time says: bits of `reasons`, and the latency in ns, NaN where none can be told."""
 
@@ -178,7 +185,7 @@ def check_clock(message: Message, clock: Record, lowest: LowestLags, usual_ns: f
         return ClockCheck(np.uint64(0), np.nan)
     kind = _classify(row, clock, lag, usual_ns)
     if kind != LagKind.PLAUSIBLE:
-        return _take_off(message, clock, lag, kind, log)
+        return _take_off(message, clock, lowest, OffLag(lag, kind), log)
     clock.off_count = clock.back_count = 0
     reasons = np.uint64(0)
     if clock.has_offset == 1:
@@ -267,10 +274,11 @@ def _classify(row: Record, clock: Record, lag: Lag, usual_ns: float) -> LagKind:
 
 
 @kernel()
-def _take_off(message: Message, clock: Record, lag: Lag, kind: LagKind, log: EventLog) -> ClockCheck:
+def _take_off(message: Message, clock: Record, lowest: LowestLags, off: OffLag, log: EventLog) -> ClockCheck:
     """Take a message whose lag is off: the clock's offset if enough of them agree, else a wrong stamp or a late message."""
+    lag, kind = off
     if _follow_off(message, clock, lag):
-        _accept_offset(message, clock, log)
+        _accept_offset(message, clock, _is_draining(clock, lowest), log)
         clock.event_last = message.row.ts_event
         return ClockCheck(reason(_OFFSET) if clock.has_offset == 1 else np.uint64(0), np.nan)
     reasons = np.uint64(0)
@@ -312,8 +320,24 @@ def _follow_off(message: Message, clock: Record, lag: Lag) -> bool:
 
 
 @kernel()
-def _accept_offset(message: Message, clock: Record, log: EventLog) -> None:
-    """Take the clock to be off by what the last messages agree on."""
+def _is_draining(clock: Record, lowest: LowestLags) -> bool:
+    """Return whether the lowest lag fell since the second before by more than paths differ: the rest of it is a queue.
+
+    Of a first second nobody knows; a lag that is long is taken to be a queue's, so that no more is said than is certain.
+    """
+    if clock.filled < 1:
+        return bool(clock.envelope > BEHIND_NS)
+    return bool(lowest_of(lowest, clock.filled - 1).lag - clock.envelope > BEHIND_NS)
+
+
+@kernel()
+def _accept_offset(message: Message, clock: Record, is_draining: bool, log: EventLog) -> None:
+    """Take the clock to be off by what the last messages agree on.
+
+    Where a queue was draining, nobody knows where its lags would have ended: what is below nought is the clock's.
+    """
+    if is_draining and clock.off_lowest < 0.0 and clock.envelope > 0.0:
+        clock.envelope = 0.0
     shift = clock.off_lowest - clock.envelope
     if clock.learnt == 0:
         shift = _shift_of_zone(clock.off_lowest)
