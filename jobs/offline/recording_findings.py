@@ -10,9 +10,13 @@ from jobs.offline.scan import Slice
 from producers.recordings.reading.statements import Fault, Statement
 from tickproof.findings.finding import BY_NAME, Finding, Quality, Severity, fact_score, feed_of, finding_id
 
-EXPLAINS = frozenset({Fault.ORDER, Fault.TWICE})
+EXPLAINS = frozenset({Fault.ORDER, Fault.TWICE, Fault.EVENT_UNIT})
 """Faults whose ticks a channel's stage marks: its finding gets the statement as evidence."""
-_CODES = {fault: fault.value for fault in Fault} | {Fault.TIES: Fault.ORDER.value}
+_CODES = {fault: fault.value for fault in Fault} | {
+    Fault.TIES: Fault.ORDER.value,
+    Fault.EVENT_UNIT: Fault.UNIT.value,
+}
+_EXPLAINED = frozenset(_CODES[fault] for fault in EXPLAINS)
 
 
 def with_statements(
@@ -32,12 +36,12 @@ def with_statements(
     explained: dict[tuple[str, str], dict[str, Finding]] = {}
     for part in slices:
         for finding in part.findings:
-            if finding.code in EXPLAINS:
+            if finding.code in _EXPLAINED:
                 explained.setdefault((finding.code, finding.channel or ""), {})[finding.id] = finding
         yield part
     found: list[Finding] = []
     for one in statements():
-        of_engine = explained.get((one.fault.value, one.channel), {}) if one.fault in EXPLAINS else {}
+        of_engine = explained.get((_CODES[one.fault], one.channel), {}) if one.fault in EXPLAINS else {}
         for finding in of_engine.values():
             # A finding is the statement's from the first tick on that it names.
             if one.first_ns <= finding.last_ts and finding.first_ts <= one.last_ns:

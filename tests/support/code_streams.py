@@ -51,9 +51,8 @@ def recorded(change: Callable[[Any], None]) -> Scored:
     ticks = tape.ticks()
     change(ticks.rows)
     found = Statements.none()
-    nothing = score(Tape().ticks())
-    list(mended(iter([ticks]), Path("recording"), found))
-    return replace(nothing, findings=[finding_of(one) for one in found.all()])
+    (ticks,) = mended(iter([ticks]), Path("recording"), found)
+    return replace(score(ticks), findings=[finding_of(one) for one in found.all()])
 
 
 def in_milliseconds(rows: Any) -> None:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from tickproof.channel import bursts, latency, second_counts, silence
 from tickproof.channel import event_time as timing
 from tickproof.channel.clocks.drift import LowestLags
-from tickproof.channel.clocks.offset import check_clock, check_plain_clock, is_in_another_unit
+from tickproof.channel.clocks.offset import check_clock, check_plain_clock, factor_of_unit
 from tickproof.channel.clocks.shift import follow_shift
 from tickproof.channel.event_time import SECOND_NS, Move, ns_between, second_of
 from tickproof.channel.message import LAST_TICK_KIND, Hashes, Message, content_hash, price_key, trade_key
@@ -208,7 +208,7 @@ def _check_messages(
                 clock = check_clock(message, channel.clock, lowest, usual_ns, log)
                 reasons |= clock.reasons
                 latency_ns = clock.latency_ns
-            if quick.is_plain or not is_in_another_unit(row):
+            if quick.is_plain or factor_of_unit(row) == 0:
                 follow_shift(message, channel.clock, state.shift[0], log)
             if not np.isnan(latency_ns):
                 spike = latency.check_latency(latency_ns, now, channel.latency, state.histogram)

@@ -114,16 +114,16 @@ CODES = (
         scope=Scope.CHANNEL,
         class_=Class.FEED_ANOMALY,
         severity=Severity.CRITICAL,
-        quality=Quality.GOOD,
+        quality=Quality.SUSPECT,
         unit="times",
         labels=Labels("factor too small", "", ""),
-        meaning="a recording's times are in another unit than nanoseconds",
-        how="capture times lie between 1990 and 2100 once they are multiplied by 1 000, 1 000 000 or 10^9, and all others of the "
-        "batch are right as they are; or a venue's time is then within 26 hours of its capture. Found in recordings alone",
-        checks=(Check(Stage.READING, "producers.recordings.arrival.mending:mended"),),
+        meaning="times are in another unit than nanoseconds",
+        how="a venue's time is within 26 hours of its capture once it is multiplied by 1 000, 1 000 000 or 10^9; of a recording "
+        "also capture times that are of 1990 to 2100 then, where all others of a batch are right as they are",
+        checks=(*_STAMPS, Check(Stage.READING, "producers.recordings.arrival.mending:mended")),
         advice=Advice(
             why="Milliseconds, microseconds or seconds stand where nanoseconds belong.",
-            action="Correct the writer, or multiply the column by the factor; ticks are judged by their capture times in ns.",
+            action="Correct the writer, or multiply the column by the factor; do not use these times before.",
             innocent="",
         ),
     ),

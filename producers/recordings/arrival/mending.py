@@ -83,7 +83,14 @@ class _Recording:
         known = np.flatnonzero(has_event)
         for factor, places in units.events(batch.rows["ts_event"][known], batch.rows["ts_recv"][known]):
             says = f"event times are a factor of {factor:,} too small ({units.FACTORS[factor]} read as nanoseconds)"
-            self._say(batch, known[places], Fault.UNIT, says, "those ticks are judged by their capture times", float(factor))
+            self._say(
+                batch,
+                known[places],
+                Fault.EVENT_UNIT,
+                says,
+                "multiply those by it; the ticks are judged by their capture times",
+                float(factor),
+            )
         return batch
 
     def with_clock(self, batch: Ticks) -> Ticks:

@@ -9,9 +9,10 @@ from typing import Any
 
 
 class Fault(StrEnum):
-    """What is wrong with how a recording's ticks came; the code of its findings."""
+    """What is wrong with how a recording's ticks came; mostly the code of its findings."""
 
     UNIT = "time_unit"
+    EVENT_UNIT = "time_unit of event times"
     ORDER = "out_of_order"
     TIES = "order within a time stamp"
     CLOCK = "capture_clock"

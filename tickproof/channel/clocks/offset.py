@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tickproof.channel.clocks.drift import LowestLags, close_second, end_drift, lowest_of
+from tickproof.channel.clocks.drift import LowestLags, close_second, end_drift
 from tickproof.channel.event_time import ns_between, second_of
 from tickproof.channel.message import Message
 from tickproof.findings.emit import EventLog, Occurrence, code_bit, emit, reason
@@ -92,6 +92,7 @@ UNKNOWN_NS = 9.0e18
 """Larger than any lag."""
 
 _TIME, _OFFSET, _DRIFT = code_bit("time_implausible"), code_bit("clock_offset"), code_bit("clock_drift")
+_UNIT = code_bit("time_unit")
 
 
 class LagKind(IntEnum):
@@ -122,13 +123,6 @@ class Lag(NamedTuple):
     whole: float
     net: float
     room: float
-
-
-class OffLag(NamedTuple):
-    """A lag that is off, and what that says about its stamp."""
-
-    lag: Lag
-    kind: LagKind
 
 
 class ClockCheck(NamedTuple):
@@ -174,8 +168,11 @@ def check_clock(message: Message, clock: Record, lowest: LowestLags, usual_ns: f
     log : EventLog
     """
     row, now = message.row, message.now
-    if is_in_another_unit(row):
-        return ClockCheck(reason(_TIME), np.nan)
+    factor = factor_of_unit(row)
+    if factor > 0:
+        # Told for as long as the channel goes on: such stamps come and go with the sender that writes them.
+        emit(log, _UNIT, Mode.OPENS, Occurrence(message.row_index, now, now, float(factor), 0.0, np.nan))
+        return ClockCheck(reason(_UNIT), np.nan)
     if second_of(now) != clock.second:
         close_second(clock, lowest, message.row_index, now, log)
         clock.second = second_of(now)
@@ -185,7 +182,7 @@ def check_clock(message: Message, clock: Record, lowest: LowestLags, usual_ns: f
         return ClockCheck(np.uint64(0), np.nan)
     kind = _classify(row, clock, lag, usual_ns)
     if kind != LagKind.PLAUSIBLE:
-        return _take_off(message, clock, lowest, OffLag(lag, kind), log)
+        return _take_off(message, clock, lag, kind, log)
     clock.off_count = clock.back_count = 0
     reasons = np.uint64(0)
     if clock.has_offset == 1:
@@ -197,19 +194,19 @@ def check_clock(message: Message, clock: Record, lowest: LowestLags, usual_ns: f
 
 
 @kernel()
-def is_in_another_unit(row: Record) -> bool:
-    """Return whether a venue's time is in µs, ms or s, and within a day of its capture once that is taken into account.
+def factor_of_unit(row: Record) -> int:
+    """Return by what a venue's time has to be multiplied to lie within 26 hours of its capture; 0 where it is in ns.
 
-    Such a stamp is wrong by itself: it says nothing of the venue's clock.
+    A stamp in µs, ms or s is wrong by itself: it says nothing of the venue's clock.
     """
     if row.ts_event <= 0 or row.ts_event > LARGEST_OTHER or row.ts_recv < EARLIEST_CAPTURE_NS:
-        return False
+        return 0
     factor = 1_000
     for _ in range(3):
         if abs(float(row.ts_event) * factor - float(row.ts_recv)) < DAY_NS:
-            return True
+            return factor
         factor *= 1_000
-    return False
+    return 0
 
 
 @kernel()
@@ -274,11 +271,10 @@ def _classify(row: Record, clock: Record, lag: Lag, usual_ns: float) -> LagKind:
 
 
 @kernel()
-def _take_off(message: Message, clock: Record, lowest: LowestLags, off: OffLag, log: EventLog) -> ClockCheck:
+def _take_off(message: Message, clock: Record, lag: Lag, kind: LagKind, log: EventLog) -> ClockCheck:
     """Take a message whose lag is off: the clock's offset if enough of them agree, else a wrong stamp or a late message."""
-    lag, kind = off
     if _follow_off(message, clock, lag):
-        _accept_offset(message, clock, _is_draining(clock, lowest), log)
+        _accept_offset(message, clock, log)
         clock.event_last = message.row.ts_event
         return ClockCheck(reason(_OFFSET) if clock.has_offset == 1 else np.uint64(0), np.nan)
     reasons = np.uint64(0)
@@ -320,24 +316,8 @@ def _follow_off(message: Message, clock: Record, lag: Lag) -> bool:
 
 
 @kernel()
-def _is_draining(clock: Record, lowest: LowestLags) -> bool:
-    """Return whether the lowest lag fell since the second before by more than paths differ: the rest of it is a queue.
-
-    Of a first second nobody knows; a lag that is long is taken to be a queue's, so that no more is said than is certain.
-    """
-    if clock.filled < 1:
-        return bool(clock.envelope > BEHIND_NS)
-    return bool(lowest_of(lowest, clock.filled - 1).lag - clock.envelope > BEHIND_NS)
-
-
-@kernel()
-def _accept_offset(message: Message, clock: Record, is_draining: bool, log: EventLog) -> None:
-    """Take the clock to be off by what the last messages agree on.
-
-    Where a queue was draining, nobody knows where its lags would have ended: what is below nought is the clock's.
-    """
-    if is_draining and clock.off_lowest < 0.0 and clock.envelope > 0.0:
-        clock.envelope = 0.0
+def _accept_offset(message: Message, clock: Record, log: EventLog) -> None:
+    """Take the clock to be off by what the last messages agree on."""
     shift = clock.off_lowest - clock.envelope
     if clock.learnt == 0:
         shift = _shift_of_zone(clock.off_lowest)
