@@ -85,6 +85,7 @@ def _values(code: Code) -> str:
 
 
 _UNITS = {
+    "times": "how many times too small",
     "messages": "messages",
     "price": "prices",
     "ratio": "ratios",
