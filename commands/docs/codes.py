@@ -25,6 +25,7 @@ Names and bits never change. Terms are those of the [glossary](glossary.md).
 """
 _HEADER = ("bit", "code", "scope", "class", "severity", "ticks", "meaning")
 _STAGES = {
+    Stage.READING: "of a recording as a whole",
     Stage.DECODING: "while decoding",
     Stage.CHANNEL: "in the channel stage",
     Stage.SHARD: "in the shard stage",
@@ -84,6 +85,7 @@ def _values(code: Code) -> str:
 
 
 _UNITS = {
+    "times": "how many times too small",
     "messages": "messages",
     "price": "prices",
     "ratio": "ratios",

@@ -85,4 +85,4 @@ def _line(one: Contents) -> str:
     parts += [f"{type_} without ticks {count}" for type_, count in one.without_ticks.items()]
     parts += [f"{note} {count}" for note, count in one.notes.items()]
     parts += [f"undecoded: {reason} ({count})" for reason, count in one.undecoded.items()]
-    return ", ".join(parts if one.format else parts[:1])
+    return "\n".join([", ".join(parts if one.format else parts[:1]), *(f"  {said}" for said in one.statements)])

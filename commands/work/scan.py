@@ -18,11 +18,13 @@ from commands import configuration
 from commands.work.report import write_report
 from jobs.offline import scan as engine
 from jobs.offline import scan_folder
+from jobs.offline.recording_findings import with_statements
 from jobs.pipeline.decoding import ORDINARY, RawRecord
 from jobs.pipeline.outputs import encodable
 from jobs.pipeline.settings import pipeline_settings
 from jobs.pipeline.workers import Undecoded
 from producers.recordings.mapping.specification import ColumnMapping
+from producers.recordings.reading.statements import Fault, Statement
 from producers.recordings.reading.tally import Rejected, nothing_read
 from producers.recordings.registry import Tally, find, known, merged, open_recordings, places, with_mapping
 from producers.streams.heartbeats import Heartbeats
@@ -58,9 +60,12 @@ def run(
     broken: dict[Path, str] | None = {} if len(find(recordings, formats=formats)) > 1 else None
     tally = Tally(rejected=[], broken=broken)
     ticks = open_recordings(recordings, symbols=symbols or None, tally=tally, formats=formats)
-    begun = time.perf_counter()
+    versions, begun = settings.versions, time.perf_counter()
     with _progress() as advance:
         slices = engine.run(ticks, settings, Heartbeats(1), lambda: _undecoded(tally))
+        slices = with_statements(
+            slices, tally.statements.all, (versions.rules, versions.model if settings.shard.detector else "")
+        )
         counts = scan_folder.write(slices, out, advance, places(recordings, formats))
     seconds = time.perf_counter() - begun
     for line in (tally.broken or {}).values():
@@ -69,12 +74,12 @@ def run(
         # Nothing was judged: a report would look as if nothing were wrong.
         scan_folder.remove(out)
         raise InputError(nothing_read(recordings, tally))
-    versions = settings.versions
     summary: dict[str, Any] = {
         "inputs": [encodable(str(path)) for path in recordings],
         **counts.to_dict(),
         "undecoded": dict(sorted(tally.undecoded.items())),
         "first_undecoded": encodable(tally.first_undecoded),
+        "statements": [{**one.to_dict(), "path": encodable(one.path)} for one in tally.statements.all()],
         "without_ticks": dict(sorted(tally.without_ticks.items())),
         "files_of_no_known_format": len(tally.unknown),
         "files_broken": {encodable(str(path)): encodable(reason) for path, reason in sorted((tally.broken or {}).items())},
@@ -130,6 +135,7 @@ def text(summary: dict[str, Any]) -> str:
     lines += [f"not decoded, {reason}: {count:,}" for reason, count in summary["undecoded"].items()]
     if summary["first_undecoded"]:
         lines.append(f"  the first: {summary['first_undecoded']}")
+    lines += _said(summary["statements"])
     if summary["dead_ticks"]:
         lines.append(f"{summary['dead_ticks']:,} ticks that a step failed on were left out: a bug; dead-letters.jsonl names each")
     if summary["dead_ticks"] and not ticks:
@@ -143,6 +149,11 @@ def text(summary: dict[str, Any]) -> str:
         lines.append(f"{summary['files_of_no_known_format']} files of no known format were left out")
     lines.append(summary.get("report", summary["out"]))
     return "\n".join(lines)
+
+
+def _said(statements: Sequence[dict[str, Any]]) -> list[str]:
+    """Return what is said of the recordings, a line each."""
+    return [f"{Path(one['path']).name}: {Statement(**{**one, 'fault': Fault(one['fault'])}).text()}" for one in statements]
 
 
 def _write_summary(path: Path, summary: dict[str, Any]) -> None:

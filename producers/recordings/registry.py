@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from producers.recordings.arrival.mending import mended
 from producers.recordings.formats import BY_NAME, HEAD_BYTES, RECORDINGS, Format, with_mapping
 from producers.recordings.reading import compressed
 from producers.recordings.reading.implied_reference import merged
@@ -42,7 +43,8 @@ _LATEST = int(np.iinfo(np.int64).max)
 @dataclass(frozen=True, slots=True)
 class Contents:
     """What is in one recording. `by_kind` counts ticks by the name of their kind; `undecoded` (by reason) and `without_ticks` (by
-    type) count messages, `notes` what was verified; `broken`: it could not be read to its end."""
+    type) count messages, `notes` what was verified; `broken`: it could not be read to its end;
+    `statements`: what is wrong with its units, order or clock."""
 
     path: str
     format: str | None
@@ -56,6 +58,7 @@ class Contents:
     first_ns: int | None = None
     last_ns: int | None = None
     broken: bool = False
+    statements: list[str] = field(default_factory=list)
 
 
 def find(
@@ -118,11 +121,17 @@ def _format_of(path: Path, formats: Sequence[Format]) -> Format | None:
 
 
 def read(path: Path, format_: Format, tally: Tally | None = None) -> Iterator[Ticks]:
-    """Yield the ticks of one file, in its order.
+    """Yield the ticks of one file, in its order, but for what `arrival` puts right and says.
 
     Counts in `tally` those whose `ts_recv` is below an earlier one's of the file, and says there when all of it has been read.
     """
     tally = Tally() if tally is None else tally
+    yield from mended(_counted(path, format_, tally), path, tally.statements, format_.first_line)
+    tally.reached[path] = path.stat().st_size
+
+
+def _counted(path: Path, format_: Format, tally: Tally) -> Iterator[Ticks]:
+    """Yield the ticks of one file as they stand there, numbered by file, and count those that go back."""
     latest = EARLIEST
     for batch in _guarded(path, format_, tally):
         if len(batch):
@@ -132,7 +141,6 @@ def read(path: Path, format_: Format, tally: Tally | None = None) -> Iterator[Ti
             tally.out_of_order += int(np.count_nonzero(times < event_time))
             latest = int(event_time[-1])
             yield batch
-    tally.reached[path] = path.stat().st_size
 
 
 def _guarded(path: Path, format_: Format, tally: Tally) -> Iterator[Ticks]:
@@ -282,6 +290,7 @@ def contents(path: Path, format_: Format) -> Contents:
         out_of_order=tally.out_of_order,
         first_ns=times[0] if times else None,
         last_ns=times[-1] if times else None,
+        statements=[one.text() for one in tally.statements.all()],
     )
 
 

@@ -20,6 +20,9 @@ DENSE_S = 60
 """In a gap of the whole stream longer than twice this, only its first and last seconds, this many each, get heartbeats. A night
 would hold more heartbeats than the day holds ticks, without further information. Several are needed at the end, because a
 channel's event time does not follow a single jump of hours: they confirm it before the first tick."""
+UNRECORDED_S, UNRECORDED_BETWEEN_FILES_S = 72 * 3_600, 6 * 3_600
+"""In a longer gap of the whole stream nothing was recorded: it is longer than a weekend, or than six hours where one file ends
+and another begins. Its heartbeats say so, and nothing is missing or silent."""
 _AHEAD = np.iinfo(np.int64).max
 
 
@@ -32,7 +35,7 @@ class Heartbeats:
         How many partitions the topic has.
     """
 
-    __slots__ = ("_channels", "_given", "_partitions", "_silent", "_table", "latest_ns")
+    __slots__ = ("_channels", "_given", "_last_file", "_partitions", "_silent", "_table", "latest_ns")
 
     def __init__(self, partitions: int) -> None:
         self._partitions = partitions
@@ -40,6 +43,7 @@ class Heartbeats:
         self._silent = list(range(partitions))
         self._given: tuple[str, ...] = ()
         self._table: tuple[str, ...] = ()
+        self._last_file = -1
         self.latest_ns = EARLIEST
         """Event time so far."""
 
@@ -50,6 +54,7 @@ class Heartbeats:
         times = running(ticks.rows["ts_recv"], self.latest_ns)
         before = np.concatenate([[times[0] if self.latest_ns == EARLIEST else self.latest_ns], times[:-1]])
         self.latest_ns = int(times[-1])
+        is_unrecorded = self._unrecorded(ticks.rows["partition"], times - before)
         # Each source of heartbeats with the rows between which it beats: after its first tick, or until its partition speaks.
         reach = dict.fromkeys(self._channels, (-1, _AHEAD))
         silent = dict.fromkeys(self._silent, _AHEAD)
@@ -70,6 +75,7 @@ class Heartbeats:
         which, sources = which[order], sources[order]
         names = self._names(ticks.names, list(reach))
         beats = _beats(seconds[which] * NS_PER_SECOND, np.array([names.index(name) for name in reach], np.int32)[sources], names)
+        beats["flags"][is_unrecorded[positions[which]]] |= np.uint8(Flag.UNRECORDED)
         return Ticks(inserted(ticks.rows, positions[which], beats), names)
 
     def seal(self, lookahead_ns: int, out_of_orderness_ns: int) -> Ticks:
@@ -84,6 +90,14 @@ class Heartbeats:
         time = self.latest_ns + lookahead_ns + out_of_orderness_ns + NS_PER_MS
         names = (*sources, VENUE)
         return Ticks(_beats(np.full(len(sources), time), np.arange(len(sources), dtype=np.int32), names), names)
+
+    def _unrecorded(self, files: npt.NDArray[np.int32], gaps: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Return before which ticks nothing was recorded, by the gap before each and whether its file is another one."""
+        is_other = np.diff(files, prepend=self._last_file if self._last_file >= 0 else files[:1]) != 0
+        self._last_file = int(files[-1])
+        least = np.where(is_other, UNRECORDED_BETWEEN_FILES_S, UNRECORDED_S) * NS_PER_SECOND
+        long: npt.NDArray[np.bool_] = gaps > least
+        return long
 
     def _newcomers(self, ticks: Ticks) -> dict[str, int]:
         """Return channels without earlier ticks, with their first rows, in order of appearance."""

@@ -13,9 +13,11 @@ from typing import NamedTuple
 from tests.support import channel_streams
 from tests.support.channel_streams import shifted
 from tests.support.code_streams import (
+    as_it_was,
     captured,
     changed_copy,
     decoded,
+    in_milliseconds,
     lagging,
     left_behind,
     listed,
@@ -25,8 +27,10 @@ from tests.support.code_streams import (
     out_of_hours,
     paused,
     payload_of_one,
+    recorded,
     restarted,
     sent_again,
+    set_back,
     skewed,
     stamped,
 )
@@ -123,6 +127,8 @@ EXAMPLES: dict[str, Example] = {
     "mix_shift": Example(lambda: shifted(CARRIERS[1:2], 0.9, trades_only=True), lambda: shifted(CARRIERS, 0.9, trades_only=True)),
     "cross_break": Example(lambda: shown(left("EURUSD", ("V",))), lambda: shown(left("EURUSD", ("V",), end=30.5))),
     "late_tick": Example(lambda: captured(0, 5, 3), lambda: captured(0, 5, 5)),
+    "time_unit": Example(lambda: recorded(in_milliseconds), lambda: recorded(as_it_was)),
+    "capture_clock": Example(lambda: recorded(set_back), lambda: recorded(as_it_was)),
     "genuine_move": Example(lambda: level_that_holds(VENUES), lambda: level_that_holds(VENUES, 100.4)),
 }
 """Code -> its example. Every code that this version finds has one."""

@@ -54,6 +54,8 @@ NOT_INJECTED: dict[str, str] = {
     "explained_print": "the market and genuine_late_print: information, not a fault",
     "cancelled": "genuine_cancel: information, not a fault",
     "corrected": "genuine_correction: information, not a fault",
+    "time_unit": "a recording as a whole: tests of the recordings write such files",
+    "capture_clock": "a recording as a whole: tests of the recordings write such files",
     "late_tick": "information, not a fault: a stream in capture order has none",
     "genuine_move": "the market, genuine_excursion, genuine_jump and genuine_trend",
 }

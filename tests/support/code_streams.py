@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from jobs.offline.recording_findings import finding_of
 from jobs.pipeline.engine import Engine
 from jobs.pipeline.settings import PipelineSettings
+from producers.recordings.arrival.mending import mended
+from producers.recordings.reading.statements import Statements
 from tests.support.streams import CHANNEL, Market, Scored, Tape, at, quoting, score, trading, units
 from tickproof.channel import step as channels
 from tickproof.channel.step import ChannelState
@@ -35,6 +40,34 @@ def judged(ticks: Ticks, reference: dict[str, Any] | None = None) -> Scored:
         np.concatenate([result.features for result in results]),
         [],
     )
+
+
+def recorded(change: Callable[[Any], None]) -> Scored:
+    """A recording of two channels, changed as a whole: what is said of it."""
+    tape = Tape(sequence=None)
+    for k in range(200):
+        channel, symbol = (CHANNEL, "ABC") if k % 2 else ("OTHER.Q", "XYZ")
+        tape.quote(k / 5, channel=channel, symbol=symbol)
+    ticks = tape.ticks()
+    change(ticks.rows)
+    found = Statements.none()
+    (ticks,) = mended(iter([ticks]), Path("recording"), found)
+    return replace(score(ticks), findings=[finding_of(one) for one in found.all()])
+
+
+def in_milliseconds(rows: Any) -> None:
+    """Write all times in milliseconds."""
+    for name in ("ts_recv", "ts_event"):
+        rows[name] //= 1_000_000
+
+
+def set_back(rows: Any) -> None:
+    """Set the capture clock back by two seconds half-way."""
+    rows["ts_recv"][100:] -= 2 * NS_PER_SECOND
+
+
+def as_it_was(rows: Any) -> None:
+    """Change nothing."""
 
 
 def decoded(change: Callable[[Payload], Payload]) -> Scored:

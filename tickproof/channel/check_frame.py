@@ -22,7 +22,7 @@ import numpy.typing as npt
 from tickproof.channel import bursts, latency, second_counts, silence
 from tickproof.channel import event_time as timing
 from tickproof.channel.clocks.drift import LowestLags
-from tickproof.channel.clocks.offset import check_clock, check_plain_clock
+from tickproof.channel.clocks.offset import check_clock, check_plain_clock, factor_of_unit
 from tickproof.channel.clocks.shift import follow_shift
 from tickproof.channel.event_time import SECOND_NS, Move, ns_between, second_of
 from tickproof.channel.message import LAST_TICK_KIND, Hashes, Message, content_hash, price_key, trade_key
@@ -59,7 +59,8 @@ _GAP, _RESET, _BURST = code_bit("sequence_gap"), code_bit("sequence_reset"), cod
 _UNKNOWN, _SHUT = code_bit("unknown_symbol"), code_bit("out_of_session")
 _SEQUENCE, _TS_EVENT, _TRADE_ID = int(Present.SEQUENCE), int(Present.TS_EVENT), int(Present.TRADE_ID)
 _QUOTE, _TRADE, _HEARTBEAT = int(Kind.QUOTE), int(Kind.TRADE), int(Kind.HEARTBEAT)
-_CAPTURE = int(Flag.CAPTURE_HEARTBEAT)
+_CAPTURE, _UNRECORDED = int(Flag.CAPTURE_HEARTBEAT), int(Flag.UNRECORDED)
+_REORDERED, _SECOND = int(Flag.REORDERED), int(Flag.SECOND_RECORDER)
 _EXTENDED = int(Condition.EXTENDED_HOURS)
 _IN_ORDER, _OLD = int(NoCode.IN_ORDER), int(NoCode.OLD)
 _CHANNEL = int(NoRow.CHANNEL)
@@ -173,6 +174,8 @@ def _check_messages(
             _do_what_is_due(i, now, channel, state, out)
         row.reasons = 0
         if row.kind == _HEARTBEAT and (row.flags & _CAPTURE) != 0:
+            if (row.flags & _UNRECORDED) != 0:
+                _begin_another_recording(channel, state.ring, now)
             continue
         message = Message(row, i, now, names[row.symbol])
         if not silence.observe_plain_tick(row, channel.quiet, now, message.symbol):
@@ -187,8 +190,13 @@ def _check_messages(
             advance(row, channel.counter, state.ring, content_hash(row, names))
         elif is_numbered:
             checked = _check_sequence(message, names, sequence, log)
+            if (row.flags & _SECOND) != 0:
+                # It waited for no path but for the other program.
+                checked = SequenceCheck(checked.code, checked.is_late, checked.waited_ns, True)
         if checked.code != _IN_ORDER or row.ts_recv < channel.arrival.last_ts:
             reasons |= _check_order(message, channel.arrival, checked, log)
+        if (row.flags & _REORDERED) != 0:
+            reasons |= _report_reordered(message, log)
         if move == Move.FOLLOWS:
             channel.arrival.last_ts = row.ts_recv
         is_main = _is_of_main_sequence(checked.code)
@@ -200,7 +208,8 @@ def _check_messages(
                 clock = check_clock(message, channel.clock, lowest, usual_ns, log)
                 reasons |= clock.reasons
                 latency_ns = clock.latency_ns
-            follow_shift(message, channel.clock, state.shift[0], log)
+            if quick.is_plain or factor_of_unit(row) == 0:
+                follow_shift(message, channel.clock, state.shift[0], log)
             if not np.isnan(latency_ns):
                 spike = latency.check_latency(latency_ns, now, channel.latency, state.histogram)
                 if spike.is_spike:
@@ -238,6 +247,16 @@ def _rebase(channel: Record, gaps: Records, now: int) -> None:
     channel.clock.off_since = now
     for k in range(len(gaps)):
         gaps[k].since = now
+
+
+@kernel()
+def _begin_another_recording(channel: Record, ring: Records, now: int) -> None:
+    """Forget numbers and the last messages: nothing was recorded up to `now`, so that nothing is missing or silent."""
+    silence.leave_unrecorded(channel.quiet, now)
+    if channel.counter.started == 1:
+        channel.counter.started = 0
+        channel.counter.run.kind = RunKind.NONE
+        ring["content"][:] = 0
 
 
 @kernel()
@@ -340,6 +359,13 @@ def _check_order(message: Message, arrival: Record, checked: SequenceCheck, log:
     mode = Mode.ANNOUNCED if is_tolerated else Mode.MOMENT
     emit(log, _ORDER, mode, Occurrence(message.row_index, now, min(time, now), behind_ns, 0.0, np.nan))
     return reasons | reason(_ORDER)
+
+
+@kernel()
+def _report_reordered(message: Message, log: EventLog) -> np.uint64:
+    """Report a tick that stood behind a later one in a recording; return its reason."""
+    emit(log, _ORDER, Mode.OPENS, Occurrence(message.row_index, message.now, message.row.ts_recv, np.nan, 0.0, np.nan))
+    return reason(_ORDER)
 
 
 @kernel()

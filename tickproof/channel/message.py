@@ -15,11 +15,11 @@ from tickproof.ticks.records import Record
 from tickproof.ticks.schema import Kind, Present
 
 Hashes = npt.NDArray[np.uint64]
+_TRADE_ID = int(Present.TRADE_ID)
+_ID_BITS = np.uint64(0x1FFFF)
+"""The bits of a content hash that depend on a trade's id alone, with the lowest, which is always set."""
 LAST_TICK_KIND = int(Kind.TRADE_CORRECTION)
 """Kinds up to this one are ticks of a symbol; those above say something about the channel."""
-_TRADE, _TRADE_ID = int(Kind.TRADE), int(Present.TRADE_ID)
-_OF_TRADE = np.uint64(0xFFFE)
-"""Bits of a content's hash that depend on the trade id alone."""
 
 
 class Message(NamedTuple):
@@ -66,16 +66,22 @@ def content_hash(row: Record, name_hashes: Hashes) -> np.uint64:
     h = mix(h, row.conditions)
     h = mix(h, name_hashes[row.venue])
     h = mix(h, name_hashes[row.symbol])
-    trade = mix(np.uint64(0), row.trade_id) if (row.present & _TRADE_ID) != 0 else np.uint64(0)
-    return (h & ~_OF_TRADE) | (trade & _OF_TRADE) | np.uint64(1)
+    return (h & ~_ID_BITS) | (_id_hash(row) << np.uint64(1)) | np.uint64(1)
 
 
 @kernel()
-def is_other_trade(row: Record, content: np.uint64, remembered: np.uint64, is_copy: bool) -> bool:
-    """Return whether a trade with a remembered number is another trade than the one remembered, by its id."""
-    if is_copy or row.kind != _TRADE or (row.present & _TRADE_ID) == 0:
-        return False
-    return (content & _OF_TRADE) != (remembered & _OF_TRADE)
+def _id_hash(row: Record) -> np.uint64:
+    """Return 16 bits of a trade's id, 0 where it has none."""
+    if (row.present & _TRADE_ID) == 0:
+        return np.uint64(0)
+    return (mix(np.uint64(0), row.trade_id) >> np.uint64(48)) | np.uint64(1)
+
+
+@kernel()
+def has_other_id(content: np.uint64, other: np.uint64) -> bool:
+    """Return whether two messages, by their content hashes, have trade ids that differ."""
+    one, two = content & _ID_BITS, other & _ID_BITS
+    return bool(one > np.uint64(1) and two > np.uint64(1) and one != two)
 
 
 @kernel()

@@ -175,6 +175,9 @@ def _open(quiet: Record, liveness: Record, state: QuietState, overdue: Overdue, 
 def observe_message(message: Message, quiet: Record, log: EventLog) -> None:
     """Take a message of the venue as a sign of life: close the silence that it ends, and learn the gap before it."""
     row, now = message.row, message.now
+    if quiet.has_several == 0 and quiet.halted_at > 0 and quiet.halted_at >= quiet.any.last and quiet.state == QuietState.ACTIVE:
+        # How long a halt lasts says nothing of usual gaps.
+        quiet.any.last = quiet.ticks.last = now
     if row.kind == _STATUS:
         _observe_status(row, quiet, now)
     if row.kind <= LAST_TICK_KIND:
@@ -210,7 +213,8 @@ def _observe(message: Message, quiet: Record, liveness: Record, ends: QuietState
             gap = _close(message, quiet, liveness, gap, log)
         if is_usual:
             liveness.longest_gap_ns = longest_after(liveness.longest_gap_ns, float(gap))
-        if ends == QuietState.SILENT and BREAK_NS <= now - liveness.last < DAY_NS:
+        is_long = ends == QuietState.SILENT and BREAK_NS <= now - liveness.last < DAY_NS
+        if is_long and not _was_shut(quiet, liveness.last):
             _remember_break(quiet, liveness.last, now)
     liveness.count += 1
     liveness.last = now
@@ -220,7 +224,15 @@ def _observe(message: Message, quiet: Record, liveness: Record, ends: QuietState
 def _is_usual_gap(quiet: Record, liveness: Record, gap: int, now: int) -> bool:
     """Return whether a gap is one that the day has more of: no night, and no break of each day."""
     is_night = quiet.close > 0 and liveness.last < quiet.close and now >= quiet.reopen
-    return not is_night and (gap < BREAK_NS or _daily_break(quiet, liveness.last) == 0.0)
+    if is_night or (gap >= BREAK_NS and _was_shut(quiet, liveness.last)):
+        return False
+    return gap < BREAK_NS or _daily_break(quiet, liveness.last) == 0.0
+
+
+@kernel()
+def _was_shut(quiet: Record, last: int) -> bool:
+    """Return whether the venue was shut at the last message: what it does then says nothing of its hours."""
+    return quiet.close > 0 and last >= quiet.close and last < quiet.reopen
 
 
 @kernel()
@@ -237,7 +249,7 @@ def _close(message: Message, quiet: Record, liveness: Record, gap: int, log: Eve
 @kernel()
 def observe_plain_tick(row: Record, quiet: Record, now: int, symbol: np.uint64) -> bool:
     """Do what `observe_message` does for a tick that ends no silence, where no hours are known; False: it is not so simple."""
-    if quiet.state != QuietState.ACTIVE or quiet.close > 0 or row.kind > LAST_TICK_KIND:
+    if quiet.state != QuietState.ACTIVE or quiet.close > 0 or quiet.halted_at > 0 or row.kind > LAST_TICK_KIND:
         return False
     if quiet.ticks.count == 0 or now - quiet.ticks.last >= BREAK_NS:
         return False
@@ -261,6 +273,13 @@ def has_quiet_symbols(quiet: Record, now: int) -> bool:
     if quiet.has_several == 0 or quiet.ticks.count < WARMUP:
         return False
     return float(now - quiet.ticks.last) > max(quiet.ticks.longest_gap_ns, LEAST_GAP_NS)
+
+
+@kernel()
+def leave_unrecorded(quiet: Record, now: int) -> None:
+    """Expect nothing before `now`, and nothing of a channel that does not speak again: nothing was recorded."""
+    if quiet.state == QuietState.ACTIVE:
+        quiet.any.last = quiet.ticks.last = quiet.closed_at = now
 
 
 @kernel()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -36,7 +35,7 @@ PAGE_ROWS = 64
 """The ring goes to the state store in pages of 1 KiB, so that a frame of one tick writes one."""
 _KEPT_PLACE = 0
 """Key of the tick that is kept, in page 0."""
-_SILENT, _OFFSET, _ORDER = (BY_NAME[name].bit for name in ("silent", "clock_offset", "out_of_order"))
+_SILENT, _ORDER = BY_NAME["silent"].bit, BY_NAME["out_of_order"].bit
 _NO_TIMES = np.zeros(0, np.int64)
 
 
@@ -161,26 +160,12 @@ def _take(event: Event, report: _Report, stamped: Ticks, channel: str) -> _Repor
         event.first_ts,
         (measured, event.threshold, event.reference),
         score=fact_score(CODES[event.code]),
+        # A recording that had to be put in order: at least a quarter of its ticks.
+        is_flood=event.code == _ORDER and event.mode == Mode.OPENS,
     )
-    said = _unit(event) if event.code == _OFFSET else {}
-    evidence = (lambda: of_tick(stamped, event.row) | said) if event.row >= 0 else (lambda: shown.evidence)
+    evidence = (lambda: of_tick(stamped, event.row)) if event.row >= 0 else (lambda: shown.evidence)
     report.findings.extend(report.tracker.observe(member, evidence))
     return report
-
-
-def _unit(event: Event) -> dict[str, object]:
-    """Return what is said of a venue time that is in another unit than the capture time; nothing of a clock that is off."""
-    if event.mode != Mode.MOMENT:
-        return {}
-    captured = float(event.time)
-    ratio = captured / max(captured - event.measured, 1.0)
-    factor = 1000 ** round(math.log(max(ratio, 1.0 / ratio), 1000))
-    if ratio > 1.0:
-        return {"unit": f"the venue time is a factor of {factor:,} too small: {_UNITS[factor]} in the place of nanoseconds"}
-    return {"unit": f"the venue time is a factor of {factor:,} too large, or the capture time as much too small"}
-
-
-_UNITS = {1_000: "microseconds", 1_000_000: "milliseconds", 1_000_000_000: "seconds"}
 
 
 def _position(stamped: Ticks, row: int) -> ShownTick:

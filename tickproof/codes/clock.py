@@ -109,4 +109,43 @@ CODES = (
         ),
         plot=Plot.LATENCY,
     ),
+    Code(
+        bit=44,
+        name="time_unit",
+        scope=Scope.CHANNEL,
+        class_=Class.FEED_ANOMALY,
+        severity=Severity.CRITICAL,
+        quality=Quality.SUSPECT,
+        unit="times",
+        labels=Labels("factor too small", "", ""),
+        meaning="times are in another unit than nanoseconds",
+        how="a venue's time is within 26 hours of its capture once it is multiplied by 1 000, 1 000 000 or 10^9; of a recording "
+        "also capture times that are of 1990 to 2100 then, where all others of a batch are right as they are",
+        checks=(*_STAMPS, Check(Stage.READING, "producers.recordings.arrival.mending:mended")),
+        advice=Advice(
+            why="Milliseconds, microseconds or seconds stand where nanoseconds belong.",
+            action="Correct the writer, or multiply the column by the factor; do not use these times before.",
+            innocent="",
+        ),
+    ),
+    Code(
+        bit=45,
+        name="capture_clock",
+        scope=Scope.CHANNEL,
+        class_=Class.FEED_ANOMALY,
+        severity=Severity.WARNING,
+        quality=Quality.GOOD,
+        unit="ns",
+        labels=Labels("ahead of the clock before", "", ""),
+        meaning="the clock by which a recording was captured was set",
+        how="from one message to the next the lags of all channels move by one amount, half a second at least, and stay there; "
+        "back, capture times go back, too; ahead, two channels agree. Found in recordings alone",
+        checks=(Check(Stage.READING, "producers.recordings.arrival.mending:mended"),),
+        advice=Advice(
+            why="The recorder's clock was set while it recorded: capture times before and after do not fit together.",
+            action="Look at the recorder's time synchronisation; captures after the step are judged by the clock before it.",
+            innocent="A correction by the time service after the recorder's start.",
+        ),
+        plot=Plot.RATE,
+    ),
 )

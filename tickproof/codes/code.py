@@ -43,6 +43,8 @@ class Quality(IntEnum):
 class Stage(StrEnum):
     """Where in the pipeline a code is decided."""
 
+    READING = "reading"
+    """Of a recording as a whole, before its ticks are judged."""
     DECODING = "decoding"
     CHANNEL = "channel"
     SHARD = "shard"

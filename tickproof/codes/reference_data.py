@@ -23,7 +23,7 @@ CODES = (
             action="Leave them out of session figures, and check calendar and time zone.",
             innocent="Extended hours.",
         ),
-        closes_after_s=900,
+        closes_after_s=3_600,
     ),
     Code(
         bit=38,

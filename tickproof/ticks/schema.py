@@ -67,6 +67,12 @@ class Flag(IntFlag):
     MAYBE_BAD_BOOK = 4
     VENDOR_SUSPICIOUS = 8
     CAPTURE_HEARTBEAT = 16
+    REORDERED = 32
+    """It stood behind a later one in a recording that was put in order."""
+    UNRECORDED = 64
+    """Of a capture heartbeat: nothing was recorded since the tick before it."""
+    SECOND_RECORDER = 128
+    """Another program recorded it, too, or alone, in a recording that two wrote."""
 
 
 class Present(IntFlag):

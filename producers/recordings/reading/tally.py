@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from producers.recordings.reading.statements import Statements
 from tickproof.errors import WireError
 
 
@@ -65,6 +66,8 @@ class Tally:
     rejected : list of Rejected, optional
         Messages that could not be decoded, of the recordings that hold payloads of the wire; whoever gives the list takes them
         out as they come. None: they are only counted.
+    statements : Statements
+        What is said of a recording as a whole: units, order, clocks.
     """
 
     messages: int = 0
@@ -78,6 +81,7 @@ class Tally:
     broken: dict[Path, str] | None = None
     first_undecoded: str = ""
     rejected: list[Rejected] | None = None
+    statements: Statements = field(default_factory=Statements.none)
 
 
 def nothing_read(recordings: Sequence[Path], tally: Tally) -> str:

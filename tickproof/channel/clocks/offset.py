@@ -14,7 +14,6 @@ right                 lag is off, not yet as often as an offset needs           
 right                 lag is off as those before it, often enough                    offset (opens `clock_offset`)
 offset                lag is off from the offset, often enough                       another offset, or right (closes, opens)
 offset, drifting      lag is where it was before, BACK_RUN times in a row            right (closes)
-any                   stamp is in another unit of time                               as it was; `clock_offset` of this message
 any                   lag is plausible                                               as it was; the envelope learns it
 ====================  =============================================================  ==========================================
 """
@@ -84,15 +83,16 @@ AHEAD_NS = 2.0e6
 BEHIND_NS = 20.0e6
 DAY_NS = 93_600.0e9
 """26 hours: no zone is so far from another. A lag beyond is in wrong units, and no latency can be told from it."""
-UNIT_ROOM = 1e-3
-"""By so much two times that are a power of 1 000 apart may differ from that: three weeks in half a century."""
 QUARTER_NS = 900.0e9
 """Zones differ by whole quarters of an hour."""
 QUARTER_ROOM_NS = 60.0e9
+LARGEST_OTHER, EARLIEST_CAPTURE_NS = 5 * 10**15, 6 * 10**17
+"""Any time of this century in µs is smaller, and any since 1990 in ns is larger."""
 UNKNOWN_NS = 9.0e18
 """Larger than any lag."""
 
 _TIME, _OFFSET, _DRIFT = code_bit("time_implausible"), code_bit("clock_offset"), code_bit("clock_drift")
+_UNIT = code_bit("time_unit")
 
 
 class LagKind(IntEnum):
@@ -168,13 +168,15 @@ def check_clock(message: Message, clock: Record, lowest: LowestLags, usual_ns: f
     log : EventLog
     """
     row, now = message.row, message.now
+    factor = factor_of_unit(row)
+    if factor > 0:
+        # Told for as long as the channel goes on: such stamps come and go with the sender that writes them.
+        emit(log, _UNIT, Mode.OPENS, Occurrence(message.row_index, now, now, float(factor), 0.0, np.nan))
+        return ClockCheck(reason(_UNIT), np.nan)
     if second_of(now) != clock.second:
         close_second(clock, lowest, message.row_index, now, log)
         clock.second = second_of(now)
     lag = _measure(row, clock, usual_ns)
-    if is_other_unit(row):
-        emit(log, _OFFSET, Mode.MOMENT, Occurrence(message.row_index, now, now, lag.whole, FUTURE_NS, 0.0))
-        return ClockCheck(reason(_OFFSET), np.nan)
     if _is_back(clock, lag):
         _return_to_usual(message, clock, lag, log)
         return ClockCheck(np.uint64(0), np.nan)
@@ -192,17 +194,19 @@ def check_clock(message: Message, clock: Record, lowest: LowestLags, usual_ns: f
 
 
 @kernel()
-def is_other_unit(row: Record) -> bool:
-    """Return whether a message's venue time is in another unit of time than its capture time: that is no clock."""
-    if row.ts_event <= 0 or row.ts_recv <= 0:
-        return False
-    ratio = float(row.ts_recv) / float(row.ts_event)
-    ratio = max(ratio, 1.0 / ratio)
+def factor_of_unit(row: Record) -> int:
+    """Return by what a venue's time has to be multiplied to lie within 26 hours of its capture; 0 where it is in ns.
+
+    A stamp in µs, ms or s is wrong by itself: it says nothing of the venue's clock.
+    """
+    if row.ts_event <= 0 or row.ts_event > LARGEST_OTHER or row.ts_recv < EARLIEST_CAPTURE_NS:
+        return 0
+    factor = 1_000
     for _ in range(3):
-        ratio /= 1000.0
-        if abs(ratio - 1.0) <= UNIT_ROOM:
-            return True
-    return False
+        if abs(float(row.ts_event) * factor - float(row.ts_recv)) < DAY_NS:
+            return factor
+        factor *= 1_000
+    return 0
 
 
 @kernel()

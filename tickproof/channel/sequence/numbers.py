@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tickproof.channel.message import Message, is_other_trade
+from tickproof.channel.message import Message, has_other_id
 from tickproof.channel.sequence.gaps import MOST_LOST, NO_GAP, Skipped, fill_gap, fill_untold, find_gap, is_untold, open_gap
 from tickproof.channel.sequence.history import (
     RING_SIZE,
@@ -41,6 +41,7 @@ from tickproof.channel.sequence.history import (
     slot_of,
 )
 from tickproof.channel.sequence.out_of_order import (
+    RUN_STEP,
     check_behind,
     continues_run,
     end_run,
@@ -52,7 +53,7 @@ from tickproof.findings.emit import EventLog, Occurrence, code_bit, emit
 from tickproof.findings.event import Mode
 from tickproof.kernel import kernel
 from tickproof.ticks.records import Record
-from tickproof.ticks.schema import Kind
+from tickproof.ticks.schema import Flag, Kind
 
 RESTART_DISTANCE = 64
 """A heartbeat whose number is this far back was not merely overtaken."""
@@ -63,7 +64,9 @@ TOLERATED_NS = 5_000_000
 """A message that was overtaken by no more than this is information and no anomaly: networks do that."""
 
 _GAP, _RESET, _ORDER = code_bit("sequence_gap"), code_bit("sequence_reset"), code_bit("out_of_order")
-_HEARTBEAT, _SESSION = int(Kind.HEARTBEAT), int(Kind.SESSION)
+_HEARTBEAT, _SESSION, _TRADE = int(Kind.HEARTBEAT), int(Kind.SESSION), int(Kind.TRADE)
+_SECOND = int(Flag.SECOND_RECORDER)
+_DUPLICATE = code_bit("duplicate")
 
 
 class NoCode(IntEnum):
@@ -168,8 +171,13 @@ def check_number(message: Message, content: np.uint64, state: SequenceState, log
     if is_announced and not position.is_copy and not is_old(row, counter):
         restart_with_run(message, content, state, Mode.ANNOUNCED, log)
         return marked(_RESET)
-    if position.is_known and is_other_trade(row, content, slot_of(state.ring, row.sequence).content, position.is_copy):
+    if _is_other_trade(row, content, position, state):
         return marked(_IN_ORDER)
+    if position.is_copy and (row.flags & _SECOND) != 0:
+        state.counts.duplicates += 1
+        what = Occurrence(message.row_index, message.now, message.now, float(row.sequence), 0.0, float(counter.expected))
+        emit(log, _DUPLICATE, Mode.OPENS, what)
+        return marked(_DUPLICATE)
     if position.is_known:
         kind = RunKind.COPIES if position.is_copy else RunKind.CHANGED
         return marked(check_behind(message, content, kind, state, log))
@@ -178,6 +186,14 @@ def check_number(message: Message, content: np.uint64, state: SequenceState, log
     if position.gap != NO_GAP or _is_within_memory(position, counter):
         return _fill_in(message, content, position, state, log)
     return marked(check_behind(message, content, RunKind.UNKNOWN, state, log))
+
+
+@kernel()
+def _is_other_trade(row: Record, content: np.uint64, position: Position, state: SequenceState) -> bool:
+    """Return whether a number that came just before belongs to another trade, by the ids of the two: late prints share one."""
+    if row.kind != _TRADE or not position.is_known or position.is_copy or position.behind > RUN_STEP:
+        return False
+    return has_other_id(slot_of(state.ring, row.sequence).content, content)
 
 
 @kernel()
