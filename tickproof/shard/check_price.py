@@ -151,13 +151,17 @@ def _check_trade(tick: PricedTick, comparison: Comparison, deviation: float) -> 
     if instrument.bid_time > 0 and instrument.ask_time > 0:
         age_ns = float(max(now - min(instrument.bid_time, instrument.ask_time), 0))
         features[_F_QUOTE_AGE] = math.log10(1e-6 + 1e-9 * age_ns)
-    is_outside = outside > max(deviation_rules.OUTSIDE_SPREADS * half, deviation_rules.OUTSIDE_FLOOR)
+    allowed = max(deviation_rules.OUTSIDE_SPREADS * half, deviation_rules.OUTSIDE_FLOOR)
+    is_outside = outside > allowed
     if _is_explained(row):
         deviation_rules.decide_explained(context, scale, deviation, is_outside)
     else:
         if is_outside:
             deviation_rules.decide_outside(row, context, outside, comparison.consensus)
         repeats.check_trade_outside(row, now, context, instrument)
+        if has(context.bits, reasons.OUTSIDE):
+            # Last of these: where there is no room for its values it reports none.
+            deviation_rules.keep_outside(context, instrument, allowed)
     return Sides(NO_SPREAD, False, False)
 
 
