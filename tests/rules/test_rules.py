@@ -6,6 +6,7 @@ Three venues quote 99.99 / 100.01 from second 0 to 12; then it happens. The spre
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -389,6 +390,9 @@ def test_a_trade_outside_fresh_quotes() -> None:
     assert not scored.rows_with("spike")
     (finding,) = scored.of("outside_quotes")
     assert finding.measured == pytest.approx(100.23)
+    # 23 bp off the middle and 22 off the ask; 3 spreads of 2 bp are less than 20 bp.
+    assert finding.reference == pytest.approx(100.01, abs=0.005)
+    assert finding.threshold == pytest.approx(finding.reference * math.exp(20e-4))
 
 
 @pytest.mark.parametrize("price", [100.2, 99.8, 100.01])

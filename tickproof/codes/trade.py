@@ -13,7 +13,7 @@ CODES = (
         severity=Severity.WARNING,
         quality=Quality.CORRUPT,
         unit="price",
-        labels=Labels("price", "limit", "usual level"),
+        labels=Labels("price", "limit", "quote"),
         meaning="a trade far outside fresh quotes of its venue",
         how="a trade is 3 spreads and 20 bp outside quotes of its venue that have earlier time stamps and are at most 2 s old, "
         "no condition explains it, and within the lookahead no quote follows it",

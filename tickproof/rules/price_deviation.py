@@ -16,8 +16,8 @@ from tickproof.instrument.consensus import Consensus, Instruments, consensus_sin
 from tickproof.instrument.level import usual_spread
 from tickproof.kernel import kernel
 from tickproof.rules import reasons
-from tickproof.rules.context import CORRUPT, MARKET_EVENT, SUSPECT
-from tickproof.rules.reasons import EXTENDED
+from tickproof.rules.context import CORRUPT, MARKET_EVENT, SUSPECT, keep_values, prices_of
+from tickproof.rules.reasons import EXTENDED, bit_of
 from tickproof.ticks.records import Record
 
 DEVIATION_SCALES = 12.0
@@ -48,6 +48,7 @@ OUTSIDE_FLOOR = 20.0e-4
 QUOTE_FRESH_NS = 2_000_000_000
 EXPLAINED_SCALES, EXPLAINED_FLOOR = 5.0, 10.0e-4
 """A trade whose condition explains its price is reported as such from so far off its level."""
+_OUTSIDE = bit_of("outside_quotes")
 
 
 class Comparison(NamedTuple):
@@ -187,6 +188,17 @@ def decide_outside(row: Record, context: Record, outside: float, consensus: Cons
     context.bits |= reasons.OUTSIDE
     is_certain = consensus.venues > 0 and not is_extended(row)
     context.quality = max(context.quality, CORRUPT if is_certain else SUSPECT)
+
+
+@kernel()
+def keep_outside(context: Record, instrument: Record, allowed: float) -> None:
+    """Keep a trade outside quotes: its price, the side of the quote it is beyond, and the bound `allowed`, log, beyond that."""
+    bid = math.log(float(instrument.bid))
+    if context.x < bid:
+        keep_values(context, _OUTSIDE, prices_of(context.x, bid - allowed, bid))
+    else:
+        ask = math.log(float(instrument.ask))
+        keep_values(context, _OUTSIDE, prices_of(context.x, ask + allowed, ask))
 
 
 @kernel()

@@ -22,7 +22,7 @@ from tickproof.instrument.standstill import FINE_SPREAD, FROZEN_NS, LEFT_BEHIND,
 from tickproof.kernel import kernel
 from tickproof.rules import price_deviation as deviation_rules
 from tickproof.rules import quote_sides, reasons, repeats, sizes
-from tickproof.rules.context import CORRUPT, SUSPECT, SessionEdge, add_fact, keep_values, prices_of
+from tickproof.rules.context import CORRUPT, SUSPECT, SessionEdge, add_fact, prices_of
 from tickproof.rules.error_cause import error_cause, fields_swapped
 from tickproof.rules.price_deviation import Comparison, is_extended
 from tickproof.rules.reasons import EXPLAINING, QUOTE, bit_of, has
@@ -36,7 +36,7 @@ _F_DEVIATION, _F_RESIDUAL, _F_SOURCES, _F_TEN = INDEX["deviation"], INDEX["resid
 _F_OUTSIDE, _F_QUOTE_AGE, _F_LAST, _F_STEP = INDEX["outside"], INDEX["quote_age"], INDEX["last_deviation"], INDEX["step"]
 _F_MOVE, _F_WIDTH = INDEX["others_move"], INDEX["others_width"]
 _F_FLAGGED, _F_CONDITIONS, _F_SIZE = INDEX["flagged_run"], INDEX["conditions"], INDEX["size"]
-_FIELDS, _FROZEN, _OUTSIDE = bit_of("field_swap"), bit_of("frozen"), bit_of("outside_quotes")
+_FIELDS, _FROZEN = bit_of("field_swap"), bit_of("frozen")
 _REGULAR, _NEAR = int(SessionEdge.REGULAR), int(SessionEdge.NEAR)
 
 
@@ -151,18 +151,17 @@ def _check_trade(tick: PricedTick, comparison: Comparison, deviation: float) -> 
     if instrument.bid_time > 0 and instrument.ask_time > 0:
         age_ns = float(max(now - min(instrument.bid_time, instrument.ask_time), 0))
         features[_F_QUOTE_AGE] = math.log10(1e-6 + 1e-9 * age_ns)
-    is_outside = outside > max(deviation_rules.OUTSIDE_SPREADS * half, deviation_rules.OUTSIDE_FLOOR)
+    allowed = max(deviation_rules.OUTSIDE_SPREADS * half, deviation_rules.OUTSIDE_FLOOR)
+    is_outside = outside > allowed
     if _is_explained(row):
         deviation_rules.decide_explained(context, scale, deviation, is_outside)
     else:
         if is_outside:
             deviation_rules.decide_outside(row, context, outside, comparison.consensus)
-            if has(context.bits, reasons.OUTSIDE):
-                quote = math.log(float(instrument.ask if row.price > instrument.ask else instrument.bid))
-                bound = max(deviation_rules.OUTSIDE_SPREADS * half, deviation_rules.OUTSIDE_FLOOR)
-                values = prices_of(context.x, quote + math.copysign(bound, context.x - quote), quote)
-                keep_values(context, _OUTSIDE, values)
         repeats.check_trade_outside(row, now, context, instrument)
+        if has(context.bits, reasons.OUTSIDE):
+            # Last of these: where there is no room for its values it reports none.
+            deviation_rules.keep_outside(context, instrument, allowed)
     return Sides(NO_SPREAD, False, False)
 
 

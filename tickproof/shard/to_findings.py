@@ -42,7 +42,7 @@ HABITS = {
 
 SYMBOL_BITS = np.uint64(sum(1 << code.bit for code in CODES if code.scope == "symbol"))
 _BITS = [(code.bit, code.name) for code in CODES if code.scope == "symbol"]
-_WITHOUT_VALUES = ("field_missing", "frozen", "silent", "out_of_session", "unknown_symbol")
+_WITHOUT_VALUES = ("field_missing", "frozen", "outside_quotes", "silent", "out_of_session", "unknown_symbol")
 NAN = float("nan")
 Values = tuple[float, float, float]
 """(measured, threshold, reference) in the unit that `event.UNITS` gives for a code; NaN is null."""
