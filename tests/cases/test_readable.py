@@ -103,7 +103,7 @@ def test_sizes_beyond_64_bits_are_counted_with_the_limit(cases: Path, tmp_path: 
 
 def test_a_finding_names_the_file_and_line_of_its_tick(cases: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = scanned(capsys, tmp_path / "out", cases / "which-file")
-    (wrong,) = [one for one in found.findings if one["code"] == "price_not_positive"]
+    (wrong,) = [one for one in found.findings if one["code"] == "sentinel_value"]
     origin = wrong["evidence"]["origin"]
     assert (Path(origin["file"]).name, origin["line"]) == ("b.jsonl", 41)
 

@@ -38,13 +38,16 @@ def test_bits_are_their_places() -> None:
 
 
 def test_codes_are_those_of_the_taxonomy(shared: Path) -> None:
-    """Bit, name, class and quality of each row of the shared table; where scope or severity have several, the first."""
+    """Bit, name, class and quality of each row of the shared table; where scope or severity have several, the first.
+
+    Codes that were added since have the bits after its last.
+    """
     path = shared / "TAXONOMY.md"
     if not path.is_file():
         pytest.skip("the taxonomy is not at ../shared/TAXONOMY.md")
     rows = re.findall(r"^\| (\d+) \| `(\w+)` \| (\w+)[^|]*\| (\w+) \| (\w+)[^|]*\| (\S+) \|", path.read_text(), re.MULTILINE)
-    assert len(rows) == len(CODES)
-    for (bit, name, scope, class_, severity, quality), code in zip(rows, CODES, strict=True):
+    assert len(rows) == 44
+    for (bit, name, scope, class_, severity, quality), code in zip(rows, CODES, strict=False):
         assert (code.bit, code.name, code.class_) == (int(bit), name, class_)
         assert code.quality == (0 if quality == "–" else int(quality))
         assert code.scope == scope

@@ -87,8 +87,8 @@ def test_heartbeats_sessions_and_holes_reach_detection(tmp_path: Path) -> None:
     ticks = read(path, pcap([udp(one) for one in (*whole, iex_segment([quote], 1, session=2))]))
     assert ticks.rows["kind"].tolist()[-2:] == [Kind.SESSION, Kind.QUOTE]
     assert codes(ticks, path) == {"sequence_reset info": 1}
-    # A heartbeat that knows of more than came.
-    ticks = read(path, pcap([udp(iex_segment([quote], 1)), udp(iex_segment([], 5))]))
+    # A heartbeat that knows of more than came, told once time moves on.
+    ticks = read(path, pcap([udp(iex_segment([quote], 1)), udp(iex_segment([], 5)), udp(iex_segment([], 5))]))
     assert codes(ticks, path) == {"sequence_gap critical": 1}
 
 
