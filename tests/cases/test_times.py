@@ -101,3 +101,11 @@ def test_an_hour_of_quotes_while_a_venue_is_shut_is_one_finding(
 ) -> None:
     (one,) = scan_of(cases, "hours-off-out-of-session", tmp_path, capsys).findings
     assert (one["code"], one["count"]) == ("out_of_session", 60)
+
+
+def test_a_queue_that_drains_is_no_part_of_a_clock_that_is_ahead(
+    cases: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (offset,) = scan_of(cases, "cryptofeed-queue-then-ahead", tmp_path, capsys).findings
+    assert offset["code"] == "clock_offset"
+    assert -25e6 <= offset["measured"] <= -20e6

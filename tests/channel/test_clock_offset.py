@@ -117,6 +117,21 @@ def test_stamps_in_microseconds_are_one_finding() -> None:
     assert checked.rows_with("time_unit") == list(range(1000, 1500))
 
 
+def test_a_queue_that_was_there_from_the_start_is_no_part_of_an_offset() -> None:
+    """
+    0 . 1.2 s a queue of 700 ms drains to 120 ms | the clock is 24 ms ahead
+    """
+    offset = only(check(skewed(lambda t: 0.58 * t / 1.2 - 0.7 if t < 1.2 else 0.024, until=10.0).ticks()))
+    assert offset.code == "clock_offset"
+    assert offset.measured == pytest.approx(-24e6, abs=1e6)
+
+
+def test_a_way_that_is_known_to_be_long_is_no_queue() -> None:
+    """For half a minute nothing was quicker than 113 ms: a clock that is off by 137 ms."""
+    offset = only(check(skewed(lambda t: -0.113 if t < 30 else 0.024).ticks()))
+    assert (offset.code, offset.measured) == ("clock_offset", pytest.approx(-137e6, abs=1e6))
+
+
 def test_a_few_wrong_stamps_of_one_symbol_are_no_clock() -> None:
     tape = skewed(lambda t: 0.0, symbols=("ABC",))
     for message in tape.messages[1000:1005]:

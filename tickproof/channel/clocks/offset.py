@@ -74,6 +74,8 @@ FUTURE_NS = 1.0e9
 PAST_NS = 3_600.0e9
 """A stamp so far ahead of its capture, or so far behind it, is wrong. Bounds included."""
 WARM_UP = 50
+ESTABLISHED = 1_000
+"""So many plausible lags show that the lowest of them is the way's own, and no queue that was there from the start."""
 OFF_RUN, OFF_RUN_SLOW, OFF_RUN_SINGLE = 8, 4, 24
 """So many messages in a row make a clock's offset: of several symbols; of several symbols, for OFF_SLOW_NS; of one symbol."""
 OFF_SLOW_NS = 500_000_000
@@ -319,6 +321,10 @@ def _follow_off(message: Message, clock: Record, lag: Lag) -> bool:
 def _accept_offset(message: Message, clock: Record, log: EventLog) -> None:
     """Take the clock to be off by what the last messages agree on."""
     shift = clock.off_lowest - clock.envelope
+    if clock.learnt < ESTABLISHED and clock.off_lowest < 0.0 < clock.envelope:
+        # What was learnt so far may be a queue that drains: only what lies below nought is the clock's.
+        shift = clock.off_lowest
+        clock.envelope = 0.0
     if clock.learnt == 0:
         shift = _shift_of_zone(clock.off_lowest)
         clock.envelope = clock.off_lowest - shift
