@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from reports.codes import entry
+from reports.wording import WHOLE
 from tickproof.findings.cause import Cause
 from tickproof.findings.incident import rank
 from tickproof.ticks.rfc3339 import iso, span
@@ -43,14 +44,15 @@ def _row(cause: Cause) -> CauseRow:
         if cause.ongoing
         else iso(cause.first_ts, 3) + (f" for {span(length)}" if length else ""),
         ", ".join(f"{code} {count:,}" for code, count in sorted(codes.items(), key=lambda item: (-item[1], item[0]))),
-        entry(root.code).advice.action,
+        # What is wrong with a whole recording is told with its own advice.
+        str(root.evidence.get("recording") or entry(root.code).advice.action),
     )
 
 
 def _place(cause: Cause) -> str:
     root = cause.root
     if root.symbol is None:
-        place = f"channel {root.channel}" if root.channel else f"feed {root.feed}"
+        place = f"channel {root.channel}" if root.channel else f"feed {root.feed}" if root.feed else WHOLE
         return place + (f", {len(cause.symbols):,} of its symbols" if cause.symbols else "")
     if len(cause.symbols) == 1:
         return f"{root.symbol} on {root.venue}"

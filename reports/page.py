@@ -16,7 +16,7 @@ from reports.codes import entry
 from reports.folder import ScanFolder
 from reports.selection import FEW_TICKS, REACHES_NS, excerpt, scopes, shown
 from reports.ticks_plot import Drawing
-from reports.wording import TickTable, facts, origin, tick_table
+from reports.wording import WHOLE, TickTable, facts, origin, tick_table
 from tickproof.codes.code import Advice, Plot
 from tickproof.features.table import FEATURES
 from tickproof.findings.cause import by_cause
@@ -168,7 +168,7 @@ def _by_place(findings: Sequence[Finding]) -> list[PlaceRow]:
 def _place(feed: str, venue: str | None, symbol: str | None, channel: str | None) -> str:
     if symbol:
         return f"{symbol} on {venue}"
-    return f"channel {channel}" if channel else f"feed {feed}"
+    return f"channel {channel}" if channel else f"feed {feed}" if feed else WHOLE
 
 
 def _parts(scope: str) -> tuple[str, str]:

@@ -11,6 +11,8 @@ from tickproof.findings.finding import Finding
 from tickproof.ticks.rfc3339 import iso, span
 from tickproof.ticks.schema import UNITS_PER_ONE, Condition, Flag, Kind
 
+WHOLE = "all channels of the recording"
+"""Where a finding is about that names no channel and no feed."""
 _COLUMNS = ("capture time", "venue time", "sequence", "kind", "bid", "bid size", "ask", "ask size", "price", "size", "marks")
 _SCALED = {"bid_px": "bid", "bid_sz": "bid size", "ask_px": "ask", "ask_sz": "ask size", "price": "price", "size": "size"}
 

@@ -273,6 +273,15 @@ def test_what_is_wrong_is_said_once_a_cause(tmp_path: Path) -> None:
     assert (row.code, row.place, row.follows) == ("sequence_gap", "channel F.<i>A</i>, 40 of its symbols", "stale_book 40")
 
 
+def test_what_is_wrong_with_a_recording_is_told_with_its_own_advice() -> None:
+    said = "the order is descending, 119 of 120 ticks, from line 2 on; sort the file"
+    whole = msgspec.structs.replace(
+        found("order", "out_of_order", symbol=None, channel=None), feed="", evidence={"recording": said}
+    )
+    (row,) = cause_rows(by_cause([whole]).causes, 10)
+    assert (row.place, row.action) == ("all channels of the recording", said)
+
+
 @pytest.mark.slow
 def test_causes_are_in_the_page_before_incidents(faulty: Path) -> None:
     text = html.render(faulty)
