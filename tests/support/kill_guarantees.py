@@ -50,8 +50,10 @@ BY_MODEL = ("digit_error", "size_outlier")
 """Those that only a model finds."""
 NOT_SIMULATED = (
     "frozen", "off_tick_grid", "out_of_session", "unknown_symbol", "symbol_swap", "cross_break", "rate_shift", "mix_shift",
+    "time_unit", "capture_clock",
 )  # fmt: skip
-"""Those of which no simulated stream is sure to have five: they need long histories, or reference data, which is not given."""
+"""Those of which no simulated stream is sure to have five: they need long histories, reference data, which are not given, or a
+recording that is wrong as a whole."""
 Run = tuple[str, str]
 """Brokers and prefix."""
 PAYLOAD = ("payload_unreadable", "schema_changed")
